@@ -4,6 +4,8 @@
  * *asking* (the prompt is with the agent) and *done*. It waits for nothing and starts nothing: time
  * and the process belong to run-process.ts. Requests go out one at a time.
  */
+import { formatDuration } from '../base/duration.ts';
+import { serversOf } from './acp-servers.ts';
 import { chooseMode, chooseModel, type Setting } from './acp-modes.ts';
 import { describeAsked, type Heard, outcomeOf, readAsked, tokensIn } from './acp-outcome.ts';
 import { type Quirks, quirksOf } from './acp-quirks.ts';
@@ -21,6 +23,14 @@ import { at, listAt, numberAt, parseRecord, textAt, type JsonRecord } from './js
 
 const VERSION = 1;
 const METHOD_NOT_FOUND = { code: -32_601, message: 'this client offers no such method' };
+/** What is asked for in which phase, before the prompt. */
+const OPENING: Readonly<Record<State['phase'], string | null>> = {
+  greeting: 'initialize',
+  opening: 'session/new',
+  setting: 'session/set_mode',
+  asking: null,
+  done: null,
+};
 /** What an agent asked for in vain is told up to here. */
 const DENIED_MAX = 5;
 
@@ -80,6 +90,13 @@ export function createAcpTalk(request: InvocationRequest, prompt: string): Talk 
       });
       return heard().send;
     },
+    opening: () => OPENING[state.phase],
+    giveUp: (afterMs) =>
+      refuse(
+        state,
+        'setup',
+        `it has not answered "${OPENING[state.phase] ?? '?'}" for ${formatDuration(afterMs)}`,
+      ),
     hear: (line) => {
       const record = parseRecord(line);
       if (record !== null && state.phase !== 'done') hearRecord(state, record, given);
@@ -184,7 +201,7 @@ function greet(state: State, result: JsonRecord, given: Given): void {
 }
 
 function openSession(state: State, { request }: Given): void {
-  const place = { cwd: request.directory, mcpServers: [] };
+  const place = { cwd: request.directory, mcpServers: serversOf(request.entry) };
   state.phase = 'opening';
   if (state.canContinue === null) ask(state, 'session/new', place);
   else ask(state, state.canContinue, { sessionId: request.session, ...place });

@@ -3,6 +3,7 @@
  * `adapter: acp, command: [gemini, --acp]`. Which agents were seen: agents/README.md.
  */
 import { CHECKOUT_FILES } from '../protocol/checkout-files.ts';
+import { serversProblem } from './acp-servers.ts';
 import { createAcpTalk } from './acp-talk.ts';
 import { withPersona, type Adapter, type Invocation, type InvocationRequest } from './adapter.ts';
 import { failureFrom } from './failure-signs.ts';
@@ -12,7 +13,7 @@ import { withoutCommand } from './prompt-text.ts';
 /** The adapter for agents that speak ACP. */
 export const acp: Adapter = {
   name: 'acp',
-  options: ['session-mode', 'asks'],
+  options: ['session-mode', 'asks', 'mcp-servers'],
   modes: ['read', 'write'],
   // What is kept is what was said outside of the protocol; the talk keeps the rest.
   output: {
@@ -34,6 +35,8 @@ function invoke(request: InvocationRequest): Invocation {
       kind: 'refused',
       why: '"adapter: acp" needs "command: [program, argument, …]", such as [gemini, --acp]',
     };
+  const problem = serversProblem(request.entry);
+  if (problem !== null) return { kind: 'refused', why: `options: ${problem}` };
   return {
     kind: 'invocation',
     program,

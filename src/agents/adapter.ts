@@ -144,6 +144,10 @@ export interface Talk {
   /** The first lines to be written. */
   readonly begin: () => readonly string[];
   readonly hear: (line: string) => Heeded;
+  /** The request that it waits for before its prompt is sent; null: the prompt is sent. */
+  readonly opening: () => string | null;
+  /** That took too long: the talk is over. */
+  readonly giveUp: (afterMs: number) => void;
   /** The lines that say whether it may, for this once. */
   readonly decide: (ask: number, isAllowed: boolean) => readonly string[];
   /** The lines that ask the program to stop what it does. */

@@ -3,7 +3,7 @@
  * prompt and gives an answer.
  */
 import { join } from 'node:path';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, SECOND } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ModelEntry } from '../protocol/models.ts';
@@ -37,6 +37,7 @@ import { createAsker, showLines, type Shown } from './show-lines.ts';
  */
 const JSON_FACTOR = 8;
 const JSON_BASE = 1_048_576;
+const OPENING_MS = 90 * SECOND;
 /** Most retries in a row by a program whose own retrying cannot be turned off. */
 const RETRIES_MAX = 1;
 /** In the scratch folder: what a program tells of its own use. */
@@ -55,6 +56,8 @@ export interface ProgramContext {
   readonly totals?: SessionTotals;
   /** From TERM to KILL; 5 s when it is left out. */
   readonly graceMs?: number;
+  /** How long a program that is talked with may leave a request open before its prompt; 90 s. */
+  readonly openingMs?: number;
   /** How long a program that has answered may take to end; 10 s when it is left out. */
   readonly lingerMs?: number;
 }
@@ -96,12 +99,18 @@ export async function runProgram(
   const pause = createPause(context.clock);
   const finished = new AbortController();
   const ask = createAsker(prepared, { redact: context.redact, pause, over: finished.signal });
-  const shown = showLines(prepared, { redact: context.redact, talk, ask, finished });
+  const shown = showLines(prepared, {
+    ...{ redact: context.redact, talk, ask, finished },
+    ...{ clock: context.clock, openingMs: context.openingMs ?? OPENING_MS },
+  });
   const isDesk = adapter.asksByCommand === true && asksPerson(request);
   const desk = isDesk ? await openDesk(scratch, ask).catch(errorText) : null;
   if (typeof desk === 'string') return failed('setup', `nobody could be asked: ${desk}`);
   const run = { ...describeRun(prepared, { context, invocation, shown, desk }), pause };
-  const end = await runProcess(run, context.clock).finally(() => desk?.close());
+  const end = await runProcess(run, context.clock).finally(() => {
+    finished.abort();
+    return desk?.close();
+  });
   if (end.kind === 'not-started')
     return end.why === 'aborted'
       ? { kind: 'stopped', textSoFar: '', durationMs: 0 }

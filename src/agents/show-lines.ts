@@ -2,6 +2,7 @@
  * What becomes of the lines of a program while it runs: what people who watch are shown, what a
  * talk answers, and what a person is asked.
  */
+import type { Clock } from '../base/clock.ts';
 import type { Adapter, Heeded, LineView, Talk } from './adapter.ts';
 import type { AttemptRequest, PermissionAsked } from './agent.ts';
 import { createShown } from './outcome.ts';
@@ -51,6 +52,8 @@ export function showLines(
     readonly talk: Talk | null;
     readonly ask: Ask;
     readonly finished: AbortController;
+    readonly clock: Clock;
+    readonly openingMs: number;
   },
 ): Shown {
   const { redact, talk, ask, finished } = parts;
@@ -85,8 +88,35 @@ export function showLines(
       open: (opened) => {
         write = opened;
         say(talk.begin());
+        void watchOpening(talk, parts);
       },
       cancel: () => say(talk.cancel()),
     },
   };
+}
+
+/** A program that hangs before it has its prompt has done nothing: it is not waited for long. */
+async function watchOpening(
+  talk: Talk,
+  {
+    clock,
+    openingMs,
+    finished,
+  }: {
+    readonly clock: Clock;
+    readonly openingMs: number;
+    readonly finished: AbortController;
+  },
+): Promise<void> {
+  for (let open = talk.opening(); open !== null;) {
+    await clock.sleep(openingMs, finished.signal);
+    if (finished.signal.aborted) return;
+    const now = talk.opening();
+    if (now === open) {
+      talk.giveUp(openingMs);
+      finished.abort();
+      return;
+    }
+    open = now;
+  }
 }

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
 import { type Fleet, type Host, startFleet } from '../support/fleet.ts';
 import { type Answer, type LlmEndpoint, startLlmEndpoint } from '../support/llm-endpoint.ts';
 import { findInstalled } from './harness.ts';
@@ -95,7 +95,8 @@ describe.each(PROGRAMS)('$name by $adapter', (asking) => {
       mkdirSync(dirname(join(fleet.place, path)), { recursive: true });
       writeFileSync(join(fleet.place, path), JSON.stringify(value));
     }
-    mkdirSync(join(fleet.place, 'project'));
+    // A repository of its own: what stands above it is nobody's checkout.
+    fleet.git('init', '-q', join(fleet.place, 'project'));
     const entry = {
       ...{ adapter: asking.adapter, command: [program, ...asking.args], timeout: '120s' },
       ...{ env: Object.keys(asking.env(url)), effects: 'external', permissions: 'ask' },
@@ -117,12 +118,14 @@ describe.each(PROGRAMS)('$name by $adapter', (asking) => {
     ['yes', 'approve'],
     ['no', 'deny'],
   ])('asks, and does it only when it is allowed: %s', async (word, answer) => {
+    onTestFailed(() => void process.stderr.write(JSON.stringify(host.events.slice(-8), null, 1)));
     fleet.say({ [`${GENERAL}/${word}.md`]: `---\nto: main\n---\nUse your shell. [do:${word}]\n` });
     const { question } = await host.until(
       ({ event, message }) =>
         (event === 'question.asked' || event === 'attempt.ended') &&
         message === `${GENERAL}/${word}.md`,
     );
+    expect(question).toBeTypeOf('string');
     const path = String(question);
     await fleet.untilPulled(() => existsSync(join(fleet.clone, path)));
     expect(readFileSync(join(fleet.clone, path), 'utf8')).toContain(`touch ${made(word)}`);

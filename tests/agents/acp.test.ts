@@ -92,6 +92,25 @@ describe('an agent is asked', () => {
     });
   });
 
+  test('with the servers that the entry names, and none without', async () => {
+    const options = { 'mcp-servers': { files: ['npx', 'files-mcp'] } };
+    expect(await asked({}, { options })).toMatchObject({
+      text: expect.stringContaining('session/new+files:npx,files-mcp session/set_mode') as string,
+    });
+    expect(await asked({}, { options: { 'mcp-servers': { files: 'npx' } } })).toMatchObject({
+      ...{ kind: 'failed', class: 'setup' },
+      detail: expect.stringContaining('"files" is text "npx"; expected') as string,
+    });
+  });
+
+  test('and given up when it does not answer before it has its prompt', async () => {
+    const mute = attempt(playing({ mute: 'initialize' }));
+    expect(await run(mute, { openingMs: 200, lingerMs: 50 })).toMatchObject({
+      ...{ kind: 'failed', class: 'setup' },
+      detail: expect.stringContaining('has not answered "initialize"') as string,
+    });
+  });
+
   test('although it also prints what is not JSON', async () => {
     expect(await asked({ noise: 'Loaded cached credentials.' })).toMatchObject({
       kind: 'answered',

@@ -8,6 +8,7 @@
 //   works                  true: only a cancel ends the prompt;  deaf: not even that
 //   stays                  true: it does not end with its stdin
 //   noise                  a line that is not JSON, first
+//   mute                   a method that is never answered
 // What it was sent is in the text as "heard: <methods>", when there are no updates.
 import { createInterface } from 'node:readline';
 
@@ -27,6 +28,7 @@ function end(stopReason) {
 }
 
 function answer({ id, method, params }) {
+  if (script.mute === method) return;
   if (script.refuses?.[method] !== undefined) send({ id, error: script.refuses[method] });
   else if (method === 'initialize')
     send({
@@ -58,9 +60,9 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     end(script.stop ?? 'end_turn');
     return;
   }
-  heard.push(
-    message.method + (message.params?.modeId === undefined ? '' : `=${message.params.modeId}`),
-  );
+  const { modeId, mcpServers = [] } = message.params ?? {};
+  const servers = mcpServers.map(({ name, command, args }) => `+${name}:${[command, ...args]}`);
+  heard.push(message.method + (modeId === undefined ? '' : `=${modeId}`) + servers.join(''));
   if (message.method === 'session/cancel') {
     if (script.deaf !== true) end('cancelled');
   } else answer(message);
