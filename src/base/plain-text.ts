@@ -28,6 +28,24 @@ export function plainText(text: string): string {
   return text.replace(/\r\n/g, '\n').replace(UNSAFE_IN_TEXT, '');
 }
 
+/** More hidden characters of one text are not worth showing. */
+const SHOWN_MAX = 200;
+
+/**
+ * The same where somebody reads it, a person or a model: control codes go, and what is hidden is
+ * shown by its number, such as ⟨U+200B⟩. Twice changes nothing.
+ */
+export function showHidden(text: string): string {
+  let count = 0;
+  return text.replace(/\r\n/g, '\n').replace(UNSAFE_IN_TEXT, (sign) => {
+    const point = sign.codePointAt(0) ?? 0;
+    if (point < 0xa0) return '';
+    count += 1;
+    if (count > SHOWN_MAX) return count === SHOWN_MAX + 1 ? '⟨and more⟩' : '';
+    return `⟨U+${point.toString(16).toUpperCase().padStart(4, '0')}⟩`;
+  });
+}
+
 /**
  * Text as one line for subjects, tables and logs: unsafe characters become blanks, and what is
  * longer than `max` code points is cut with an ellipsis.

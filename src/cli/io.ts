@@ -3,7 +3,7 @@
  * reaches a terminal: no control codes get through.
  */
 import { type Fix, formatCommands } from '../base/fix.ts';
-import { oneLine, plainText, spellUnsafe } from '../base/plain-text.ts';
+import { oneLine, showHidden, spellUnsafe } from '../base/plain-text.ts';
 
 export interface Io {
   /** One line for people (or the one JSON object) on standard output. */
@@ -62,9 +62,9 @@ export function systemIo(env: Readonly<Record<string, string | undefined>>): Io 
   };
 }
 
-/** Text of others for a terminal: line ends and tabs stay, whatever is more than text goes. */
+/** Text of others for a terminal: line ends and tabs stay, codes go, what is hidden is shown. */
 export function plain(text: string): string {
-  return plainText(text);
+  return showHidden(text);
 }
 
 /** Text of others in one line: at most `max` signs in a window, all of it where there is none. */

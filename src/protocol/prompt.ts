@@ -3,7 +3,7 @@
  * far, and the message. Pure text.
  */
 import { formatIso } from '../base/clock.ts';
-import { oneLine, plainText } from '../base/plain-text.ts';
+import { oneLine, showHidden } from '../base/plain-text.ts';
 import type { Capsule } from './capsule.ts';
 import { fence, fenceNotice } from './fence.ts';
 
@@ -64,7 +64,7 @@ export function composePrompt(parts: PromptParts): string {
       ? null
       : `## The thread so far\n\n${fenceNotice(parts.nonce)}\n\n${omitted > 0 ? `(${omitted} earlier messages left out)\n\n` : ''}${kept.map((entry) => formatEntry(entry, parts.nonce)).join('\n\n')}`,
     formatBefore(parts),
-    `## The message\n\n${parts.body.trim()}`,
+    `## The message\n\n${showHidden(parts.body).trim()}`,
   ];
   return `${sections.filter((section) => section !== null).join('\n\n')}\n`;
 }
@@ -85,7 +85,7 @@ function formatBefore({ before, isWorkHere, nonce }: PromptParts): string | null
       ? []
       : [
           `The end of what it had said follows: use what helps, begin with what is left. ${fenceNotice(nonce)}`,
-          fence(plainText(text).trim(), '', nonce),
+          fence(text.trim(), '', nonce),
         ];
   return [
     '## An earlier attempt at this message',

@@ -7,7 +7,7 @@ import { ALL } from './corpus.ts';
 import { mutate } from './mutate.ts';
 import { pushInMemory } from './memory-pushes.ts';
 import { pushRound, type PushFailure } from './pushes.ts';
-import { READERS } from './readers.ts';
+import { type Reader, READERS } from './readers.ts';
 
 /** What was tried before the time was over, or until something did not hold. */
 export interface FuzzReport {
@@ -105,9 +105,19 @@ interface ReadCase {
   readonly why: string | null;
 }
 
-function readCase(seed: string): ReadCase {
+/** The first of so many cases that does not hold with these readers alone; null: all hold. */
+export function findFault(readers: readonly Reader[], cases: number): FuzzFailure | null {
+  for (let number = 1; number <= cases; number += 1) {
+    const seed = `read-${number}`;
+    const { what, why, input } = readCase(seed, readers);
+    if (why !== null) return { seed, what, why, input };
+  }
+  return null;
+}
+
+function readCase(seed: string, readers = READERS): ReadCase {
   const random = createSeededRandom(seed);
-  const reader = random.pick(READERS);
+  const reader = random.pick(readers);
   const origin = random.int(0, reader.corpus.length - 1);
   const others = random.chance(0.5) ? reader.corpus : ALL;
   const input = mutate(reader.corpus[origin] ?? Buffer.alloc(0), random, others);
