@@ -146,6 +146,7 @@ function endRest(dispatcher: Dispatcher, model: string): HostReport {
     throw new CrosstalkError('NOT_FOUND', `${model} does not rest on this host`);
   models.parks.delete(model);
   models.failures.delete(model);
+  void saveRests(dispatcher);
   dispatcher.doors.log.status('model.resumed', { model, by: 'this host' });
   wake(dispatcher);
   return reportHost(dispatcher);

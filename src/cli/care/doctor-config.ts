@@ -58,7 +58,8 @@ async function examineProjects(
         () => false,
       );
       const says = `projects: ${name}${path}, which is not a directory`;
-      return isThere ? [] : [trouble('bad', 'projects', { says, fix: null })];
+      const fix = fixByHand('correct "projects:" in config.yaml, or make the directory');
+      return isThere ? [] : [trouble('bad', 'projects', { says, fix })];
     }),
   );
   const { unclear } = await findProjects(projects, { url: null, env });
