@@ -34,7 +34,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'continue',
     args: '<id>',
-    about: 'Let a model go on with a thread, also on another host',
+    about: 'Let a model continue a thread, here or on another host',
     group: 'talk',
     options: [
       { name: 'on', value: 'host', about: 'only this host' },
@@ -76,7 +76,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
       {
         name: 'channel',
         value: 'name',
-        about: 'its channel (default: general, or that of --re)',
+        about: 'channel of the message (default: general, or that of --re)',
       },
       { name: 're', value: 'id', many: true, about: 'the message that this one answers' },
       { name: 'subject', value: 'text', about: 'a title' },

@@ -24,7 +24,7 @@ export function declareOptions(command: Command, options: readonly OptionSpec[])
     const shown = value === undefined ? '' : optional === true ? ` [${value}]` : ` <${value}>`;
     command.option(
       `${short === undefined ? '' : `-${short}, `}--${name}${shown}`,
-      many === true ? `${about}; may be given several times` : about,
+      many === true ? `${about} (repeatable)` : about,
     );
   }
 }

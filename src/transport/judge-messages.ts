@@ -117,7 +117,7 @@ function noteFields(
   if (
     fields.from !== null &&
     fields.model === null &&
-    // What an agent sends or asks is more than no hop away: its model may be known to its host only.
+    // A message of an agent has taken at least one hop: its model may be known to its host only.
     fields.hops === 0 &&
     !judge.models.has(fields.from) &&
     !RESERVED_NAMES.includes(fields.from)

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import { fixBy, orElse } from '../base/fix.ts';
 
-/** So much has to fit at least. */
+/** Bytes that must fit. */
 const PROBE_BYTES = 1_048_576;
 
 /** Throws STATE_UNUSABLE, naming the folder, when nothing can be written below `gitDir`. */

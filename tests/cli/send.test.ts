@@ -180,7 +180,7 @@ describe('send', () => {
     writeFileSync(file, letter('echo', 'x'));
     const changed = await cli.run(['send', file, '--to', 'echo']);
     expect(changed.code).toBe(2);
-    expect(changed.stderr).toContain('front matter of its own');
+    expect(changed.stderr).toContain('has front matter');
   });
 
   it('takes along what a file outside of the channels names beside itself', async () => {

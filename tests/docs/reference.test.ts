@@ -138,7 +138,7 @@ function formatOptions(title: string, options: readonly OptionSpec[]): string {
 function formatOption({ name, short, value, optional, many, about }: OptionSpec): string {
   const shown = value === undefined ? '' : optional === true ? ` [${value}]` : ` <${value}>`;
   const both = short === undefined ? `--${name}${shown}` : `-${short}, --${name}${shown}`;
-  return `* \`${both}\` ${cell(about)}${many === true ? '; may be given several times' : ''}\n`;
+  return `* \`${both}\` ${cell(about)}${many === true ? ' (repeatable)' : ''}\n`;
 }
 
 function formatSetting(field: keyof Config): string {

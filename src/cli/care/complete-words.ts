@@ -30,7 +30,7 @@ const WORD = /^[A-Za-z0-9][A-Za-z0-9._@/-]{0,199}$/;
 /** The host of a dispatcher's commit. */
 const DISPATCHER = /^dispatcher@(.+)\.crosstalk$/;
 
-/** The names of these kinds, newest first where there is an order; nothing where there is no copy. */
+/** The names of these kinds, newest first where ordered; none where there is no copy. */
 export async function completeWords(
   invocation: Invocation,
   kinds: readonly WordKind[],

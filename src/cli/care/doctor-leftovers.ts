@@ -37,7 +37,7 @@ export async function examineLeftovers(around: Surroundings): Promise<readonly F
   ];
 }
 
-/** While no agent runs nothing stands there: what an agent locked, or a crash left, is swept. */
+/** While no agent runs, nothing belongs there: leftovers of agents and crashes are removed. */
 async function examineScratch({
   session,
   here,

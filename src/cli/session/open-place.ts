@@ -40,10 +40,7 @@ const HALF_WRITTEN_MS = HOUR;
  */
 const FIRST_CACHE = /^new-[0-9a-f]{16}-[0-9a-f]{8}\.git$/;
 const FIRST_FETCH_MS_MAX = 24 * HOUR;
-/**
- * So far apart the clocks of those who commit may be, when it is settled what is too old to be
- * work.
- */
+/** Clock skew tolerated between committers when old messages are ruled out as work. */
 const CLOCKS_APART_MS = DAY;
 type BranchPlace = CloneLocation & { readonly branch: string };
 

@@ -36,7 +36,7 @@ export async function carryDraft(path: string, draft: WrittenFile): Promise<Lett
     return { path, content, message: renamed.message, attachments };
   throw new CrosstalkError(
     'MESSAGE_REJECTED',
-    `${name}: "files:" names what lies beside it, and cannot be rewritten here; expected the key on lines of its own`,
+    `${name}: "files:" names what lies beside it, and cannot be rewritten here; expected the key on separate lines`,
     { fix: fixBy`crosstalkd lint ${name}` },
   );
 }

@@ -297,7 +297,7 @@ async function readWritten(
   if (sending.sender.agent !== null)
     throw new CrosstalkError(
       'REFUSED',
-      `${file} has front matter of its own; what an agent sends is a text, and its head is written for it`,
+      `${file} has front matter; what an agent sends is a text, and its head is written for it`,
       {
         fix: withNote(fixBy`crosstalkd send --to MODEL -`, 'the text on standard input'),
       },
@@ -308,7 +308,7 @@ async function readWritten(
   if (refused !== undefined)
     throw new CrosstalkError(
       'USAGE',
-      `${file} has front matter of its own, so --${refused} would have to change it`,
+      `${file} has front matter, so --${refused} would have to change it`,
       {
         fix: fixByHand(`write "${refused}:" in the file, or send its text without front matter`),
       },

@@ -50,7 +50,7 @@ export function formatAsk(
   );
 }
 
-/** What the file asks about: the paragraphs after its title and the one on how to answer by mail. */
+/** What the file asks about: the paragraphs after its title and the one on how to answer. */
 export function readQuestion(file: string): string {
   const read = readFrontMatter(Buffer.from(file));
   if (read.kind !== 'read') return '';
