@@ -7,6 +7,7 @@ import type { Oid } from '../base/ids.ts';
 import { type Beat, beatName, parseBeat } from '../protocol/beat.ts';
 import { elsewhere } from '../protocol/paths.ts';
 import { hear, isHostOf, requires, type Trust } from '../protocol/trust.ts';
+import type { BelievedBeat } from './trust-state.ts';
 import { beatRef } from './carry-beat.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { trustNow } from './in-force.ts';
@@ -86,13 +87,4 @@ function noteBeat({ state }: Dispatcher, { ref, oid, name }: StandingBeat): void
 
 function isNewer(beat: Beat, before: BelievedBeat): boolean {
   return beat.run === before.run ? beat.count > before.count : !before.runs.has(beat.run);
-}
-
-/** The newest beat of a host that it has signed. */
-export interface BelievedBeat {
-  readonly oid: Oid;
-  readonly run: string;
-  readonly count: number;
-  /** Runs of it before this one. */
-  readonly runs: ReadonlySet<string>;
 }

@@ -20,16 +20,7 @@ import { parseHeader } from '../workflow/run/header.ts';
 import { isPersonPath } from '../workflow/run/run-messages.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
-
-/** A file of hosts that a piece of work rests on. */
-export interface HostFile {
-  /** Key of the work, or of the marker of the run. */
-  readonly key: string;
-  readonly path: string;
-  readonly blob: Oid;
-  /** The only host that may have signed it; null = any that is known. */
-  readonly host: string | null;
-}
+import type { ListedRun, HostFile } from './trust-state.ts';
 
 /** Where they are looked for. */
 export interface Looking {
@@ -38,14 +29,6 @@ export interface Looking {
   readonly tip: Oid;
   /** Files of a run's channel, by the tree that they stood in. */
   readonly listed: Map<string, ListedRun>;
-}
-
-/** What one tree of a run's channel has. */
-export interface ListedRun {
-  readonly tree: Oid;
-  /** The marker that its header names; null = there is no header that can be read. */
-  readonly marker: string | null;
-  readonly files: readonly Pick<HostFile, 'path' | 'blob'>[];
 }
 
 /** Marks of the work, and what hosts have written into the runs whose markers are among it. */

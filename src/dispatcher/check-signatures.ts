@@ -17,7 +17,8 @@ import {
   type Voice,
 } from '../protocol/trust.ts';
 import type { Repository } from '../transport/repository.ts';
-import { countsAsHosts, heldByFile, listHostFiles, type ListedRun } from './check-hosts.ts';
+import { countsAsHosts, heldByFile, listHostFiles } from './check-hosts.ts';
+import type { ListedRun } from './trust-state.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { trustNow } from './in-force.ts';
 

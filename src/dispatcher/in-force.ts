@@ -7,14 +7,6 @@ import { requires, type SignedFileKind, type Trust } from '../protocol/trust.ts'
 import type { Dispatcher } from './dispatcher.ts';
 import { blobAt, findSigned, withPeople } from './signed-file.ts';
 
-/** The keys that are known, as of a tip. */
-export interface TrustNow {
-  readonly tip: Oid;
-  /** As the operator of this host has pinned it. */
-  readonly pinned: Trust;
-  readonly trust: Trust;
-}
-
 /** Whose word counts here now; absent: nothing is signed. The same value until it changes. */
 export async function trustNow({ state, doors, mirror }: Dispatcher): Promise<Trust | undefined> {
   const pinned = await doors.trust?.();

@@ -30,9 +30,7 @@ import { createLedger, type StartLedger } from './start-ledger.ts';
 import type { FoldMemo } from '../workflow/run/fold.ts';
 import type { OtherClaims } from './other-claims.ts';
 import type { OwnClaims } from './own-claims.ts';
-import type { BelievedBeat } from './believe-records.ts';
-import type { ListedRun } from './check-hosts.ts';
-import type { TrustNow } from './in-force.ts';
+import type { BelievedBeat, ListedRun, TrustNow } from './trust-state.ts';
 
 /** Why one transaction waits, since when, and until when. Monotonic times. */
 export interface Refusal {
