@@ -13,6 +13,10 @@ const HUNTED = [
   [/\bby (itself|themselves)\b/i, 'on its own, automatically, individually'],
   [/(^|["'`*/.] )So (many|long|often)\b/, 'say what is counted: "How long …", "At most …"'],
   [/\bsuch as it is\b|\bone an event\b/i, 'the usual phrase'],
+  [
+    /(?<!there )\bis no (message|person|channel|name|address|model|plan|answer|commit|transport)\b/i,
+    'is not a …',
+  ],
 ];
 /** Judged: what people read. Not itself, and not what changed long ago. */
 const JUDGED = /^(src|docs|template|bin|scripts)\/|^[A-Z-]+\.md$/;

@@ -72,7 +72,7 @@ export interface Surroundings {
   readonly rewrite: Rewrite | null;
   readonly refs: ReadonlyMap<string, Oid>;
   readonly index: OpenIndex;
-  /** Every file that is no message though it may have been meant as one, by its path. */
+  /** Every file that is not a message though it may have been meant as one, by its path. */
   readonly strays: ReadonlyMap<string, RejectedFile>;
   readonly works: readonly Work[];
   readonly claims: ReadonlyMap<string, ClaimSeen>;

@@ -224,7 +224,7 @@ export function findRejected(around: Surroundings, asked: string): Told | null {
   return tellRejected(file);
 }
 
-/** The path of a file of the transport that is no message, as it was asked for; null: none. */
+/** The path of a file of the transport that is not a message, as it was asked for; null: none. */
 async function findPushed({ session, index }: Surroundings, asked: string): Promise<string | null> {
   const path = asked.replace(/^\.\//, '');
   if (index.tip === null) return null;
