@@ -10,7 +10,7 @@ import { type Claim, formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { effectsOf, type Work } from '../protocol/list-work.ts';
 import { parseMessagePath, ulidOf } from '../protocol/paths.ts';
-import type { PushOutcome, RefUpdate } from '../transport/repository.ts';
+import type { PushOutcome, RefUpdate, RemoteFailure } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { hasRoomForTwo, mayPush } from './keep-pace.ts';
 import type { Refusal } from './state.ts';
@@ -23,13 +23,16 @@ import {
   uncertainClaims,
 } from './own-claims.ts';
 import { currentWork, isStillOurs } from './follow-moves.ts';
+import { hasLanded as movedBranch } from './learn-crowd.ts';
 import { observe } from './observe.ts';
+import { sendAlong, takesAlong } from './post.ts';
 import { releaseClaim } from './publish-reply.ts';
 import { isPersistentRefusal, listDue } from './refused-work.ts';
 import { runClaim } from './run-attempt.ts';
 import { journal } from './write-journal.ts';
 
 const GIVE_BACK_MS = 2_000;
+const CLAIM_TAKEN = 'somebody else has it';
 /** A server that hides refs takes a claim and does not list it. */
 const NOT_SHOWN = 'it takes a claim and does not show it afterwards';
 /** Work whose claim the remote does not take rests at least this long, doubling, and at most. */
@@ -51,10 +54,13 @@ export async function claimMessages(
   dispatcher: Dispatcher,
   requests: readonly ClaimRequest[],
 ): Promise<void> {
-  if (requests.length === 0 || !mayClaim(dispatcher)) return;
+  if (requests.length === 0 || !mayPush(dispatcher)) return;
+  const isAlong = takesAlong(dispatcher);
+  if (!isAlong && !mayClaim(dispatcher)) return;
   const { doors, state } = dispatcher;
   const drafts = await Promise.all(requests.map((request) => draftClaim(dispatcher, request)));
   const pushing = { startedMs: doors.clock.monotonicMs(), aheadMs: aheadMs(doors.clock) };
+  if (isAlong) return claimAlong(dispatcher, drafts, pushing);
   const unmoved = checkUnmoved(dispatcher);
   const pushed = await doors.repository.push(
     [
@@ -63,22 +69,84 @@ export async function claimMessages(
     ],
     { atomic: false },
   );
-  const isUnmoved = unmoved.every(({ ref }) => hasLanded(pushed, ref));
+  const isUnmoved = unmoved.some(({ ref }) => hasLanded(pushed, ref));
   for (const draft of drafts) {
     const result = pushed.kind === 'unknown' ? undefined : pushed.refs.get(draft.ref);
     if (result?.kind === 'stale' || result?.kind === 'refused') {
       await loseClaim(dispatcher, draft, result);
       continue;
     }
-    const isLimited = pushed.kind === 'unknown' && pushed.failure.reason === 'limited';
-    const line = pushed.kind === 'unknown' ? pushed.failure.line : NOT_SHOWN;
-    const uncertain = advance(draft, { kind: 'pushed', ...pushing, line, isLimited });
-    state.claims.own.set(draft.key, uncertain);
-    if (isUnmoved && unmoved.length > 0 && result?.kind === 'landed' && hasOwnId(draft))
-      startWon(dispatcher, uncertain, doors.clock.monotonicMs());
+    notePushed(dispatcher, draft, {
+      ...pushing,
+      failure: pushed.kind === 'unknown' ? pushed.failure : null,
+      isProved: isUnmoved && result?.kind === 'landed',
+    });
   }
   if (uncertainClaims(state.claims.own).length > 0 && (await observe(dispatcher)) === 'seen')
     await adoptClaims(dispatcher);
+}
+
+/**
+ * Claims together with answers that are due: one push where pushes are few. The server moves the
+ * branch and creates the claims at once, so the work is open as the tip below that push shows it.
+ */
+async function claimAlong(
+  dispatcher: Dispatcher,
+  drafts: readonly DraftedClaim[],
+  pushing: { readonly startedMs: number; readonly aheadMs: number },
+): Promise<void> {
+  const along = drafts.map((draft) => {
+    const { ref, state: drafted } = draft;
+    const fences = [{ ref, expected: drafted.expected, next: drafted.oid }];
+    return { draft, claim: { name: `claim ${ref}`, fences, decide: () => Promise.resolve([]) } };
+  });
+  const round = await sendAlong(
+    dispatcher,
+    along.map(({ claim }) => claim),
+  );
+  for (const { draft, claim } of along) {
+    const outcome = round?.outcomes.get(claim);
+    if (outcome?.kind === 'fenced')
+      await loseClaim(dispatcher, draft, { kind: 'stale', line: CLAIM_TAKEN });
+    else if (round === null || (outcome?.kind !== 'landed' && round.failure === null))
+      await forgetDraft(dispatcher, draft);
+    else
+      notePushed(dispatcher, draft, {
+        ...pushing,
+        failure: round.failure,
+        isProved: outcome?.kind === 'landed' && movedBranch(round),
+      });
+  }
+}
+
+/** A claim of which nobody said that it has not landed; `isProved`: it stands on open work. */
+function notePushed(
+  dispatcher: Dispatcher,
+  draft: DraftedClaim,
+  pushed: {
+    readonly startedMs: number;
+    readonly aheadMs: number;
+    readonly failure: RemoteFailure | null;
+    readonly isProved: boolean;
+  },
+): void {
+  const { state, doors } = dispatcher;
+  const { startedMs, failure } = pushed;
+  const isLimited = failure?.reason === 'limited';
+  const line = failure?.line ?? NOT_SHOWN;
+  const step = { kind: 'pushed', startedMs, aheadMs: pushed.aheadMs, line, isLimited } as const;
+  const isSure = pushed.isProved && hasOwnId(draft);
+  const uncertain = advance(draft, step);
+  state.claims.own.set(draft.key, uncertain);
+  if (isSure) startWon(dispatcher, uncertain, doors.clock.monotonicMs());
+}
+
+/** Its push fell for another reason: as if it had not been made. */
+async function forgetDraft(
+  dispatcher: Dispatcher,
+  { work: { key }, state: { claim } }: DraftedClaim,
+): Promise<void> {
+  await journal(dispatcher, { kind: 'settled', key, nonce: claim.nonce, how: 'lost' });
 }
 
 /**

@@ -86,9 +86,10 @@ export interface HostReport {
   readonly nextLookMs: number;
   /**
    * Pushes of all hosts in the last minute that this one knows of, and the limit of the transport's
-   * pace; absent: pushes are not limited, or a version that did not know of it.
+   * pace; absent: pushes are not limited, or a version that did not know of it. `waitMs`: until
+   * what waits to be pushed here has its turn; absent: nothing waits.
    */
-  readonly bus?: { readonly pushes: number; readonly limit: number };
+  readonly bus?: { readonly pushes: number; readonly limit: number; readonly waitMs?: number };
   /**
    * Whether the remote is watched, and how often each source has said "look now". Absent from a
    * version that did not know of it.
@@ -263,9 +264,10 @@ function tellBus(dispatcher: Dispatcher): Pick<HostReport, 'bus'> {
   const limits = limitsNow(dispatcher);
   if (limits === null) return {};
   const nowMs = dispatcher.doors.clock.monotonicMs();
-  const { traffic } = dispatcher.state.pace;
+  const { traffic, askedMs } = dispatcher.state.pace;
   const pushes = listPushes({ traffic, nowMs }).length;
-  return { bus: { pushes, limit: limits.pushesPerMinute } };
+  const wait = askedMs === null ? {} : { waitMs: Math.max(0, askedMs - nowMs) };
+  return { bus: { pushes, limit: limits.pushesPerMinute, ...wait } };
 }
 
 function listSilent(dispatcher: Dispatcher): HostReport['silent'] {

@@ -3,14 +3,15 @@
  * transitions, markers of schedules, released claims. Waiting items are published together; the
  * dispatcher continues while a push is in progress.
  */
+import { MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { catchUp, publishOnce, type PublishRound } from '../transport/publish.ts';
 import { backoffMs, rivalryMs, yieldMs } from '../transport/wait-after-loss.ts';
-import type { TransactionOutcome } from '../transport/transaction.ts';
+import type { Transaction, TransactionOutcome } from '../transport/transaction.ts';
 import type { RemoteFailure } from '../transport/repository.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { limitsNow, mayPush } from './keep-pace.ts';
-import type { Outgoing } from './state.ts';
+import type { Outgoing, Rider } from './state.ts';
 import { hasLanded, learnCrowd } from './learn-crowd.ts';
 import { pokeOthers } from './poke-others.ts';
 import {
@@ -28,6 +29,8 @@ const BATCH_MAX = 128;
 /** How long an answer waits for others, as a part of a push, and at most. */
 const GATHER_PART = 5;
 const GATHER_MS_MAX = 50;
+/** After a refusal nothing goes along with answers for this long. */
+const RIDE_AGAIN_MS = 5 * MINUTE;
 /** A remote that refuses is asked again at this pace, doubling. */
 const REFUSED_MS = 1_000;
 /** Something on this machine does not work (a full disk): no faster than this. */
@@ -39,6 +42,43 @@ export function enqueue(dispatcher: Dispatcher, one: Omit<Outgoing, 'refusal'>):
   dispatcher.state.post.outgoing.push(outgoing);
   resumePublishing(dispatcher);
   return outgoing;
+}
+
+/**
+ * Adds what goes along with answers that are due. Resolves when it is known what became of it:
+ * null = it was not pushed.
+ */
+export async function sendAlong(
+  dispatcher: Dispatcher,
+  transactions: readonly Transaction[],
+): Promise<PublishRound | null> {
+  const { post } = dispatcher.state;
+  const rounds = transactions.map(
+    (transaction) =>
+      new Promise<PublishRound | null>((done) => post.riders.push({ transaction, done })),
+  );
+  resumePublishing(dispatcher);
+  if (!post.publishing) dropRiders(dispatcher);
+  const [round = null] = await Promise.all(rounds);
+  return round;
+}
+
+/** Whether claims may go along with the answers that are due now. */
+export function takesAlong(dispatcher: Dispatcher): boolean {
+  const { state, doors, publisher } = dispatcher;
+  const due = listDue(dispatcher);
+  return (
+    limitsNow(dispatcher) !== null &&
+    publisher.atomic &&
+    !state.post.publishing &&
+    due.length > 0 &&
+    due.every(({ refusal }) => refusal === null) &&
+    doors.clock.monotonicMs() >= state.post.rideAfterMs
+  );
+}
+
+function dropRiders({ state }: Dispatcher): void {
+  for (const rider of state.post.riders.splice(0)) rider.done(null);
 }
 
 /** Takes it off the queue, if it still stands there: its sender may have been first. */
@@ -75,6 +115,7 @@ export function resumePublishing(dispatcher: Dispatcher): void {
     })
     .finally(() => {
       state.post.publishing = false;
+      dropRiders(dispatcher);
       wake(dispatcher);
     });
 }
@@ -88,14 +129,11 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
   while (!hasEnded(dispatcher)) {
     const batch = (await awaitDue(dispatcher)).slice(0, batchMax);
     if (batch.length === 0) break;
-    const round = await publishOnce(
-      publisher,
-      batch.map(({ transaction }) => transaction),
-    );
+    const { round, riders } = await pushTogether(dispatcher, batch);
     if ([...round.outcomes.values()].some(({ kind }) => kind === 'rewritten')) return;
     const settled = await settleRound(dispatcher, batch, round);
     if ([...round.outcomes.values()].some(({ kind }) => kind === 'landed')) pokeOthers(dispatcher);
-    const isRefused = noteRefused(dispatcher, batch, round);
+    const isRefused = noteRefused(dispatcher, { batch, riders }, round);
     forgetRefusals(dispatcher);
     // One reply that the remote does not take must not hold back the others: alone, and then after
     // its own pause.
@@ -123,6 +161,24 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
       await doors.clock.sleep(yieldMs(crowd, doors.random), state.loop.ending.signal);
       await catchUp(publisher);
     }
+  }
+}
+
+/** One round, with what goes along. */
+async function pushTogether(
+  { state, publisher }: Dispatcher,
+  batch: readonly Outgoing[],
+): Promise<{ readonly round: PublishRound; readonly riders: readonly Rider[] }> {
+  const riders = state.post.riders.splice(0);
+  let round: PublishRound | null = null;
+  try {
+    round = await publishOnce(
+      publisher,
+      [...batch, ...riders].map(({ transaction }) => transaction),
+    );
+    return { round, riders };
+  } finally {
+    for (const rider of riders) rider.done(round);
   }
 }
 
@@ -154,11 +210,13 @@ async function awaitDue(dispatcher: Dispatcher): Promise<readonly Outgoing[]> {
  */
 function noteRefused(
   dispatcher: Dispatcher,
-  batch: readonly Outgoing[],
+  { batch, riders }: { readonly batch: readonly Outgoing[]; readonly riders: readonly Rider[] },
   round: PublishRound,
 ): boolean {
   let isRefused = false;
-  const pushed = batch.filter(({ transaction }) => !isBlocked(round.outcomes.get(transaction)));
+  const pushed = [...batch, ...riders].filter(
+    ({ transaction }) => !isBlocked(round.outcomes.get(transaction)),
+  );
   for (const one of batch) {
     const outcome = round.outcomes.get(one.transaction);
     if (outcome?.kind !== 'refused') one.refusal = outcome === undefined ? one.refusal : null;
@@ -166,6 +224,8 @@ function noteRefused(
     else tellRefusal(dispatcher, outcome, {});
     isRefused ||= outcome?.kind === 'refused' && !isClear(outcome);
   }
+  const { state, doors } = dispatcher;
+  if (isRefused) state.post.rideAfterMs = doors.clock.monotonicMs() + RIDE_AGAIN_MS;
   return isRefused;
 }
 

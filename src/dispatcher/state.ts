@@ -20,6 +20,7 @@ import type { Traffic } from '../protocol/turn.ts';
 import type { ReplyFacts } from '../protocol/reply.ts';
 import type { OfferReason, RestReason } from '../protocol/reason.ts';
 import type { Rewrite } from '../transport/mirror.ts';
+import type { PublishRound } from '../transport/publish.ts';
 import type { Transaction, TransactionOutcome } from '../transport/transaction.ts';
 import type { TextMemory } from '../transport/read-folder.ts';
 import type { RemoteFailure, RefUpdate } from '../transport/repository.ts';
@@ -208,6 +209,17 @@ export interface PostState {
   rivals: number;
   /** Reasons of refusals that were told of. */
   readonly refusalsTold: Set<string>;
+  /** Claims that go along with the next push. */
+  readonly riders: Rider[];
+  /** Monotonic time before which none goes along: one might be what the remote refuses. */
+  rideAfterMs: number;
+}
+
+/** What goes along with a push of others, once: whatever becomes of it, it is not tried again. */
+export interface Rider {
+  readonly transaction: Transaction;
+  /** Null: it was not pushed. */
+  readonly done: (round: PublishRound | null) => void;
 }
 
 /** What was read of workflow runs, so that one that cannot move costs a look-up a tick. */
@@ -410,6 +422,8 @@ export function createState(): State {
       landing: { ms: 0, hasLanded: false },
       rivals: 1,
       refusalsTold: new Set(),
+      riders: [],
+      rideAfterMs: Number.NEGATIVE_INFINITY,
     },
     trust: {
       ...{ heardBy: null, checked: null, now: null, recordsBy: null },

@@ -33,18 +33,18 @@ async function callsToStart(
   let isStarted = false;
   let isClaimed = false;
   const note =
-    <A extends unknown[], T>(name: string, call: (...given: A) => T) =>
-    (...given: A): T => {
+    <A, T>(name: string, call: (given: A) => T) =>
+    (given: A): T => {
       calls.push(name);
-      return call(...given);
+      return call(given);
     };
   const tamper = (doors: Doors): Doors => ({
     ...doors,
     log: createLog(({ event }) => (isStarted ||= event === 'attempt.started')),
     repository: {
       ...doors.repository,
-      listRefs: note('poll', doors.repository.listRefs),
-      fetch: note('fetch', doors.repository.fetch),
+      listRefs: note('poll', (asked) => doors.repository.listRefs(asked)),
+      fetch: note('fetch', (want) => doors.repository.fetch(want)),
       push: (updates, how) => {
         const isClaim = updates.some(({ ref, expected }) => {
           return ref.startsWith(REFS.claims) && expected === null;

@@ -20,6 +20,7 @@ import { reasonOf } from '../look/status-needs.ts';
 import { encodeIndex } from '../../protocol/index-checkpoint.ts';
 import { tellDispatcher } from './accept-rewrite.ts';
 import { probeRemote } from './probe-remote.ts';
+import { examineLoad } from './doctor-load.ts';
 import { lacksPace, setHostedPace } from './set-pace.ts';
 import { formatVersionFile, type RemoteTraits } from '../../protocol/remote-traits.ts';
 import type { TransportSession } from '../session/transport-session.ts';
@@ -56,6 +57,7 @@ export async function examineRemote(
     reached,
     ...(await examineOlder(session)),
     ...(await examineTraits(invocation, session)),
+    ...(await examineLoad(around)),
     ...(await examinePace(invocation, session)),
     ...(await examineProtection(session)),
     ...examineRefs(around),
@@ -68,27 +70,12 @@ async function examineOlder(session: TransportSession): Promise<readonly Finding
   return older === null ? [] : [fine('history', older)];
 }
 
-/** Branches and other refs above which forges become slow. */
-const REFS_MAX = 5_000;
-
 async function examinePace(
   invocation: Invocation,
   session: TransportSession,
 ): Promise<readonly Finding[]> {
-  const listed = await session.repository.listRefs(['refs/']);
-  const refs = listed.kind === 'reached' ? listed.value.refs.size : 0;
-  const many =
-    refs <= REFS_MAX
-      ? []
-      : [
-          trouble('warn', 'refs', {
-            says: `the remote has ${refs.toLocaleString('en')} refs; forges advise at most 5,000`,
-            fix: fixByHand('delete branches and tags that nobody needs'),
-          }),
-        ];
-  if (!(await lacksPace(session, session.located.url))) return many;
+  if (!(await lacksPace(session, session.located.url))) return [];
   return [
-    ...many,
     trouble('warn', 'pace', {
       says: 'the remote is on a forge, and nothing limits how often the hosts push',
       fix: 'crosstalkd doctor --fix',

@@ -17,6 +17,7 @@ import { needsPerson, tellReason } from '../../protocol/remedy.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
 import { given, type Invocation } from '../command.ts';
 import { dropAcked } from './acks.ts';
+import { type BusSeen, readBus, sayBus } from './bus.ts';
 import { needsOfSchedules } from './schedule-needs.ts';
 import { lineOfRun, needsOfRuns, readOpenRuns } from './explain-run.ts';
 import { createExplainer } from './explain-work.ts';
@@ -84,6 +85,8 @@ interface StatusText {
   readonly runs: readonly RunSeen[];
   /** Whole answers that came too late, newest first. */
   readonly late: readonly ReasonOf<'late'>[];
+  /** Null: no pace limits pushes. */
+  readonly bus: BusSeen | null;
 }
 
 async function printStatus(
@@ -95,7 +98,7 @@ async function printStatus(
   const stood = around.works
     .filter(({ message }) => parseGatePath(message.path) === null)
     .map((work) => ({ work, reason: explain(work) }));
-  const [left, unsent, runs, schedules, outbox, kept, mirrorTrouble] = await Promise.all([
+  const [left, unsent, runs, schedules, outbox, kept, mirrorTrouble, bus] = await Promise.all([
     readLeft(env, around.session),
     findUnsent(around.session, clone),
     readOpenRuns(around),
@@ -103,6 +106,7 @@ async function printStatus(
     readdir(around.session.directory.outbox).catch(() => []),
     readLate(around.session),
     readMirrorTrouble(around.session),
+    readBus(around),
   ]);
   const { failures, strays } = await dropAcked(around, left.failures);
   const asked = await readAsked(around.session, left.asked);
@@ -118,7 +122,7 @@ async function printStatus(
     outbox: outbox.filter((name) => name.endsWith('.json')).length,
   });
   const late = kept.filter(({ of }) => of.form === 'answer').map(lateReason);
-  return { around, stood, needs, failures, runs, late };
+  return { around, stood, needs, failures, runs, late, bus };
 }
 
 function verdictOf({ needs, stood }: StatusText): string {
@@ -206,6 +210,7 @@ function toJson(told: StatusText) {
     here,
     remote: around.session.located.url,
     branch: around.session.branch,
+    bus: told.bus,
     tip: index.tip,
     outage: around.outage,
   };
@@ -278,7 +283,10 @@ function listSections(told: StatusText): readonly Section[] {
     ...(isNobodyHere ? [{ title: 'Here', things: [{ line: sayReason(none), reason: none }] }] : []),
     {
       title: 'Remote',
-      things: [{ line: `${around.session.located.url} (branch ${around.session.branch})` }],
+      things: [
+        { line: `${around.session.located.url} (branch ${around.session.branch})` },
+        ...(told.bus === null ? [] : [{ line: sayBus(told.bus) }]),
+      ],
     },
   ];
 }

@@ -11,6 +11,7 @@ import { oneLine } from '../../base/plain-text.ts';
 import type { RefListing } from '../../transport/repository.ts';
 import type { Invocation } from '../command.ts';
 import type { Askable } from '../../protocol/who-can-be-asked.ts';
+import { tellWaiting } from '../look/bus.ts';
 import { readAskable } from '../look/askable.ts';
 import { followTip } from '../look/follow-tip.ts';
 import { helpLines, paint } from '../io.ts';
@@ -74,7 +75,15 @@ export async function waitForReplies(
   const askable = await readAskable(session);
   const pending = (): readonly string[] => pendingOf(session, wait.path, askable);
   let isHinted = false;
+  let isTold = false;
   const hint = (listing: RefListing): void => {
+    if (!isTold && systemClock.monotonicMs() - startedMs >= HINT_MS) {
+      isTold = true;
+      void tellWaiting(session).then(
+        (line) => line !== null && io.warn(line),
+        () => undefined,
+      );
+    }
     const isClaimed = [...listing.refs.keys()].some((ref) => ref.startsWith(session.refs.claims));
     if (isHinted || isClaimed || systemClock.monotonicMs() - startedMs < HINT_MS) return;
     isHinted = true;
