@@ -53,7 +53,8 @@ const PROGRAMS: readonly Asking[] = [
     }),
   },
   {
-    ...{ name: 'gemini', adapter: 'acp', args: ['--acp'], tool: shell('run_shell_command') },
+    ...{ name: 'gemini', adapter: 'acp', args: ['--acp'], model: 'gemini-2.5-pro' },
+    tool: shell('run_shell_command'),
     env: (url) => ({ GEMINI_API_KEY: 'k-of-gemini', GOOGLE_GEMINI_BASE_URL: url }),
     files: () => ({
       '.gemini/settings.json': { security: { auth: { selectedType: 'gemini-api-key' } } },

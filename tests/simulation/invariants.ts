@@ -6,6 +6,8 @@
 import type { Oid } from '../../src/base/ids.ts';
 import { type Claim, parseClaim } from '../../src/protocol/claim.ts';
 import type { Message } from '../../src/protocol/message.ts';
+import { readTrailers } from '../../src/protocol/trailers.ts';
+import { isFiringOf } from '../../src/workflow/run/schedule.ts';
 import { readMessage } from '../../src/workflow/run/message-memo.ts';
 import {
   claimKey,
@@ -91,6 +93,42 @@ export function checkHistory(history: readonly HistoryStep[]): readonly string[]
     }
   }
   return problems;
+}
+
+const LATE_MS = 60_000;
+const MISSED_MS = 5 * 60_000;
+
+/**
+ * I13: each time of a schedule is fired once, whatever became of its marker, and times of one
+ * schedule in their order; where runs may not overlap, none while another is open; where what was
+ * missed is skipped, none much later than it was due. `late`: fired more than a minute after it.
+ */
+export function checkFirings(
+  history: readonly HistoryStep[],
+  schedules: ReadonlyMap<string, { readonly overlap: boolean; readonly skips: boolean }>,
+): { readonly problems: readonly string[]; readonly fired: number; readonly late: number } {
+  const problems: string[] = [];
+  const last = new Map<string, number>();
+  const counts = { fired: 0, late: 0 };
+  for (const { commit, added, files } of history)
+    for (const slot of readTrailers(commit.message, 'Slot')) {
+      const [name = '', time = ''] = slot.split(' ');
+      const dueMs = Date.parse(time);
+      const lateMs = commit.authoredMs - dueMs;
+      counts.fired += 1;
+      counts.late += lateMs > LATE_MS ? 1 : 0;
+      if (dueMs <= (last.get(name) ?? 0)) problems.push(`I13 ${slot} is fired again or too late`);
+      last.set(name, Math.max(dueMs, last.get(name) ?? 0));
+      if (![...added.keys()].some((path) => isFiringOf(path, name)))
+        problems.push(`I13 ${slot} is fired without a marker`);
+      const { overlap, skips } = schedules.get(name) ?? { overlap: true, skips: false };
+      const open = [...files.keys()].filter(
+        (path) => isFiringOf(path, name) && !files.has(replyPath(path, 'workflow')),
+      );
+      if (!overlap && open.length > 1) problems.push(`I13 ${open.join()} are open at once`);
+      if (skips && lateMs > MISSED_MS) problems.push(`I13 ${slot} is fired ${lateMs} ms late`);
+    }
+  return { problems, ...counts };
 }
 
 interface MarkFile {

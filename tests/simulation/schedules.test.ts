@@ -1,0 +1,96 @@
+/** Saved workflows by the clock, while hosts die, sleep and disagree about the time. */
+import { expect, it } from 'vitest';
+import { checkFirings, historyOf } from './invariants.ts';
+import { sowFaults } from './faults.ts';
+import { createHost, startProcess } from './host.ts';
+import { commitAs, filesNow, foundTransport } from './people.ts';
+import { drawsOf, type Plan, planOf } from './plan.ts';
+import { isFiring } from '../../src/workflow/run/schedule.ts';
+import { BRANCH, createWorld, type World } from './world.ts';
+
+const MINUTE = 60_000;
+const workflow = (name: string, on: string): readonly [string, string] => [
+  `data/workflows/${name}.md`,
+  `---\nname: ${name}\nmodel: opus\non: ${on}\nsteps:\n  one: { prompt: small }\n---\n`,
+];
+/** The least that may lie between two firings, minutes, and what else is promised. */
+const SCHEDULES = new Map([
+  ['often', { overlap: true, skips: false }],
+  ['alone', { overlap: false, skips: false }],
+  ['skips', { overlap: true, skips: true }],
+]);
+const FILES = [
+  workflow('often', '{ schedule: "* * * * *", overlap: true }'),
+  workflow('alone', '{ schedule: "*/2 * * * *" }'),
+  workflow('skips', '{ schedule: "*/7 * * * *", catch-up: skip, overlap: true }'),
+];
+
+async function runSchedules(seed: number) {
+  const plan: Plan = {
+    ...planOf(seed, { markers: [] }),
+    ...{ hosts: 3, actions: 0, rewrite: false, faultEveryMs: MINUTE, faultsUntilMs: 24 * MINUTE },
+  };
+  const world = createWorld(plan, () => undefined);
+  foundTransport(world);
+  commitAs(world, {
+    writes: FILES.map(([path, content]) => ({ path, content })),
+    message: 'schedules',
+  });
+  const hosts = Array.from({ length: plan.hosts }, (_, index) =>
+    createHost(world, {
+      ...{ name: `h${index}`, alias: `h${index}`, random: drawsOf(plan, `h${index}`) },
+      ...{ serves: new Set(['opus']), concurrency: 2 },
+    }),
+  );
+  for (const host of hosts) void startProcess(world, host);
+  void sowFaults(world, hosts, (doors) => doors);
+  void removeMarkers(world);
+  void takeAway(world);
+  await world.scheduler.run({ untilMs: 26 * MINUTE, eventsMax: 2_000_000, stop: () => false });
+  world.end();
+  const history = historyOf(world.remote, world.remote.refs.get(BRANCH) ?? null);
+  return { ...checkFirings(history, SCHEDULES), removed: world.coverage.get('people remove') ?? 0 };
+}
+
+/** The remote is away for so long that times are missed. */
+async function takeAway({ scheduler, remote }: World): Promise<void> {
+  for (const awayMs of [4 * MINUTE, 7 * MINUTE]) {
+    await scheduler.wait(null, 5 * MINUTE, 'timer').done;
+    // An outage of the faults may end this one: it is begun again.
+    for (const endMs = scheduler.nowMs() + awayMs; scheduler.nowMs() < endMs;) {
+      remote.setReachable(false);
+      await scheduler.wait(null, 1_000, 'timer').done;
+    }
+    remote.setReachable(true);
+  }
+}
+
+/** Somebody removes or moves markers: their times are over all the same. */
+async function removeMarkers(world: World): Promise<void> {
+  const random = drawsOf(world.plan, 'removals');
+  for (; world.scheduler.nowMs() < world.plan.faultsUntilMs;) {
+    await world.scheduler.wait(null, random.int(20_000, 90_000), 'timer').done;
+    const markers = [...filesNow(world)].filter(
+      ([path]) => isFiring(path) && !path.includes('.re.'),
+    );
+    const last = markers.at(-1);
+    if (last === undefined || random.chance(0.5)) continue;
+    const [path, content] = last;
+    const to = path.replace(/([^/]+)$/, 'moved-$1');
+    const writes = random.chance(0.5) ? [{ path: to, content }] : [];
+    world.count('people remove');
+    commitAs(world, { writes, removes: [path], message: `removes ${path}` });
+  }
+}
+
+it('no time is fired twice, none too late where that is to be skipped, and runs do not overlap', async () => {
+  const all = [];
+  for (const seed of [1, 2]) all.push(await runSchedules(seed));
+  expect(all.flatMap(({ problems }) => problems)).toEqual([]);
+  const sum = (key: 'fired' | 'late' | 'removed'): number =>
+    all.reduce((total, one) => total + one[key], 0);
+  // What the promise is about has happened: often, after an outage, and with markers taken away.
+  expect(sum('fired')).toBeGreaterThan(20);
+  expect(sum('late')).toBeGreaterThan(0);
+  expect(sum('removed')).toBeGreaterThan(5);
+});
