@@ -84,8 +84,7 @@ async function removeMarkers(world: World): Promise<void> {
 }
 
 it('no time is fired twice, none too late where that is to be skipped, and runs do not overlap', async () => {
-  const all = [];
-  for (const seed of [1, 2]) all.push(await runSchedules(seed));
+  const all = [await runSchedules(1), await runSchedules(2)];
   expect(all.flatMap(({ problems }) => problems)).toEqual([]);
   const sum = (key: 'fired' | 'late' | 'removed'): number =>
     all.reduce((total, one) => total + one[key], 0);
