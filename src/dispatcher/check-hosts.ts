@@ -113,5 +113,6 @@ export function heldByFile(
   { path, host }: HostFile,
   found: ReasonOf<'unsigned'>['found'],
 ): ReasonOf<'unsigned'> {
-  return { kind: 'unsigned', path, from: host === null ? 'a known host' : `host ${host}`, found };
+  const from = host === null ? 'a known host' : `host ${host}`;
+  return { kind: 'unsigned', path, from, found, isOfAnother: true };
 }

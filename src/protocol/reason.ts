@@ -94,6 +94,8 @@ interface WorkFacts {
   /** This host requires a signature of somebody it knows, by the name that the message gives. */
   unsigned: {
     path: string;
+    /** What it is said of rests on the file at this path, and is another one. */
+    isOfAnother?: true;
     from: string;
     found:
       | { readonly kind: 'nobody' }

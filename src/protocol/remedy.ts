@@ -110,7 +110,10 @@ const REMEDIES: Remedies = {
 
   ready: ({ project }) => (project === null ? null : projectFix(project)),
   twin: ({ path }) => inClone(fixBy`git rm ${path}`, 'Remove a copy'),
-  unsigned: ({ path }) => fixBy`crosstalkd trust message ${path}`,
+  unsigned: ({ path, isOfAnother }) =>
+    isOfAnother === true
+      ? orElse(fixBy`git rm ${path}`, fixBy`crosstalkd trust message ${path}`)
+      : fixBy`crosstalkd trust message ${path}`,
   workflow: ({ id }) => fixBy`crosstalkd workflow show ${id}`,
   stale: ({ id }) => fixBy`crosstalkd retry ${id}`,
   hops: ({ id }) => fixBy`crosstalkd cancel ${id}`,

@@ -47,16 +47,17 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
       ? 'ready to be claimed'
       : `is ready; ${takers.join(' or ')} takes it at its next poll${project === null ? '' : `, if its config.yaml has the project "${project}"`}`,
   twin: ({ of }) => `has the same id as ${of}, which counts; this copy is never run`,
-  unsigned: ({ from, found }) => {
+  unsigned: ({ path, from, found, isOfAnother }) => {
+    const file = isOfAnother === true ? `rests on ${path}, which ` : '';
     switch (found.kind) {
       case 'nobody':
-        return `is not signed, and this host requires the signature of ${from}`;
+        return `${file}is not signed, and this host requires the signature of ${from}`;
       case 'other':
-        return `is from ${from}, but signed by ${found.by}`;
+        return `${file}is from ${from}, but signed by ${found.by}`;
       case 'stranger':
-        return `is signed with a key that this host does not know: ${found.key}`;
+        return `${file}is signed with a key that this host does not know: ${found.key}`;
       case 'bad':
-        return `has a signature that does not count: ${found.why}`;
+        return `${file}has a signature that does not count: ${found.why}`;
     }
   },
   workflow: () => 'is a workflow; its run shows where it stands',

@@ -8,6 +8,7 @@ import { type Beat, formatBeat } from '../../src/protocol/beat.ts';
 import { formatClaim } from '../../src/protocol/claim.ts';
 import { listWork } from '../../src/protocol/list-work.ts';
 import { judgeAllWork } from '../../src/dispatcher/tick.ts';
+import { sayReason } from '../../src/protocol/say-reason.ts';
 import { signSsh, sshKeyOf } from '../../src/protocol/ssh-signature.ts';
 import { hostPrincipal, type Trust } from '../../src/protocol/trust.ts';
 import { killProcess } from '../simulation/host.ts';
@@ -158,6 +159,9 @@ describe('where hosts have to sign', () => {
     expect(replyOf(story, 'mailer')).toBe('');
     const [judged] = judgeAllWork(story.hosts[0]!.process!.dispatcher);
     expect(judged?.reason).toMatchObject({ kind: 'unsigned', from: 'host h1' });
+    expect(sayReason(judged!.reason)).toMatch(
+      /^rests on .*note\.started\.mailer, which is not signed/,
+    );
     trust.now = { ...trust.now, required: new Set() };
     await story.pass(200_000);
     expect(replyOf(story, 'mailer')).toContain('outcome unknown');
