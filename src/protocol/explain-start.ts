@@ -60,6 +60,23 @@ export function explainStart(text: string): Rejection {
   return { line: 1, isNote: true, found, expected: `the first line to be exactly ${DASHES}` };
 }
 
+/** A line that was meant to end the head and is not quite one; null: there is none. */
+export function explainEnd(text: string): Rejection | null {
+  const lines = text.slice(0, END_CHARS).split(/\r?\n/);
+  const at = lines.findIndex((line, index) => index > 0 && NEARLY_DASHES.test(line));
+  return at < 0
+    ? null
+    : {
+        line: at + 1,
+        found: quote(lines[at] ?? ''),
+        expected: `${DASHES}, alone, to end the fields`,
+      };
+}
+
+/** `--`, `-----`, an indented `---`, a dash of typography, `...` and `+++`. */
+const NEARLY_DASHES = /^(?:[ \t]{1,8}---|--|-{4,80}|[–—]{1,3}|\.{3}|\+{3}|={3,80}|\*{3})[ \t]*$/;
+const END_CHARS = 8_000;
+
 function quote(line: string): string {
   return line.trim() === '' ? 'an empty line' : `"${line.slice(0, QUOTED_CHARS_MAX)}"`;
 }

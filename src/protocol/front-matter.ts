@@ -6,7 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import type Matter from 'gray-matter';
-import { explainStart } from './explain-start.ts';
+import { explainEnd, explainStart } from './explain-start.ts';
 import { readPlainFields } from './plain-fields.ts';
 import type { Rejection } from './rejection.ts';
 import { isMapping, readYamlMapping, writeYaml } from './yaml.ts';
@@ -48,12 +48,14 @@ export function readFrontMatter(bytes: Uint8Array): FrontMatterRead {
   const first = text.slice(0, firstEnd).replace(/\r$/, '');
   if (!/^---[ \t]*$/.test(first)) return { kind: 'rejected', rejection: explainStart(text) };
   const head = findHead(text, firstEnd + 1);
-  if (head === null)
-    return rejected(
-      1,
-      `no closing --- within the first ${HEAD_BYTES_MAX} bytes`,
-      'a line --- that ends the front matter',
-    );
+  if (head === null) {
+    const rejection = explainEnd(text) ?? {
+      line: 1,
+      found: `no closing --- within the first ${HEAD_BYTES_MAX} bytes`,
+      expected: 'a line --- that ends the front matter',
+    };
+    return { kind: 'rejected', rejection };
+  }
   return parseHead({
     yaml: text.slice(firstEnd + 1, head.end),
     body: text.slice(head.bodyStart),

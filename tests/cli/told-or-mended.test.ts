@@ -118,6 +118,22 @@ describe('what is checked', () => {
     cli.git(['checkout', '-q', '--', 'data/models.yaml']);
   });
 
+  it.each([
+    ['---\nto: workflow\ntype: workflow\nstepz: {}\n---\n', 'unknown key "stepz"'],
+    ['---\nto: workflow\ntype: workflow\nuses: nothere\n---\n', 'nothere'],
+    ['---\nto: echo@mpb\n---\nhi\n', 'no host "mpb" has shown itself'],
+  ])('lint says of %j: %s', async (text, says) => {
+    const file = join(cli.place, 'draft.md');
+    writeFileSync(file, text);
+    expect((await cli.run(['lint', file])).stdout).toContain(says);
+  });
+
+  it('lint knows what the other files of a transport are', async () => {
+    const files = ['CLAUDE.md', 'templates/message.md', 'data/workflows/review-panel.md'];
+    const linted = await cli.run(['lint', ...files]);
+    expect(linted.stdout).toBe(files.map((file) => `${file}: good\n`).join(''));
+  });
+
   it('takes a json input as JSON, and refuses what is none', async () => {
     const file = join(cli.place, 'items.md');
     writeFileSync(

@@ -25,10 +25,7 @@ const FILES: readonly (readonly [string, string])[] = [
     '---\nto: opus\nhello\n',
     '1: no closing --- within the first 65536 bytes; a line --- that ends the front matter',
   ],
-  [
-    '---\nto: opus\n...\nhello\n',
-    '1: no closing --- within the first 65536 bytes; a line --- that ends the front matter',
-  ],
+  ['---\nto: opus\n...\nhello\n', '3: "..."; ---, alone, to end the fields'],
   ['', 'note 1: an empty line; the first line to be exactly ---'],
   ['# Hi\n\ntext', 'note 1: "# Hi"; the first line to be exactly ---'],
   ['\u2014\nto: opus\n\u2014\nx\n', '1: "\u2014"; three hyphens: ---'],

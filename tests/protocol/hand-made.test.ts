@@ -104,6 +104,22 @@ describe('a head that is not right', () => {
   });
 });
 
+describe('a head that does not end', () => {
+  it.each([
+    ['---\nto: opus\n--\nhi\n', 3, '"--"'],
+    ['---\nto: opus\nsubject: x\n-----\nhi\n', 4, '"-----"'],
+    ['---\nto: opus\n ---\nhi\n', 3, '" ---"'],
+    ['---\nto: opus\n—\nhi\n', 3, '"—"'],
+    ['---\nto: opus\n...\nhi\n', 3, '"..."'],
+    ['---\nto: opus\n\nhi\n', 1, 'no closing ---'],
+  ])('%j: line %d', (text, line, found) => {
+    expect(decodeMessage(Buffer.from(text))).toMatchObject({
+      kind: 'rejected',
+      rejection: { line, found: expect.stringContaining(found) as string },
+    });
+  });
+});
+
 describe('a file that was meant as a message and is not called like one', () => {
   it.each(['x.txt', 'x.md.txt', 'x.markdown', 'x', 'Hello World', 'x.eml', 'x.MD', 'x.md~'])(
     '%s may be one',

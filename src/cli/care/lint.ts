@@ -22,10 +22,13 @@ import {
   isPage,
   messageId,
   parseMessagePath,
+  WORKFLOWS,
 } from '../../protocol/paths.ts';
 import { oddFile } from '../../transport/odd-file.ts';
 import { oneLine } from '../../base/plain-text.ts';
+import { mayBeText, mayHoldMessages } from '../../protocol/misplaced.ts';
 import { isPortable } from '../../protocol/names.ts';
+import { workflowProblems } from './lint-workflow.ts';
 import { noPersona } from '../../protocol/persona.ts';
 import type { Invocation } from '../command.ts';
 import { type Io, paint } from '../io.ts';
@@ -196,12 +199,19 @@ async function lintBytes(
   { file, path, bytes }: Given,
 ): Promise<Linted> {
   if (/(^|[/\\])models\.yaml$/.test(file)) return lintModels(file, bytes);
+  const folder = path?.slice(0, Math.max(0, path.lastIndexOf('/'))) ?? '';
+  if (folder === WORKFLOWS && path?.endsWith('.md') === true)
+    return lintWorkflow(session, { file, path, bytes });
+  if (path !== null && isOfTransport(folder, path)) return { file, problems: [], warnings: [] };
   const misplaced = path === null ? null : placeProblem(path);
   if (path !== null && isPageOfChannel(path)) return { file, problems: [], warnings: [] };
   if (misplaced !== null) return { file, problems: [misplaced], warnings: [] };
   const read = decodeMessage(bytes, path);
   if (read.kind === 'rejected')
     return { file, text: textOf(bytes), problems: [read.rejection], warnings: [] };
+  const isMarker = read.message.fields.type === 'workflow' && read.message.fields.op === null;
+  const steps = isMarker ? await lintWorkflow(session, { file, path, bytes }) : null;
+  if (steps !== null && steps.problems.length > 0) return steps;
   const odd = path?.split('/').find((part) => !isPortable(part));
   const warnings = [
     ...(odd === undefined ? [] : [`"${odd}" is a name that Windows cannot have as a file`]),
@@ -217,6 +227,14 @@ async function lintBytes(
         ? warnings
         : [...warnings, ...(await nameWarnings(session, read.message, path))],
   };
+}
+
+async function lintWorkflow(
+  session: TransportSession | null,
+  { file, bytes }: Given,
+): Promise<Linted> {
+  const text = textOf(bytes);
+  return { file, text, problems: await workflowProblems(session, text), warnings: [] };
 }
 
 function lintModels(file: string, bytes: Uint8Array): Linted {
@@ -241,6 +259,14 @@ function pathBelow(session: TransportSession | null, full: string): string | nul
         .split(sep)
         .join('/')
     : null;
+}
+
+/** Personas, schemas and the like mean what their folder says; `CLAUDE.md` what its name says. */
+function isOfTransport(folder: string, path: string): boolean {
+  return (
+    !path.startsWith(`${CHANNELS}/`) &&
+    (!mayHoldMessages(folder) || !mayBeText(path.slice(path.lastIndexOf('/') + 1)))
+  );
 }
 
 function isPageOfChannel(path: string): boolean {

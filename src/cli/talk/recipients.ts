@@ -114,6 +114,11 @@ export function warnAboutHosts(
     .filter(({ host }) => host !== null && !hosts.has(host))
     .map(
       (address) =>
-        `no host "${address.host ?? ''}" has shown itself; ${formatAddress(address)} waits until it does: crosstalkd hosts`,
+        `no host "${address.host ?? ''}" has shown itself${nearest(address.host ?? '', hosts)}; ${formatAddress(address)} waits until it does: crosstalkd hosts`,
     );
+}
+
+function nearest(name: string, known: ReadonlySet<string>): string {
+  const near = suggestName(name, known);
+  return near === null ? '' : ` (did you mean "${near}"?)`;
 }
