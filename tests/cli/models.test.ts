@@ -180,7 +180,7 @@ describe('lint', () => {
     const { code, stdout } = await cli.run(['lint', bad, js, good]);
     expect(code).toBe(2);
     expect(stdout).toContain(
-      `${bad}:3: rejected: found hops: text "many"; expected a whole number from 0 to 1000`,
+      `${bad}:3:1: rejected: found hops: text "many"; expected a whole number from 0 to 1000`,
     );
     expect(stdout).toContain(
       `${js}:1: rejected: found "---js"; expected the first line to be exactly ---`,

@@ -55,7 +55,7 @@ describe('workflow', () => {
     const bad = write('bad.md', STEPS.replace('needs: [a]', 'need: [a]'));
     const checked = await cli.run(['workflow', 'check', bad]);
     expect(checked).toMatchObject({ code: 2 });
-    expect(checked.stderr).toContain(`${bad}:6: unknown key "need"`);
+    expect(checked.stderr).toContain(`${bad}:6:9: unknown key "need"`);
     expect(checked.stderr).toContain('did you mean "needs"?');
     expect((await cli.json(['workflow', 'check', bad])).data).toMatchObject({ ok: false });
     const good = write('good.md', STEPS);

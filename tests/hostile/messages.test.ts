@@ -357,7 +357,6 @@ describe('a commit full of odd files', () => {
       'gitconfig',
       'runs.log',
       'state-a',
-      'state-maker',
       'team',
       'team.git',
     ];
