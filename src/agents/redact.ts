@@ -1,4 +1,8 @@
-/** Keeps the operator's secrets out of everything that is published, logged or shown. */
+/**
+ * Keeps the operator's secrets out of everything that is published, logged or shown. Own code:
+ * libraries for it hide named keys of objects, or guess by the look of a text; here the values are
+ * known, and every place where one stands in free text is hidden, whatever stands around it.
+ */
 import type { OperatorEnv } from './agent-env.ts';
 
 const SECRET_NAME =

@@ -113,7 +113,9 @@ function formatIndex(
   ]);
 }
 
-/** `zlib.crc32` came with Node 20.15, and 20.0 is supported. */
+/**
+ * `zlib.crc32` came with Node 20.15, and 20.0 is supported; two ways would have to give the same.
+ */
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let value = n;
   for (let bit = 0; bit < 8; bit += 1)

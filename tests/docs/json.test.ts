@@ -52,6 +52,10 @@ const COMMANDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   'workflow-plan': [['workflow', 'plan', 'ship']],
   'trust-list': [['trust', 'list']],
+  init: [['init', '../made']],
+  join: [['join', '../team.git', '../joined']],
+  send: [['send', '--to', 'echo', '-m', 'x']],
+  allow: [['allow', 'echo']],
   error: [
     ['show', 'nothing-there'],
     ['send', '--too'],

@@ -1,7 +1,9 @@
 /**
  * `run --otel`: spans of this host's work, sent as OTLP over HTTP in JSON to the endpoint that the
  * usual OTEL_* variables name. Off without the option. What cannot be sent is thrown away in the
- * end: it never holds up the dispatcher.
+ * end: it never holds up the dispatcher. Own code: the SDK brings a registry, context propagation
+ * and many packages for what is one JSON document a batch, and it reads the environment on its
+ * own.
  */
 import { createSpanFold, type Span } from '../../base/spans.ts';
 import { SECOND, systemClock } from '../../base/clock.ts';

@@ -14,6 +14,7 @@ import type { Invocation } from '../command.ts';
 import { plain } from '../io.ts';
 import { printJson, wantsJson, withSession } from '../look/reading.ts';
 import { lacksPace, setHostedPace } from './set-pace.ts';
+import { readRemotes, samePlace } from '../session/find-projects.ts';
 import { isUrl } from '../session/locate.ts';
 import { openState } from '../session/open-state.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
@@ -47,7 +48,10 @@ export function addRemote(invocation: Invocation): Promise<number> {
     } finally {
       await local.close();
     }
-    printAdded(invocation, session, shownUrl(url));
+    printAdded(invocation, session, {
+      url: shownUrl(url),
+      isOfProject: await isOfProject(session, url),
+    });
     if (note !== null && !wantsJson(invocation)) invocation.io.print(note);
     return 0;
   });
@@ -121,16 +125,27 @@ async function keepApprovals(session: TransportSession, url: string): Promise<vo
     );
 }
 
-function printAdded(invocation: Invocation, session: TransportSession, url: string): void {
+/** The project has the same remote, so that its clones find the conversation on their own. */
+async function isOfProject({ located, env }: TransportSession, url: string): Promise<boolean> {
+  const { project } = located;
+  if (project === null) return false;
+  const remotes = await readRemotes(project.directory, env);
+  return remotes.some((remote) => samePlace(remote.url, url));
+}
+
+function printAdded(
+  invocation: Invocation,
+  session: TransportSession,
+  { url, isOfProject }: { readonly url: string; readonly isOfProject: boolean },
+): void {
   const { branch } = session;
   if (wantsJson(invocation)) {
     printJson(invocation, { ok: true, health: 'good', remote: url, branch });
     return;
   }
   invocation.io.print(plain(`The conversation is on ${url} now (branch ${branch}).`));
-  const isOwn = session.located.project !== null;
   invocation.io.print(
-    isOwn
+    isOfProject
       ? 'Others: crosstalkd join, in their clone of the project'
       : `Others: crosstalkd join ${shellWord(url)}`,
   );

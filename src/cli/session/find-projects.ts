@@ -67,13 +67,17 @@ async function namesOf(directory: string, { url, env }: ProjectsAround): Promise
   return names;
 }
 
-interface Remote {
+/** A remote of a project. */
+export interface Remote {
   readonly name: string;
   readonly url: string;
 }
 
 /** As they are written in the clone, before `insteadOf` of this machine. */
-async function readRemotes(directory: string, env: Invocation['env']): Promise<readonly Remote[]> {
+export async function readRemotes(
+  directory: string,
+  env: Invocation['env'],
+): Promise<readonly Remote[]> {
   const place = findPlace(directory);
   if (place.kind !== 'project' || place.project.directory !== directory) return [];
   const said = await openPersonGit(directory, env, 10_000)
