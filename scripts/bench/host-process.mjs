@@ -10,6 +10,7 @@ const tell = (fact) =>
     `${JSON.stringify({ atMs: performance.timeOrigin + performance.now(), ...fact })}\n`,
   );
 const pushes = { claims: 0, branch: 0, branchLanded: 0 };
+let reads = 0;
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
 
@@ -18,6 +19,8 @@ const host = await openHost({
   door: (repository) => ({
     ...repository,
     push: (updates, how) => countPush(repository, updates, how),
+    listRefs: (...asked) => countRead(() => repository.listRefs(...asked)),
+    fetch: (want) => countRead(() => repository.fetch(want)),
   }),
   onEvent: ({ event, fields }) =>
     [
@@ -40,6 +43,7 @@ await host.close();
 tell({
   event: 'end',
   pushes,
+  reads,
   rss: process.memoryUsage.rss(),
   ...spent(),
 });
@@ -57,6 +61,11 @@ function childTicks() {
     .replace(/^.*\) /s, '')
     .split(' ');
   return Number(fields[13]) + Number(fields[14]);
+}
+
+function countRead(read) {
+  reads += 1;
+  return read();
 }
 
 async function countPush(repository, updates, how) {

@@ -276,6 +276,7 @@ async function hostRows(hosts) {
       ok: true,
     },
     { row: '… pushes that lost', unit: '', ours: told.retries, target: '', ok: true },
+    { row: '… reads of the remote', unit: '/s', ours: told.readsPerSecond, target: '', ok: true },
     {
       row: '… longest wait of an answer, in fair shares',
       unit: '',

@@ -55,6 +55,7 @@ function summarize({ running, paths, startedMs, url }) {
         seconds,
         landed: sum(({ branchLanded }) => branchLanded),
       }),
+    readsPerSecond: ends.reduce((total, { reads }) => total + reads, 0) / seconds,
     branchPushes: sum(({ branch }) => branch),
     branchPushesPerLanded: sum(({ branch }) => branch) / sum(({ branchLanded }) => branchLanded),
     claimPushes: sum(({ claims }) => claims),
