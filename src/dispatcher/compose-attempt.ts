@@ -85,7 +85,7 @@ export async function composeAttemptPrompt(
   const files = { message: message.path, files: fields?.files ?? [] };
   const attachments: AttachmentsRead =
     tip === null ? NO_ATTACHMENTS : await readAttachments(doors.repository, { tip, ...files });
-  const before = await readCapsule(dispatcher, held);
+  const before = await readCapsule(dispatcher, held, fields);
   const parts: PromptParts = {
     before,
     recipient: held.work.recipient,

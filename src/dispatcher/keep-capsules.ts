@@ -5,6 +5,8 @@
  */
 import { MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
+import type { MessageFields } from '../protocol/message.ts';
+import { claimKey, identityOf, parseMessagePath } from '../protocol/paths.ts';
 import type { Oid } from '../base/ids.ts';
 import { type Capsule, formatCapsule, parseCapsule, tailOf } from '../protocol/capsule.ts';
 import { listSuperseded, openByKey } from '../protocol/list-work.ts';
@@ -91,8 +93,9 @@ export function hasLeftCapsule(dispatcher: Dispatcher): boolean {
 export async function readCapsule(
   dispatcher: Dispatcher,
   held: LiveClaim,
+  fields: Pick<MessageFields, 'retries'> | null,
 ): Promise<Capsule | null> {
-  const own = saidHere(dispatcher, held);
+  const own = saidHere(dispatcher, held) ?? saidBefore(dispatcher, held, fields?.retries ?? null);
   const { prefix, standing } = capsulesOf(dispatcher);
   const oid = standing.get(held.key);
   const there = oid === undefined ? null : await readThere(dispatcher, prefix + held.key, oid);
@@ -152,6 +155,21 @@ function saidHere(dispatcher: Dispatcher, held: Pick<OwnClaim, 'key'>): Capsule 
   if (text.trim() === '' && changed === null) return null;
   const { alias } = dispatcher.settings;
   return { alias, attempt: said.attempt, text, ...(changed === null ? {} : { work: changed }) };
+}
+
+/**
+ * What the same model had said here to the message that is asked again: a failure has closed that,
+ * and its capsule went with the reply.
+ */
+function saidBefore(
+  dispatcher: Dispatcher,
+  { work: { recipient } }: LiveClaim,
+  retries: string | null,
+): Capsule | null {
+  const parsed = retries === null ? null : parseMessagePath(retries);
+  if (parsed === null) return null;
+  const key = claimKey({ channel: parsed.channel, identity: identityOf(parsed), recipient });
+  return saidHere(dispatcher, { key });
 }
 
 function takeLeft(dispatcher: Dispatcher): readonly RefUpdate[] {
