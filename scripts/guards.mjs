@@ -164,7 +164,7 @@ const GUARDS = [
     file: 'transport/read-changes.ts',
     find: 'range.from === null ? [] : await readOrphans(repository, range, removed)',
     without: 'range.from === null ? [] : await readOrphans(repository, range, removed.slice(0, 0))',
-    tests: ['tests/simulation/stories.test.ts -t "answers nothing"'],
+    tests: ['tests/simulation/stories.test.ts -t nothing'],
   },
   {
     name: 'mark before the start',
@@ -249,7 +249,11 @@ const GUARDS = [
     file: 'transport/read-started.ts',
     find: '!found.has(replyOf(path)) || !found.has(messageOf(path))',
     without: '!found.has(replyOf(path))',
-    tests: ['tests/transport/read-changes.test.ts'],
+    tests: [
+      'tests/transport/read-started.test.ts',
+      'tests/transport/read-changes.test.ts',
+      'tests/simulation/stories.test.ts -t copy',
+    ],
   },
   {
     name: 'engine refusal',
