@@ -266,7 +266,7 @@ describe('the page', () => {
     const to = form.getByLabel('To', { exact: true });
     await to.fill('swfit, outside, swift@mars');
     await seen(form.locator('.checked .bad', { hasText: 'did you mean “swift”?' }));
-    await seen(form.locator('.checked .warn', { hasText: 'outside acts outside' }));
+    await seen(form.locator('.checked .warn', { hasText: 'outside has outside effects' }));
     await seen(form.locator('.checked', { hasText: 'no host "mars" has shown itself' }));
     await form.getByLabel('Message').fill('Hello');
     await form.getByRole('button', { name: 'Send' }).click();
@@ -511,7 +511,7 @@ describe('the page', () => {
     await failure.focus();
     await page.keyboard.press('x');
     await now();
-    await seen(page.getByText('Dismissed, for everybody'));
+    await seen(page.getByText('Dismissed for everybody'));
   });
 
   it('shows hosts with beats and slots, models with who serves them, and charts of their answers', async () => {

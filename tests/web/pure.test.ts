@@ -311,7 +311,10 @@ describe('names that are typed', () => {
     ['opus@mbp', { kind: 'model' }],
     ['opus@pi', { kind: 'model', note: 'pi does not serve it now' }],
     ['opus@mars', { kind: 'model', note: 'no host "mars" has shown itself' }],
-    ['deploy', { kind: 'model', isExternal: true, note: 'no host that is up serves it: it waits' }],
+    [
+      'deploy',
+      { kind: 'model', isExternal: true, note: 'no running host serves it: the message waits' },
+    ],
     ['all', { kind: 'everybody', isExternal: true, note: '2 models' }],
     ['workflow', { kind: 'workflow' }],
     ['grace', { kind: 'person' }],

@@ -69,7 +69,7 @@ export function planDismiss(what: string, name: string): void {
     body: { what },
     says: `Dismiss ${name}`,
     same: fixBy`crosstalkd ack ${what}`,
-    done: () => 'Dismissed, for everybody',
+    done: () => 'Dismissed for everybody',
   });
 }
 
@@ -80,7 +80,7 @@ export function planAdopt(id: string, to: string): void {
     body: { id, to },
     says: `Publish the late answer of ${to}`,
     same: fixBy`crosstalkd adopt ${id} --to ${to}`,
-    done: () => 'Published, as answered late',
+    done: () => 'Published as a late answer',
   });
 }
 

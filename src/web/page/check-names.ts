@@ -6,7 +6,7 @@ export interface CheckedName {
   /** As it was typed. */
   readonly text: string;
   readonly kind: 'model' | 'person' | 'everybody' | 'workflow' | 'unknown';
-  /** It acts outside: what it does cannot be taken back. */
+  /** It has outside effects, which cannot be undone. */
   readonly isExternal: boolean;
   /** What to know before it is sent; empty = nothing. */
   readonly note: string;
@@ -55,7 +55,7 @@ function noteOn(
 ): string {
   if (host !== undefined && !hosts.includes(host)) return `no host "${host}" has shown itself`;
   if (host !== undefined && !serving.includes(host)) return `${host} does not serve it now`;
-  return serving.length === 0 ? 'no host that is up serves it: it waits' : '';
+  return serving.length === 0 ? 'no running host serves it: the message waits' : '';
 }
 
 /** The name that needs fewest changes, if those are few. */

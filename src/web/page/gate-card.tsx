@@ -38,7 +38,7 @@ export function GateCard({
         <Answers gate={gate} />
       ) : (
         <p class="soft">
-          You are {gate.me ?? 'nobody that git knows'}; it is for {gate.approvers.join(', ')}.
+          Only {gate.approvers.join(', ')} may answer; you are {gate.me ?? 'unknown to git'}.
         </p>
       )}
     </article>

@@ -8,22 +8,22 @@ import { isHelpOpen } from './state.ts';
 /** What is pressed, and what it does. */
 const KEYS: readonly (readonly [string, string])[] = [
   ['?', 'this list'],
-  ['Ctrl K', 'go to or do anything, by a few letters of it'],
+  ['Ctrl K', 'find a place or an action by a few letters'],
   ['/', 'search'],
   ['c', 'new message'],
   ['j  k', 'next and previous row'],
   ['Enter', 'open the row'],
   ['r', 'answer in the open conversation'],
-  ['a  d', 'approve and deny, in the chosen row or where there is only one'],
-  ['R  x', 'retry and dismiss, likewise'],
-  ['z', 'take back what waits at the foot of the page'],
+  ['a  d', 'approve or deny the chosen row, or the only one'],
+  ['R  x', 'retry or dismiss it'],
+  ['z', 'undo the action that waits at the foot of the page'],
   ['u', 'up: from a message to its channel, from a run to the runs'],
   ['g n', 'now: what is running and what needs you'],
   ['g c', 'the first channel'],
   ['g r', 'runs'],
   ['g h', 'hosts and models'],
   ['g s', 'charts'],
-  ['t', 'light, dark, or as the system has it'],
+  ['t', "light, dark, or the system's setting"],
   ['Esc', 'close what is open'],
 ];
 

@@ -113,7 +113,7 @@ function pressFor(key: string): boolean {
     (button) => button.offsetParent !== null,
   );
   const [only] = buttons;
-  if (buttons.length > 1) say('Several things could be meant: j and k choose one of them');
+  if (buttons.length > 1) say('Choose one first, with j and k');
   else only?.click();
   return only !== undefined;
 }

@@ -28,7 +28,7 @@ export function OutputView({ id }: { readonly id: string }): VNode {
     <div class="output" ref={end} tabIndex={0} role="log" aria-label="Output" aria-live="off">
       {printed.length === 0 ? (
         <p class="soft">
-          {isOver ? 'No agent of this machine has printed anything for it.' : 'Nothing yet …'}
+          {isOver ? 'No agent on this machine has printed anything for it.' : 'Nothing yet …'}
         </p>
       ) : null}
       {printed.map(({ attempt, model, text }) => (

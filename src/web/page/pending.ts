@@ -57,7 +57,7 @@ export function undo(): boolean {
   if (waits === null || waits.isBusy) return false;
   clearTimeout(timer);
   pending.set(null);
-  say('Taken back: nothing was changed');
+  say('Undone: nothing was changed');
   waits.change.giveBack?.();
   return true;
 }

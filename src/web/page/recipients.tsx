@@ -68,7 +68,7 @@ export function CheckedNames({ value, names, onInput }: Typed): VNode | null {
 
 function saysOf({ isExternal, note, near }: CheckedName): string {
   return [
-    isExternal ? 'acts outside: what it does cannot be taken back' : '',
+    isExternal ? 'has outside effects, which cannot be undone' : '',
     note,
     near === null ? '' : `did you mean “${near}”?`,
   ]
@@ -91,7 +91,7 @@ export function NameChoices({ value, names, onInput }: Typed): VNode {
           type="button"
           class={`name ${isExternal ? 'external' : ''}`}
           aria-pressed={chosen.includes(name)}
-          title={isExternal ? `${name} acts outside` : undefined}
+          title={isExternal ? `${name} has outside effects` : undefined}
           onClick={() => onInput(toggleName(value, name))}
         >
           <Avatar name={name} small /> {name}

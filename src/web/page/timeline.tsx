@@ -14,7 +14,7 @@ export function Timeline({ run }: { readonly run: Run }): VNode {
   const span = spanOfWork(run.atMs, rows, nowMs);
   const length = span.toMs - span.fromMs;
   const ticks = timeTicks(length, Math.max(2, Math.floor((width - 200) / 110)));
-  if (rows.length === 0) return <p class="hint">No task was given out yet.</p>;
+  if (rows.length === 0) return <p class="hint">No task was sent yet.</p>;
   return (
     <div class="timeline" ref={ref}>
       <div class="timeline-axis" aria-hidden="true">

@@ -105,7 +105,7 @@ function Threads({
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   if (data.total === 0)
     return (
-      <Empty title="Nothing was said here yet">
+      <Empty title="No messages yet">
         <p>
           <kbd>c</kbd> begins a conversation.
         </p>

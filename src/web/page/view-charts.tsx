@@ -65,7 +65,7 @@ function Drawn({
   const charts = fromFirst(asked);
   if (charts.total.answers === 0)
     return (
-      <Empty title="No answers in this time">
+      <Empty title="No answers in this period">
         <p>Charts begin with the first answer of a model.</p>
       </Empty>
     );

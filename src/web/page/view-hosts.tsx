@@ -34,7 +34,7 @@ export function HostsView({ name }: { readonly name: string | null }): VNode {
         about={`${plural(data.hosts.filter(({ isUp }) => isUp).length, 'host')} up. A host that holds work and is silent for ${formatSpan(data.leaseMs)} loses it to another.`}
       />
       {data.hosts.length === 0 ? (
-        <Empty title="No host has shown itself yet">
+        <Empty title="No host yet">
           <Command text="crosstalkd run" />
         </Empty>
       ) : (
@@ -91,9 +91,9 @@ const MEANS: Readonly<Record<string, string>> = {
   paused: 'Paused: it claims nothing until it is resumed.',
   draining: 'Draining: it finishes what runs, then ends.',
   suspect: 'Suspect: it could have taken work and has not.',
-  silent: 'Silent: it holds work and does not beat. Another host may take over.',
-  down: 'Down: it has not beaten for long.',
-  stopped: 'Stopped: it said goodbye.',
+  silent: 'Silent: it holds work but sends no beats. Another host may take over.',
+  down: 'Down: it has sent no beat for a long time.',
+  stopped: 'Stopped: it shut down cleanly.',
 };
 
 function HostCard({
@@ -157,7 +157,7 @@ function HostCard({
       ))}
       {host.outage === null ? null : <p class="parked">cannot reach the remote: {host.outage}</p>}
       {host.unsent === null || host.unsent === 0 ? null : (
-        <p class="parked">{plural(host.unsent, 'finished answer')} on the way out</p>
+        <p class="parked">{plural(host.unsent, 'finished answer')} to be delivered</p>
       )}
       <footer class="soft">
         {host.beatMs === null ? (

@@ -92,7 +92,7 @@ export function NowView({ summary }: { readonly summary: Summary | null }): VNod
         <Empty
           title={
             summary !== null && summary.channels.length === 0
-              ? 'Nothing was said here yet'
+              ? 'No messages yet'
               : 'Nothing waits and nothing runs'
           }
         >

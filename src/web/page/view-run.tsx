@@ -175,7 +175,7 @@ function Counts({ run }: { readonly run: Run }): VNode {
 }
 
 function Tasks({ run }: { readonly run: Run }): VNode {
-  if (run.tasks.length === 0) return <p class="hint">No task was given out yet.</p>;
+  if (run.tasks.length === 0) return <p class="hint">No task was sent yet.</p>;
   const votes = run.steps.filter((step) => step.tally !== null);
   return (
     <>

@@ -14,9 +14,9 @@ export function RunsView(): VNode {
   const ended = data.runs.filter(({ over }) => over);
   return (
     <div class="column">
-      <Head title="Runs" about="Workflows that were started, and where they stand." />
+      <Head title="Runs" about="Started workflows and their state." />
       {data.runs.length === 0 ? (
-        <Empty title="No workflow was started yet">
+        <Empty title="No workflow runs yet">
           <Command text="crosstalkd workflow run <file|name>" />
         </Empty>
       ) : null}
