@@ -142,7 +142,10 @@ describe('what is checked', () => {
     );
     expect((await cli.run(['workflow', 'check', file, '-i', 'items=["e1","e2"]'])).code).toBe(0);
     const broken = await cli.run(['workflow', 'check', file, '-i', 'items=["e1",']);
-    expect(broken).toMatchObject({ code: 2, stderr: expect.stringContaining('must be JSON') });
+    expect(broken).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('must be JSON') as string,
+    });
   });
 });
 

@@ -194,18 +194,28 @@ interface Given {
   readonly bytes: Uint8Array;
 }
 
+/** A file that is no message by what it is called; null: it may be one. */
+async function lintOther(
+  session: TransportSession | null,
+  { file, path, bytes }: Given,
+): Promise<Linted | null> {
+  if (/(^|[/\\])models\.yaml$/.test(file)) return lintModels(file, bytes);
+  if (path === null) return null;
+  const good = { file, problems: [], warnings: [] };
+  const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+  if (folder === WORKFLOWS && path.endsWith('.md'))
+    return lintWorkflow(session, { file, path, bytes });
+  if (isPageOfChannel(path) || isOfTransport(folder, path)) return good;
+  const misplaced = placeProblem(path);
+  return misplaced === null ? null : { ...good, problems: [misplaced] };
+}
+
 async function lintBytes(
   session: TransportSession | null,
   { file, path, bytes }: Given,
 ): Promise<Linted> {
-  if (/(^|[/\\])models\.yaml$/.test(file)) return lintModels(file, bytes);
-  const folder = path?.slice(0, Math.max(0, path.lastIndexOf('/'))) ?? '';
-  if (folder === WORKFLOWS && path?.endsWith('.md') === true)
-    return lintWorkflow(session, { file, path, bytes });
-  if (path !== null && isOfTransport(folder, path)) return { file, problems: [], warnings: [] };
-  const misplaced = path === null ? null : placeProblem(path);
-  if (path !== null && isPageOfChannel(path)) return { file, problems: [], warnings: [] };
-  if (misplaced !== null) return { file, problems: [misplaced], warnings: [] };
+  const other = await lintOther(session, { file, path, bytes });
+  if (other !== null) return other;
   const read = decodeMessage(bytes, path);
   if (read.kind === 'rejected')
     return { file, text: textOf(bytes), problems: [read.rejection], warnings: [] };
