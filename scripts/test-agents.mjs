@@ -16,7 +16,9 @@ const isAll = args.includes('--all');
 const others = args.filter((arg) => !OWN.includes(arg));
 const isPicked = others.some((arg) => !arg.startsWith('-'));
 const files =
-  isAll || isPicked ? [] : Object.keys(PROGRAMS).map((name) => `tests/agents-real/${name}.test.ts`);
+  isAll || isPicked
+    ? []
+    : [...Object.keys(PROGRAMS), 'asking'].map((name) => `tests/agents-real/${name}.test.ts`);
 // One that npm does not have is put there by hand.
 const toInstall = isPicked
   ? others.filter((arg) => arg in { ...PROGRAMS, ...MORE })
