@@ -4,7 +4,14 @@
  */
 import { CrosstalkError } from '../base/errors.ts';
 import { fixByHand } from '../base/fix.ts';
-import { accessVariables, NO_ACCESS, type RemoteAccess, shownUrl } from './remote-url.ts';
+import {
+  accessOf,
+  accessVariables,
+  joinAccess,
+  NO_ACCESS,
+  type RemoteAccess,
+  shownUrl,
+} from './remote-url.ts';
 import { PROXY_NAMES } from '../base/proxy-names.ts';
 
 /** An environment as plain values; the caller read it from the process. */
@@ -166,7 +173,9 @@ export function buildEnvironment(
   return {
     ...built,
     ...FIXED,
-    ...(network ? accessVariables(rules.access ?? NO_ACCESS) : {}),
+    ...accessVariables(
+      joinAccess(accessOf(rules.env), (network ? rules.access : null) ?? NO_ACCESS),
+    ),
     GIT_ALLOW_PROTOCOL: protocols,
     GIT_SSH_COMMAND: sshCommandOf(rules.sshCommand, rules.env['GIT_SSH_VARIANT']),
   };

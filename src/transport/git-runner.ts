@@ -16,6 +16,7 @@ import {
   type Environment,
 } from './git-environment.ts';
 import {
+  accessOf,
   ADDRESS_KEYS,
   accessVariables,
   hideSecrets,
@@ -178,7 +179,7 @@ export function createProjectGit(options: {
     return run(directory, {
       ...more,
       args: words,
-      env: { ...accessVariables(access), ...more.env },
+      env: { ...accessVariables(joinAccess(accessOf(options.env), access)), ...more.env },
     });
   };
 }

@@ -77,6 +77,24 @@ export function splitSettings(listed: string): readonly Setting[] {
 /** Keys of the settings that `hideSecrets` needs, as a pattern for `git config --get-regexp`. */
 export const ADDRESS_KEYS = String.raw`^(remote\..*\.(push)?url|url\..*\.(push)?insteadof)$`;
 
+const SETTINGS_MAX = 100;
+/** What of git's configuration says how remotes are reached. */
+const OF_REMOTES =
+  /^(core\.sshcommand$|ssh\.variant$|credential\.|http\.|url\..*\.(push)?insteadof$)/i;
+
+/**
+ * How remotes are reached, as the environment says it (`GIT_CONFIG_COUNT`); everything else that
+ * git may be told there is left out.
+ */
+export function accessOf(env: Readonly<Record<string, string | undefined>>): RemoteAccess {
+  const count = Math.min(Number(env['GIT_CONFIG_COUNT'] ?? 0) || 0, SETTINGS_MAX);
+  const settings = Array.from({ length: Math.max(0, count) }, (_, at): Setting => [
+    env[`GIT_CONFIG_KEY_${at}`] ?? '',
+    env[`GIT_CONFIG_VALUE_${at}`] ?? '',
+  ]);
+  return { settings: settings.filter(([key]) => OF_REMOTES.test(key)), env: {} };
+}
+
 /** Commands of git that talk to a remote. */
 export const REMOTE_COMMANDS: readonly string[] = ['ls-remote', 'fetch', 'pull', 'push'];
 

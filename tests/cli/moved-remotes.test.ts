@@ -161,4 +161,15 @@ describe('a remote that moved', () => {
     expect((await run('send', '--to', 'echo', '-m', name, '--wait')).stdout).toBe(`${name}\n`);
     expect(cli.git(['fetch', 'origin'], at('moving'))).toBe('');
   });
+
+  it('is the same for git and for us: insteadOf in the environment', async () => {
+    const env = {
+      GIT_CONFIG_COUNT: '1',
+      GIT_CONFIG_KEY_0: `url.${at('moved.git')}.insteadOf`,
+      GIT_CONFIG_VALUE_0: 'elsewhere:x',
+    };
+    cli.git(['remote', 'set-url', 'origin', 'elsewhere:x'], at('moving'));
+    const args = ['send', '--to', 'echo', '-m', 'by rule', '--wait'];
+    expect((await cli.run(args, { cwd: at('moving'), env })).stdout).toBe('by rule\n');
+  });
 });

@@ -9,9 +9,10 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { PLAIN_OUTPUT } from '../../transport/git-environment.ts';
 import {
   accessVariables,
+  accessOf,
   ADDRESS_KEYS,
   hideSecrets,
-  NO_ACCESS,
+  joinAccess,
   REMOTE_COMMANDS,
   type RemoteAccess,
   shownUrl,
@@ -80,7 +81,8 @@ export function openPersonGit(
       ...(blockMs === undefined ? {} : { timeout: { block: blockMs } }),
     }).env({ ...(Object.fromEntries(given) as Record<string, string>), ...variables });
   };
-  const plain = open(NO_ACCESS);
+  const own = accessOf(env);
+  const plain = open(own);
   return {
     raw: async (words) => {
       if (!REMOTE_COMMANDS.includes(words[0] ?? '')) {
@@ -91,7 +93,7 @@ export function openPersonGit(
         .raw(['config', '--null', '--get-regexp', ADDRESS_KEYS])
         .catch(() => '');
       const hidden = hideSecrets(words, splitSettings(listed));
-      return open(hidden.access).raw([...hidden.words]);
+      return open(joinAccess(own, hidden.access)).raw([...hidden.words]);
     },
   };
 }
