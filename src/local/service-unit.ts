@@ -80,19 +80,41 @@ export function ownerOf(text: string): 'ours' | 'edited' | 'foreign' {
 
 /** The words that a unit or agent starts, as they were written into it; none when it has none. */
 export function wordsOf(text: string): readonly string[] {
-  const line = /^ExecStart=(.*)$/m.exec(text)?.[1];
-  if (line !== undefined)
-    return [...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) =>
-      word.replaceAll('$$', '$').replaceAll('%%', '%').replace(/\\(.)/g, '$1'),
-    );
-  const list = /<key>ProgramArguments<\/key>\s*<array>([^]*?)<\/array>/.exec(text)?.[1] ?? '';
-  return [...list.matchAll(/<string>([^<]*)<\/string>/g)].map(([, word = '']) =>
-    word
-      .replaceAll('&quot;', '"')
-      .replaceAll('&gt;', '>')
-      .replaceAll('&lt;', '<')
-      .replaceAll('&amp;', '&'),
-  );
+  const line = text.split('\n').find((one) => one.startsWith(START));
+  if (line !== undefined) return quotedWords(line.slice(START.length));
+  const start = text.indexOf('<key>ProgramArguments</key>');
+  const list = start < 0 ? '' : text.slice(start, text.indexOf('</array>', start));
+  return list
+    .split('<string>')
+    .slice(1)
+    .map((part) => plainXml(part.slice(0, part.indexOf('</string>'))));
+}
+
+const START = 'ExecStart=';
+
+/** What `quoteArgument` has made of them. */
+function quotedWords(line: string): readonly string[] {
+  const words: string[] = [];
+  let word: string | null = null;
+  for (let at = 0; at < line.length; at += 1) {
+    const char = line[at] ?? '';
+    if (char === '"') {
+      if (word !== null) words.push(word);
+      word = word === null ? '' : null;
+    } else if (word !== null && char === '\\') {
+      at += 1;
+      word += line[at] ?? '';
+    } else if (word !== null) word += char;
+  }
+  return words.map((one) => one.replaceAll('$$', '$').replaceAll('%%', '%'));
+}
+
+function plainXml(text: string): string {
+  return text
+    .replaceAll('&quot;', '"')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&amp;', '&');
 }
 
 function seal(text: string): string {
