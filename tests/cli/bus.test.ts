@@ -1,4 +1,4 @@
-/** What people are told of the pushes of all hosts, and of a transport that is larger than advised. */
+/** What people are told of the pushes of all hosts, and of a transport larger than advised. */
 import { expect, it } from 'vitest';
 import { examineLoad } from '../../src/cli/care/doctor-load.ts';
 import { countPushes, readBus, sayBus } from '../../src/cli/look/bus.ts';
