@@ -62,7 +62,7 @@ describe('an error', () => {
       ['workflow', 'check', 'plan.md'],
       /plan.md:3:18: .*\n 3 \| {3}a: \{ value: 1, neds: \[b\] \}\n {3}\| {18}\^\n/,
     ],
-  ])('shows the line that it is about: %s', async (_, files, args, shown) => {
+  ])('shows the line that it is about: %s', async (...[, files, args, shown]) => {
     const config = join(cli.place, 'config');
     for (const [name, text] of Object.entries(files)) {
       mkdirSync(config, { recursive: true, mode: 0o700 });
