@@ -111,7 +111,7 @@ export async function requireSigned(
   const lines = text.split('\n');
   const at = lines.findIndex((line) => line.startsWith('require-signed:'));
   const line = `require-signed: ${kinds.length === 0 ? 'none' : `[${kinds.join(', ')}]`}`;
-  const value = lines[at]?.slice('require-signed:'.length).replace(/ #.*$/, '').trim() ?? '';
+  const value = lines[at]?.slice('require-signed:'.length).split(' #')[0]?.trim() ?? '';
   if (at >= 0 && (value === '' || (value.startsWith('[') && !value.endsWith(']'))))
     throw new CrosstalkError(
       'CONFIG_INVALID',

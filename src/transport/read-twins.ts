@@ -130,5 +130,7 @@ function foldersOf(identity: string): readonly string[] {
 
 /** The folded stem of a message, and of a reply to one. */
 function stemOf(name: string): string {
-  return foldName(name.replace(/(?:\.re\..*)?\.md$/, ''));
+  const end = name.endsWith('.md') ? name.length - '.md'.length : name.length;
+  const reply = name.slice(0, end + 1).indexOf('.re.');
+  return foldName(name.slice(0, reply < 0 || end === name.length ? end : reply));
 }

@@ -74,7 +74,7 @@ describe('rights of the host itself', () => {
     ['those who are given it', { eve: ['ask'] }, 'eve', true],
     ['nobody who is given other rights', { eve: ['approve', 'operate', 'models'] }, 'eve', false],
     ['nobody who is not named', { ada: [...RIGHTS] }, 'eve', false],
-  ] as const)('to ask belong to %s', (_, rights, from, expected) => {
+  ] as const)('to ask belong to %s', (...[, rights, from, expected]) => {
     const voice = hear(signAs('eve', 'x')!, trusting(rights).signers);
     expect(maySpeakAs(voice, from, trusting(rights))).toBe(expected);
   });

@@ -194,7 +194,7 @@ interface Given {
   readonly bytes: Uint8Array;
 }
 
-/** A file that is no message by what it is called; null: it may be one. */
+/** A file that is not a message by what it is called; null: it may be one. */
 async function lintOther(
   session: TransportSession | null,
   { file, path, bytes }: Given,
