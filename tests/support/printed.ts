@@ -3,7 +3,7 @@
  * would: pasted, in the place where they were printed.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { type Fix, formatWords, type Words } from '../../src/base/fix.ts';
 import type { CommandSpec } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
@@ -161,9 +161,10 @@ export interface Kept {
 /** Keeps everything of a place as it is now. */
 export function keepPlace(cli: Cli, name = 'kept'): Kept {
   const kept = `${cli.place}.${name}`;
+  // A hundred times thousands of files: programs of the system do it in a tenth of the time.
   const copy = (from: string, to: string): void => {
-    rmSync(to, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
-    cpSync(from, to, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+    execFileSync('rm', ['-rf', to]);
+    execFileSync('cp', ['-a', from, to]);
   };
   copy(cli.place, kept);
   return {
