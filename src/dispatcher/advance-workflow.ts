@@ -297,7 +297,7 @@ function readerAt(
   marker: OpenMessage,
   seen: Seen & Pick<RunReader, 'askable'>,
 ): RunReader {
-  const { doors, state } = dispatcher;
+  const { doors, mirror, state } = dispatcher;
   const memory = state.workflows.runTexts.get(marker.path) ?? new Map<Oid, string>();
   state.workflows.runTexts.set(marker.path, memory);
   return {
@@ -307,6 +307,7 @@ function readerAt(
     summaries: seen.others,
     memory,
     memories: state.workflows.folderTexts,
+    called: mirror.index().called,
     trust: state.trust.heardBy,
     nowMs: doors.clock.wallMs(),
   };

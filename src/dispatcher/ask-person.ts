@@ -197,7 +197,7 @@ async function readAnswer(
   dispatcher: Dispatcher,
   asked: { readonly tip: Oid; readonly path: string; readonly people: readonly string[] },
 ) {
-  const { doors } = dispatcher;
+  const { doors, mirror } = dispatcher;
   const { tip, path, people } = asked;
   const texts = new Map<string, string>();
   for (const name of people) {
@@ -207,7 +207,8 @@ async function readAnswer(
   }
   if (texts.size === 0) return null;
   const trust = (await trustNow(dispatcher)) ?? null;
-  const speakers = await findSpeakers({ repository: doors.repository, tip, trust }, texts);
+  const hearing = { repository: doors.repository, tip, called: mirror.index().called, trust };
+  const speakers = await findSpeakers(hearing, texts);
   const answers = people.flatMap((by) => {
     const file = replyPath(path, by);
     const says = readPermission(texts.get(file) ?? '');

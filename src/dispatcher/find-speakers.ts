@@ -4,18 +4,21 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { hear, peopleWho, requires, type Trust, type Voice } from '../protocol/trust.ts';
+import type { Called } from '../protocol/people.ts';
 import { type Speaker, speakerOf } from '../protocol/who-said.ts';
 import type { Repository } from '../transport/repository.ts';
 
-/** Where the files stand, and what has to be signed; null: nothing. */
+/** Where the files stand, whose addresses are whose, and what has to be signed; null: nothing. */
 export interface Hearing {
   readonly repository: Repository;
   readonly tip: Oid | null;
+  readonly called: Called;
   readonly trust: Trust | null;
 }
 
 interface Known {
   readonly text: string;
+  readonly called: Called;
   readonly speaker: Speaker | null;
 }
 
@@ -28,14 +31,16 @@ const SPEAKERS_MAX = 10_000;
  * because somebody else may have done that.
  */
 export async function findSpeakers(
-  { repository, tip, trust }: Hearing,
+  { repository, tip, called, trust }: Hearing,
   files: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, Speaker>> {
   const isSigned = trust !== null && requires(trust, 'gates');
   const key = isSigned ? trust : repository;
   const known = SPEAKERS.get(key) ?? new Map<string, Known>();
   SPEAKERS.set(key, known);
-  const asked = [...files].filter(([path, text]) => known.get(path)?.text !== text);
+  const isKnown = (path: string, text: string): boolean =>
+    known.get(path)?.text === text && known.get(path)?.called === called;
+  const asked = [...files].filter(([path, text]) => !isKnown(path, text));
   if (asked.length > 0 && tip !== null) {
     const paths = asked.map(([path]) => path);
     const commits = await repository.findAddingCommits(paths, { from: null, to: tip });
@@ -46,9 +51,10 @@ export async function findSpeakers(
       if (commit === undefined) continue;
       const [then] = await repository.lookUp(commit.oid, [path]);
       const isSame = then?.oid === now[at]?.oid;
-      const speaker = isSame ? speakerOf(commit) : null;
+      const speaker = isSame ? speakerOf(commit, called) : null;
       remember(known, path, {
         text,
+        called,
         speaker:
           speaker === null || writers === null || trust === null
             ? speaker
@@ -58,8 +64,8 @@ export async function findSpeakers(
   }
   return new Map(
     [...files].flatMap(([path, text]) => {
-      const said = known.get(path);
-      return said?.text === text && said.speaker !== null ? [[path, said.speaker]] : [];
+      const speaker = isKnown(path, text) ? (known.get(path)?.speaker ?? null) : null;
+      return speaker === null ? [] : [[path, speaker]];
     }),
   );
 }

@@ -6,6 +6,7 @@ import type { Askable } from '../protocol/who-can-be-asked.ts';
 import type { Trust } from '../protocol/trust.ts';
 import type { Speaker } from '../protocol/who-said.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
+import type { Called } from '../protocol/people.ts';
 import {
   channelFolder,
   channelOf,
@@ -36,6 +37,8 @@ export interface RunReader {
   readonly memory: TextMemory;
   /** Texts of other folders, by a name for each. */
   readonly memories: Map<string, TextMemory>;
+  /** Whose addresses are whose. */
+  readonly called: Called;
   /** What has to be signed for this host; null: nothing. */
   readonly trust: Trust | null;
   readonly nowMs: number;
@@ -145,10 +148,10 @@ async function readFork(
 
 /** Who speaks in each file of people, also in a bare file beside a gate. */
 async function readSpeakers(
-  { repository, view, trust }: RunReader,
+  { repository, view, called, trust }: RunReader,
   root: string,
   files: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, Speaker>> {
   const ofPeople = new Map([...files].filter(([path]) => isOfPeople(path, root)));
-  return findSpeakers({ repository, tip: view.tip, trust }, ofPeople);
+  return findSpeakers({ repository, tip: view.tip, called, trust }, ofPeople);
 }

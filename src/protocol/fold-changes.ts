@@ -33,6 +33,8 @@ export interface ChangeBatch {
    */
   readonly reopened: readonly string[];
   readonly people: readonly string[];
+  /** Whose addresses are whose at the tip. */
+  readonly called: OpenIndex['called'];
   /** Channels that went to the archive or came back from it. */
   readonly archived: readonly string[];
   /** Runs that began, ended or came back: whether each is open now. */
@@ -97,6 +99,7 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     retried,
     older,
     people: new Set([...index.people, ...batch.people]),
+    called: batch.called,
     runs: batch.runs.size === 0 ? index.runs : openRuns(index.runs, batch.runs),
     started: foldStarted(index.started, batch),
   };

@@ -4,6 +4,7 @@
  * a function of the tree: a host that joins later or lost its state computes the same index.
  * PROTOCOL.md "When a message is work".
  */
+import { type Called, NOBODY_CALLED } from './people.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Recipient } from './address.ts';
 import type { Rejection } from './rejection.ts';
@@ -68,6 +69,8 @@ export interface OpenIndex {
   readonly older: ReadonlyMap<string, OlderAnswer>;
   /** Everyone who ever wrote: their names are not mistakes in a `to:`. */
   readonly people: ReadonlySet<string>;
+  /** Whose addresses are whose, by data/people.yaml. */
+  readonly called: Called;
   /** Channels of the runs that have begun and not ended, whatever became of their markers. */
   readonly runs: ReadonlySet<string>;
   /** Marks of started agents whose work may be open, now or later, by their paths. */
@@ -83,6 +86,7 @@ export const EMPTY_INDEX: OpenIndex = {
   retried: new Map(),
   older: new Map(),
   people: new Set(),
+  called: NOBODY_CALLED,
   runs: new Set(),
   started: new Map(),
 };

@@ -1,9 +1,9 @@
 /**
  * data/people.yaml: what people are called, their addresses, and what they may do. Anyone who can
- * push may write it: rights count only as an operator whom a host has pinned has signed them.
- * PROTOCOL.md "Signatures". Pure.
+ * push may write it, so it names those who commit as they could name themselves; rights count only
+ * as an operator whom a host has pinned has signed them. PROTOCOL.md "People". Pure.
  */
-import { isName, NAME_RULE } from './names.ts';
+import { isAlias, NAME_RULE } from './names.ts';
 import { type Right, RIGHTS } from './trust.ts';
 import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
 
@@ -25,9 +25,47 @@ export interface PeopleProblem {
 const PEOPLE_MAX = 1_000;
 const ADDRESSES_MAX = 20;
 const NAME_CHARS_MAX = 200;
+/** Problems that are told: each is looked for in the text. */
+const PROBLEMS_MAX = 20;
 
-/** Reads the file. Who is not written as expected is left out, and named. */
+/** Address, in lower case → the name of the person whose commits have it. */
+export type Called = ReadonlyMap<string, string>;
+
+/** Nobody is named: everybody is called as their commits say. */
+export const NOBODY_CALLED: Called = new Map();
+
+/** Whose addresses are whose. One that two people are given is nobody's. */
+export function calledBy(people: ReadonlyMap<string, Person>): Called {
+  const owners = new Map<string, Set<string>>();
+  for (const [name, { addresses }] of people)
+    for (const address of addresses)
+      owners.set(address, (owners.get(address) ?? new Set()).add(name));
+  return new Map(
+    [...owners].flatMap(([address, [name = '', ...others]]) =>
+      others.length === 0 ? [[address, name]] : [],
+    ),
+  );
+}
+
+/** The person whose address it is; null: nobody's. */
+export function personAt(called: Called, email: string | undefined): string | null {
+  return called.get(email?.toLowerCase() ?? '') ?? null;
+}
+
+/** Whether both name the same people alike. */
+export function isSameCalled(one: Called, other: Called): boolean {
+  return (
+    one === other ||
+    (one.size === other.size && [...one].every(([address, name]) => other.get(address) === name))
+  );
+}
+
+/**
+ * Reads the file. Who is not written as expected is left out, and named. `isReadable`: it is a
+ * mapping at all.
+ */
 export function decodePeople(text: string): {
+  readonly isReadable: boolean;
   readonly people: ReadonlyMap<string, Person>;
   readonly problems: readonly PeopleProblem[];
 } {
@@ -35,16 +73,16 @@ export function decodePeople(text: string): {
   const read = readYamlMapping(text, 'typed');
   if (read.kind === 'refused') {
     const { line, why: found, remedy: expected } = read;
-    return { people, problems: [{ line, found, expected }] };
+    return { isReadable: false, people, problems: [{ line, found, expected }] };
   }
   const problems: PeopleProblem[] = [];
   for (const [key, raw] of Object.entries(read.value).slice(0, PEOPLE_MAX)) {
-    const person = isName(key) ? decodePerson(raw) : null;
-    if (person === null)
+    const person = isAlias(key) ? decodePerson(raw) : null;
+    if (person !== null) people.set(key, person);
+    else if (problems.length < PROBLEMS_MAX)
       problems.push({ line: lineOfKey(text, [key]), found: describe(raw), expected: EXPECTED });
-    else people.set(key, person);
   }
-  return { people, problems };
+  return { isReadable: true, people, problems };
 }
 
 const EXPECTED = `a name (${NAME_RULE}) with name, addresses and may: [${RIGHTS.join(', ')}]`;

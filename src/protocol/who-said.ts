@@ -4,12 +4,13 @@
  */
 import { isDispatcher } from './invariants.ts';
 import { personName, slugName } from './names.ts';
+import { type Called, NOBODY_CALLED, personAt } from './people.ts';
 
 /** Anyone who committed a file, as far as an unsigned commit can tell. */
 export interface Speaker {
-  /** The name that counts: that of `from:` when it is one of theirs, else the committer's. */
+  /** The name that counts: by data/people.yaml, else the committer's. */
   readonly name: string;
-  /** Names that they go by: the committer's, and the first part of the address. */
+  /** Names that they go by: that one, the committer's, and the first part of the address. */
   readonly names: readonly string[];
   /** One for each person: however many names somebody writes, they have one voice. */
   readonly voice: string;
@@ -27,16 +28,23 @@ export interface Signed {
 /** What forges sign commits with that people make in a browser: there the author is the person. */
 const FORGES = ['noreply@github.com'];
 
-/** Who speaks in a file that such a commit brought; null when a dispatcher made it. */
-export function speakerOf({ author, committer, authoredMs }: Signed): Speaker | null {
+/**
+ * Who speaks in a file that such a commit brought; null when a dispatcher made it. `called`: whose
+ * addresses are whose.
+ */
+export function speakerOf(
+  { author, committer, authoredMs }: Signed,
+  called: Called = NOBODY_CALLED,
+): Speaker | null {
   const { name, email } = FORGES.includes(committer.email.toLowerCase()) ? author : committer;
   if (isDispatcher(email)) return null;
   const own = personName({ name, email });
   const [mailbox = ''] = email.split('@');
+  const person = personAt(called, email);
   return {
-    name: own,
-    names: [...new Set([own, slugName(mailbox, own)])],
-    voice: email === '' ? own : email.toLowerCase(),
+    name: person ?? own,
+    names: [...new Set([person ?? own, own, slugName(mailbox, own)])],
+    voice: person ?? (email === '' ? own : email.toLowerCase()),
     atMs: authoredMs,
   };
 }
@@ -44,4 +52,9 @@ export function speakerOf({ author, committer, authoredMs }: Signed): Speaker | 
 /** The name that a file's own `from:` gives somebody, as far as it is theirs. */
 export function nameOf(speaker: Speaker, from: string | null): string {
   return from !== null && speaker.names.includes(from) ? from : speaker.name;
+}
+
+/** Whose word a file without `from:` is: who is named as the author of its commit. */
+export function authorName(author: Signed['author'] | undefined, called: Called): string {
+  return personAt(called, author?.email) ?? personName(author);
 }

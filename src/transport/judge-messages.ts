@@ -9,7 +9,7 @@ import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { MessageFields } from '../protocol/message.ts';
 import { listModelNames } from '../protocol/decode-models.ts';
 import { isOlderReply, isOlderTask, type OlderAnswer, olderEnd } from '../protocol/older-answer.ts';
-import { personName, RESERVED_NAMES } from '../protocol/names.ts';
+import { RESERVED_NAMES } from '../protocol/names.ts';
 import { openMessage } from '../protocol/open-message.ts';
 import type { OpenIndex, OpenMessage, RejectedFile } from '../protocol/open-work.ts';
 import { rejectTwin } from '../protocol/fold-changes.ts';
@@ -21,6 +21,7 @@ import {
   replyPath,
 } from '../protocol/paths.ts';
 import type { StartMark } from '../protocol/started.ts';
+import { authorName } from '../protocol/who-said.ts';
 import { decodeBlob } from './decode-blob.ts';
 import type { JudgeSettled } from './read-settled.ts';
 import { readTextAt } from './read-text.ts';
@@ -34,6 +35,8 @@ export interface ChangeRange {
   readonly to: Oid;
   /** Names known to belong to people. */
   readonly people: ReadonlySet<string>;
+  /** Whose addresses are whose in `to`. */
+  readonly called: OpenIndex['called'];
   /** Answers of older programs that stood in `from`. */
   readonly older: OpenIndex['older'];
   /** `listModelNames` of data/models.yaml in `to`. */
@@ -151,7 +154,7 @@ export async function judgeMessages(
   for (const candidate of waking) {
     const { file, blob, fields, isExternal } = candidate;
     const author = authors.get(file.path);
-    const from = fields.from ?? personName(author?.author);
+    const from = fields.from ?? authorName(author?.author, judge.range.called);
     noteFields(judge, { file, fields: { ...fields, from } }, into);
     const twin = twins.get(file.path);
     if (twin !== undefined) {

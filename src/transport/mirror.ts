@@ -10,6 +10,8 @@ import type { ModelProblem } from '../protocol/models.ts';
 import { listModelNames } from '../protocol/decode-models.ts';
 import { readChanges } from './read-changes.ts';
 import { type ModelsInForce, readModels } from './read-models.ts';
+import { type PeopleInForce, readPeople } from './read-people.ts';
+import { isSameCalled } from '../protocol/people.ts';
 import { channelOf, parseMessagePath, VERSION_FILE } from '../protocol/paths.ts';
 import {
   isSameVersion,
@@ -77,6 +79,7 @@ export interface SeenTip {
 export function createMirror(repository: Repository, checkpoint: OpenIndex | null): Mirror {
   let index = checkpoint ?? EMPTY_INDEX;
   let inForce: ModelsInForce | null = null;
+  let named: PeopleInForce | null = null;
   let readAt: Oid | null = null;
   let epoch = 0;
   let version: VersionSeen | null = null;
@@ -92,13 +95,16 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
     const found = await readModels(repository, tip, inForce);
     const seen = await readVersion(repository, tip, version);
     const models = listModelNames(found.text);
-    const base = usableBase(from, models);
+    const people = await readPeople(repository, tip, named);
+    const { called } = people;
+    const base = usableBase(from, { models, called });
     const read = async (known: OpenIndex): Promise<ChangeBatch> => {
       const settled = known.tip === null ? await repository.settledPart(tip) : null;
       return readChanges(repository, {
         from: known.tip,
         to: tip,
         people: base.people,
+        called,
         older: known.older,
         models,
         settled,
@@ -110,6 +116,7 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
       ? foldChanges(EMPTY_INDEX, await read(EMPTY_INDEX))
       : foldChanges(base, batch);
     inForce = found;
+    named = people;
     readAt = tip;
     version = seen;
     epoch += 1;
@@ -214,10 +221,14 @@ export function refusedFolders({ rejected }: Pick<OpenIndex, 'rejected'>): Reado
 
 /**
  * A name that was a person's and becomes a model's makes old mail to it work, which the index has
- * dropped: then everything is read again.
+ * dropped; when addresses are other people's, so are messages without `from:`. Then everything is
+ * read again.
  */
-function usableBase(index: OpenIndex, models: readonly string[]): OpenIndex {
-  if (index.tip === null) return EMPTY_INDEX;
+function usableBase(
+  index: OpenIndex,
+  { models, called }: Pick<OpenIndex, 'models' | 'called'>,
+): OpenIndex {
+  if (index.tip === null || !isSameCalled(index.called, called)) return EMPTY_INDEX;
   const before = new Set(index.models);
   return models.some((name) => !before.has(name) && index.people.has(name)) ? EMPTY_INDEX : index;
 }

@@ -98,6 +98,7 @@ export async function readChanges(
     withdrawn: judged.withdrawn.is,
     runs: judged.runs,
     people: [...judged.people],
+    called: range.called,
   };
 }
 

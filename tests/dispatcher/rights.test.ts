@@ -95,10 +95,19 @@ describe('rights of the host itself', () => {
     const gate = 'data/channels/run/steps/ok/gates/one/ask.re';
     for (const by of ['ada', 'eve', null]) history.write(by, `${gate}.${String(by)}.md`, 'approve');
     const files = new Map(['ada', 'eve', 'null'].map((by) => [`${gate}.${by}.md`, 'approve']));
+    const called = new Map([['mallory@example.org', 'ada']]);
     const { repository } = history;
+    const whoSpeaks = async (trust: Trust | null): Promise<readonly string[]> => {
+      const speakers = await findSpeakers({ repository, tip: history.tip(), called, trust }, files);
+      return [...speakers.values()].map(({ name, voice }) => `${name} ${voice}`);
+    };
     const trust = trusting({ ada: ['approve'], eve: ['ask'] }, ['gates']);
-    const speakers = await findSpeakers({ repository, tip: history.tip(), trust }, files);
-    expect([...speakers.values()].map(({ name }) => name)).toEqual(['ada']);
+    expect(await whoSpeaks(trust)).toEqual(['ada ada']);
+    expect(await whoSpeaks(null)).toEqual([
+      'ada ada@example.org',
+      'eve eve@example.org',
+      'ada ada',
+    ]);
   });
 });
 

@@ -60,6 +60,7 @@ async function step(repository: Repository, index: OpenIndex, to: Oid): Promise<
       from: index.tip,
       to,
       people: index.people,
+      called: index.called,
       older: index.older,
       models,
     }),

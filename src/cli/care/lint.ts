@@ -22,8 +22,10 @@ import {
   isPage,
   messageId,
   parseMessagePath,
+  PEOPLE_FILE,
   WORKFLOWS,
 } from '../../protocol/paths.ts';
+import { decodePeople } from '../../protocol/people.ts';
 import { oddFile } from '../../transport/odd-file.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { mayBeText, mayHoldMessages } from '../../protocol/misplaced.ts';
@@ -202,6 +204,10 @@ async function lintOther(
   if (/(^|[/\\])models\.yaml$/.test(file)) return lintModels(file, bytes);
   if (path === null) return null;
   const good = { file, problems: [], warnings: [] };
+  if (path === PEOPLE_FILE) {
+    const text = textOf(bytes);
+    return { ...good, text, problems: decodePeople(text).problems };
+  }
   const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
   if (folder === WORKFLOWS && path.endsWith('.md'))
     return lintWorkflow(session, { file, path, bytes });

@@ -11,7 +11,6 @@ import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
 import { textForLog } from '../../protocol/reply.ts';
 import { formatTrailers } from '../../protocol/trailers.ts';
-import { speakerOf } from '../../protocol/who-said.ts';
 import { yesOrNo } from '../../protocol/yes-or-no.ts';
 import type { Transaction } from '../../transport/transaction.ts';
 import { type Invocation, option } from '../command.ts';
@@ -78,10 +77,9 @@ async function findQuestion(around: Surroundings, asked: string): Promise<Said> 
 }
 
 /** The name under which the sender was asked. Throws REFUSED for anybody else. */
-function nameFor({ file, message }: Said, { identity, name: sender }: Sender): string {
+function nameFor({ file, message }: Said, { names, name: sender }: Sender): string {
   const people = message.fields.to.map(({ name }) => name);
-  const speaker = speakerOf({ author: identity, committer: identity, authoredMs: 0 });
-  const name = people.find((one) => speaker?.names.includes(one) === true);
+  const name = people.find((one) => names.includes(one));
   if (name !== undefined) return name;
   throw new CrosstalkError(
     'REFUSED',

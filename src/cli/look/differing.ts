@@ -9,6 +9,7 @@ import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import {
   BUDGETS_FILE,
   MODELS_FILE,
+  PEOPLE_FILE,
   PERSONA_FOLDERS,
   SCHEMAS,
   TRANSPORT_FILE,
@@ -17,7 +18,7 @@ import {
 import type { TransportSession } from '../session/transport-session.ts';
 
 /** Files beside the channels that messages and workflows are judged by. */
-const FILES: readonly string[] = [MODELS_FILE, BUDGETS_FILE, TRANSPORT_FILE];
+const FILES: readonly string[] = [MODELS_FILE, BUDGETS_FILE, PEOPLE_FILE, TRANSPORT_FILE];
 const FOLDERS: readonly string[] = [WORKFLOWS, SCHEMAS, ...PERSONA_FOLDERS];
 const FILES_MAX = 200;
 

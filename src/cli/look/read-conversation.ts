@@ -9,7 +9,7 @@ import { formatAddress } from '../../protocol/address.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import type { Rejection } from '../../protocol/rejection.ts';
 import { decodeMessage, type Message } from '../../protocol/message.ts';
-import { personName } from '../../protocol/names.ts';
+import { authorName } from '../../protocol/who-said.ts';
 import {
   CHANNELS,
   channelFolder,
@@ -228,7 +228,7 @@ export async function sign(
   read: readonly { readonly file: ListedFile; readonly message: Message }[],
   from: Oid | null = null,
 ): Promise<readonly Said[]> {
-  const open = session.mirror.index().messages;
+  const { messages: open, called } = session.mirror.index();
   const unsigned = read.filter(
     ({ file, message: { fields } }) =>
       (fields.from === null || fields.timestampMs === null) && !open.has(file.path),
@@ -246,7 +246,7 @@ export async function sign(
     return {
       file,
       message,
-      from: message.fields.from ?? known?.from ?? personName(commit?.author),
+      from: message.fields.from ?? known?.from ?? authorName(commit?.author, called),
       to: message.fields.to.map(formatAddress),
       atMs: message.fields.timestampMs ?? known?.timestampMs ?? commit?.authoredMs ?? 0,
     };

@@ -196,6 +196,7 @@ function readerOf(around: Surroundings, at: Oid | null) {
     summaries: [],
     memory: new Map(),
     memories: new Map(),
+    called: around.index.called,
     trust: around.trust,
     nowMs: systemClock.wallMs(),
   };

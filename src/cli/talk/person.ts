@@ -5,6 +5,7 @@
 import { userInfo } from 'node:os';
 import { CrosstalkError } from '../../base/errors.ts';
 import { isAlias, NAME_RULE, personName, slugName } from '../../protocol/names.ts';
+import { type Called, personAt } from '../../protocol/people.ts';
 import { speakerOf } from '../../protocol/who-said.ts';
 import { type MaySend, readMaySend } from '../../protocol/admission.ts';
 import { modelIdentity } from '../../protocol/reply.ts';
@@ -17,6 +18,8 @@ import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
 export interface Sender {
   /** The name in `from:`. */
   readonly name: string;
+  /** Every name that counts as theirs in what they commit. */
+  readonly names: readonly string[];
   /** Author and committer of the commit. */
   readonly identity: Identity;
   /** Set inside of an agent: what it works on and how far that has come. */
@@ -50,13 +53,18 @@ export async function identifySender(
           fix: fixByHand('leave out --from'),
         },
       );
-    return { name: agent.model, identity: modelIdentity(agent.model, session.config.alias), agent };
+    const { model } = agent;
+    const identity = modelIdentity(model, session.config.alias);
+    return { name: model, names: [model], identity, agent };
   }
   const git = await readIdentity(invocation, session.located.clone);
   const given = asked ?? present(invocation.env['CROSSTALK_FROM']);
+  const { models, called } = session.mirror.index();
   const name =
-    given === null ? personName(git, slugName(systemUser(), 'someone')) : given.toLowerCase();
-  const isFree = isAlias(name) && !session.mirror.index().models.includes(name);
+    given?.toLowerCase() ??
+    personAt(called, git?.email) ??
+    personName(git, slugName(systemUser(), 'someone'));
+  const isFree = isAlias(name) && !models.includes(name);
   if (!isFree)
     throw new CrosstalkError(
       'USAGE',
@@ -65,7 +73,8 @@ export async function identifySender(
         fix: withNote(fixBy`crosstalkd send --from YOUR-NAME`, 'or set CROSSTALK_FROM'),
       },
     );
-  return { name, identity: identityFor(name, git), agent: null };
+  const identity = identityFor(name, { git, called });
+  return { name, names: namesOf(identity, called), identity, agent: null };
 }
 
 /** The person who sends. Throws REFUSED for an agent, which `what` says that it cannot do. */
@@ -83,10 +92,18 @@ export async function identifyPerson(
  * Git's own identity where it goes by that name, else one that says the name: who committed a
  * message is whose word it is, and `--from` says who that is.
  */
-function identityFor(name: string, git: Identity | null): Identity {
-  const signed = git === null ? null : { author: git, committer: git, authoredMs: 0 };
-  const names = signed === null ? [] : (speakerOf(signed)?.names ?? []);
-  return git !== null && names.includes(name) ? git : { name, email: `${name}@crosstalk` };
+function identityFor(
+  name: string,
+  { git, called }: { readonly git: Identity | null; readonly called: Called },
+): Identity {
+  return git !== null && namesOf(git, called).includes(name)
+    ? git
+    : { name, email: `${name}@crosstalk` };
+}
+
+function namesOf(identity: Identity, called: Called): readonly string[] {
+  const signed = { author: identity, committer: identity, authoredMs: 0 };
+  return speakerOf(signed, called)?.names ?? [];
 }
 
 function agentContext({ caller }: Invocation): AgentContext | null {

@@ -15,7 +15,6 @@ import { describeDecision } from '../look/draw-run.ts';
 import type { Surroundings } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { withRun } from './control.ts';
-import { speakerOf } from '../../protocol/who-said.ts';
 import type { Sender } from '../talk/person.ts';
 import { composeFile, identifyPerson, publishFile } from './publish.ts';
 import type { RunSeen } from '../look/runs.ts';
@@ -158,9 +157,7 @@ function refuseStranger(
   gate: GateView,
   by: { readonly sender: Sender; readonly run: string; readonly decision: string },
 ): void {
-  const { identity } = by.sender;
-  const speaker = speakerOf({ author: identity, committer: identity, authoredMs: 0 });
-  const names = speaker?.names ?? [];
+  const { names } = by.sender;
   if (gate.anyone || gate.approvers.some((name) => names.includes(name))) return;
   throw new CrosstalkError(
     'REFUSED',
