@@ -12,20 +12,29 @@ import {
 } from '../protocol/trust.ts';
 import { isAbsolute } from 'node:path';
 import { DAY } from '../base/clock.ts';
-import { parseDuration } from '../base/duration.ts';
 import { isAlias, isName, isPortable, NAME_RULE, RESERVED_NAMES } from '../protocol/names.ts';
 import {
   formatWakeAddress,
   parseListenAddress,
   parseWakeAddress,
+  type WakeAddress,
 } from '../protocol/wake-address.ts';
+import {
+  choice as choiceOf,
+  duration as durationOf,
+  type Form,
+  isTexts,
+  wholeNumber,
+  word,
+  writtenAs,
+} from '../protocol/take.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import type { Config, Projects } from './config.ts';
 import { isPeer } from './wake-peers.ts';
 import { decodeNotify, type Notifier, NOTIFY_EXPECTED } from './notify-settings.ts';
 
 /** One setting as people write it. */
-export interface Setting<T> {
+export interface Setting<T> extends Form<T> {
   /** Its key in config.yaml. */
   readonly key: string;
   /** Its environment variable; null = only in the file. */
@@ -33,13 +42,8 @@ export interface Setting<T> {
   /** Its option of `run`, without the dashes; null = none. */
   readonly flag: string | null;
   readonly meaning: string;
-  /** What may stand there, for an error message. */
-  readonly expected: string;
-  /** The value of a text or a nested YAML value; undefined when it is not one of those expected. */
-  readonly decode: (raw: unknown) => T | undefined;
 }
 
-type Form<T> = Pick<Setting<T>, 'expected' | 'decode'>;
 type Names = Pick<Setting<unknown>, 'key' | 'meaning'> & {
   readonly flag?: string;
   readonly inFileOnly?: true;
@@ -51,63 +55,62 @@ const MAX_AGE_MS_MAX = 3_650 * DAY;
 const COUNT_MAX = 1_000_000;
 const BYTES_MAX = 1_073_741_824;
 
-const alias: Form<string> = {
-  expected: `a host name of ${NAME_RULE}, not that of a device of Windows, and not ${RESERVED_NAMES.map((name) => `"${name}"`).join(' or ')}`,
-  decode: (raw) => (typeof raw === 'string' && isAlias(raw) && isPortable(raw) ? raw : undefined),
-};
+const alias = word(
+  `a host name of ${NAME_RULE}, not that of a device of Windows, and not ${RESERVED_NAMES.map((name) => `"${name}"`).join(' or ')}`,
+  (text) => (isAlias(text) && isPortable(text) ? text : null),
+);
+
+/** A list of texts, or one text with commas. */
+const splitList = (raw: unknown): readonly string[] | undefined =>
+  typeof raw === 'string'
+    ? raw.split(',').map((part) => part.trim())
+    : isTexts(raw)
+      ? raw
+      : undefined;
 
 const names: Form<readonly string[] | null> = {
   expected: 'names of models: a list, or one text with commas',
   decode: (raw) => {
-    const list = typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw;
-    return Array.isArray(list) &&
-      list.length > 0 &&
-      list.every((name): name is string => typeof name === 'string' && isName(name))
+    const list = splitList(raw);
+    return list !== undefined && list.length > 0 && list.every(isName)
       ? [...new Set(list)]
       : undefined;
   },
 };
 
-const choice: Form<boolean> = {
-  expected: 'true or false',
-  decode: (raw) => (raw === 'true' ? true : raw === 'false' ? false : undefined),
-};
+const choice = word('true or false', (text) =>
+  text === 'true' ? true : text === 'false' ? false : null,
+);
 
-const listenAddress: Form<string | null> = {
-  expected: 'a port such as 7420 (this machine only) or a place such as 0.0.0.0:7420 or [::]:7420',
-  decode: (raw) => {
-    const address = typeof raw === 'string' ? parseListenAddress(raw) : null;
-    return address === null ? undefined : formatWakeAddress(address);
-  },
-};
+const addressOf = (address: WakeAddress | null): string | null =>
+  address === null ? null : formatWakeAddress(address);
 
-const wakeAddress: Form<string | null> = {
-  expected: 'a host and a port, such as mbp.example:7420 or 10.0.0.5:7420',
-  decode: (raw) => {
-    const address = typeof raw === 'string' ? parseWakeAddress(raw) : null;
-    return address === null ? undefined : formatWakeAddress(address);
-  },
-};
+const listenAddress: Form<string | null> = word(
+  'a port such as 7420 (this machine only) or a place such as 0.0.0.0:7420 or [::]:7420',
+  (text) => addressOf(parseListenAddress(text)),
+);
+
+const wakeAddress: Form<string | null> = word(
+  'a host and a port, such as mbp.example:7420 or 10.0.0.5:7420',
+  (text) => addressOf(parseWakeAddress(text)),
+);
 
 const peers: Form<readonly string[]> = {
   expected:
     'addresses, networks of at least /8 such as 10.0.0.0/8, and host names, without ports: a list, or one text with commas',
   decode: (raw) => {
-    const list = typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw;
-    return Array.isArray(list) &&
-      list.every((peer): peer is string => typeof peer === 'string' && isPeer(peer))
-      ? [...new Set(list)]
-      : undefined;
+    const list = splitList(raw);
+    return list?.every(isPeer) === true ? [...new Set(list)] : undefined;
   },
 };
 
 const isDirectory = (one: unknown): one is string =>
   typeof one === 'string' && (isAbsolute(one) || /^~(\/|$)/.test(one));
 
-const address: Form<string | null> = {
-  expected: 'https://…, ssh://…, user@host:path or an absolute path',
-  decode: (raw) => (typeof raw === 'string' && raw !== '' ? raw : undefined),
-};
+const address: Form<string | null> = word(
+  'https://…, ssh://…, user@host:path or an absolute path',
+  (text) => (text === '' ? null : text),
+);
 
 const directories: Form<Projects> = {
   expected:
@@ -127,8 +130,8 @@ const directories: Form<Projects> = {
 const signedKinds: Form<readonly SignedKind[]> = {
   expected: `none, or ${SIGNED_KINDS.join(' or ')}`,
   decode: (raw) => {
-    const list = typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw;
-    if (!Array.isArray(list)) return undefined;
+    const list = splitList(raw);
+    if (list === undefined) return undefined;
     if (list.length === 1 && list[0] === 'none') return [];
     const kinds = list.flatMap((name) => SIGNED_KINDS.find((kind) => kind === name) ?? []);
     return kinds.length === list.length ? kinds : undefined;
@@ -147,31 +150,20 @@ const people: Form<Rights | null> = {
   },
 };
 
-const obedience: Form<'any' | 'signed' | 'local'> = {
-  expected: '"any", "signed" or "local"',
-  decode: (raw) => (raw === 'any' || raw === 'signed' || raw === 'local' ? raw : undefined),
-};
+const obedience = choiceOf(['any', 'signed', 'local'], '"any", "signed" or "local"');
 
 const notifiers: Form<readonly Notifier[]> = { expected: NOTIFY_EXPECTED, decode: decodeNotify };
 
-function count(min: number, max: number): Form<number> {
-  return {
-    expected: `a whole number from ${min} to ${max}`,
-    decode: (raw) => {
-      const value = typeof raw === 'string' && /^\d{1,12}$/.test(raw) ? Number(raw) : null;
-      return value !== null && value >= min && value <= max ? value : undefined;
-    },
-  };
-}
+const digits = writtenAs(/^\d{1,12}$/);
+const count = (min: number, max: number): Form<number> => wholeNumber(min, max, digits);
 
 function duration(minMs: number, maxMs: number = TIMER_MS_MAX): Form<number> {
-  return {
-    expected: `a duration such as 500ms, 90s, 30m or 7d (a bare number is seconds), ${minMs > 0 ? 'above zero and ' : ''}at most ${maxMs / DAY}d`,
-    decode: (raw) => {
-      const ms = typeof raw === 'string' ? parseDuration(raw) : null;
-      return ms !== null && ms >= minMs && ms <= maxMs ? ms : undefined;
-    },
-  };
+  const above = minMs > 0 ? 'above zero and ' : '';
+  return durationOf(
+    `a duration such as 500ms, 90s, 30m or 7d (a bare number is seconds), ${above}at most ${maxMs / DAY}d`,
+    minMs,
+    maxMs,
+  );
 }
 
 function setting<T>({ key, meaning, flag, inFileOnly }: Names, form: Form<T>): Setting<T> {

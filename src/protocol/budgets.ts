@@ -5,7 +5,8 @@
 import { DAY, HOUR } from '../base/clock.ts';
 import { isName } from './names.ts';
 import type { ReasonOf } from './reason.ts';
-import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
+import { amount, type FileProblem, readMappingFile } from './take.ts';
+import { describe, isMapping } from './yaml.ts';
 
 /** What may be used; null = no limit. */
 export interface Budget {
@@ -22,12 +23,6 @@ export interface Budgets {
   /** Of all models together. */
   readonly all: Budget;
   readonly models: ReadonlyMap<string, Budget>;
-}
-
-export interface BudgetProblem {
-  readonly line: number;
-  readonly found: string;
-  readonly expected: string;
 }
 
 /** What one reply says it has used. */
@@ -51,18 +46,11 @@ export const NO_BUDGETS: Budgets = { all: NOTHING, models: new Map() };
 /** Reads a budgets.yaml. With a problem nothing of it counts: half of a budget would be none. */
 export function decodeBudgets(text: string): {
   readonly budgets: Budgets | null;
-  readonly problems: readonly BudgetProblem[];
+  readonly problems: readonly FileProblem[];
 } {
-  const read = readYamlMapping(text, 'typed');
-  if (read.kind === 'refused')
-    return {
-      budgets: null,
-      problems: [{ line: read.line, found: read.why, expected: read.remedy }],
-    };
-  const problems: BudgetProblem[] = [];
-  const refuse = (path: readonly string[], found: string, expected: string): void =>
-    void problems.push({ line: lineOfKey(text, path), found, expected });
-  const { models: raw = {}, ...rest } = read.value;
+  const { value, problems, refuse } = readMappingFile(text);
+  if (value === null) return { budgets: null, problems };
+  const { models: raw = {}, ...rest } = value;
   const all = decodeBudget(rest, ['usd-per-day', 'tokens-per-day'], (key, ...said) =>
     refuse([key], ...said),
   );
@@ -83,20 +71,21 @@ export function decodeBudgets(text: string): {
   return { budgets: problems.length === 0 ? { all, models } : null, problems };
 }
 
-type Refuse = (key: string, found: string, expected: string) => void;
+const LIMIT = amount('a number, 0 or more');
 
 function decodeBudget(
   raw: Readonly<Record<string, unknown>>,
   known: readonly string[],
-  refuse: Refuse,
+  refuse: (key: string, found: string, expected: string) => null,
 ): Budget {
   const limits: Record<string, number | null> = {};
   for (const [key, value] of Object.entries(raw)) {
     const isKnown = known.includes(key) && Object.hasOwn(KEYS, key);
     if (!isKnown) refuse(key, `unknown key "${key}"`, `one of ${known.join(', ')}`);
-    else if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
-      refuse(key, describe(value), 'a number, 0 or more');
-    else limits[KEYS[key as keyof typeof KEYS]] = value;
+    else
+      // A key without a value is no limit, so it is refused like any other slip.
+      limits[KEYS[key as keyof typeof KEYS]] =
+        LIMIT.decode(value) ?? refuse(key, describe(value), LIMIT.expected);
   }
   return { ...NOTHING, ...limits };
 }

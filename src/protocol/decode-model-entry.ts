@@ -12,6 +12,7 @@ import {
   READ_ONLY_ADAPTERS,
 } from './models.ts';
 import { isName, NAME_RULE, RESERVED_NAMES } from './names.ts';
+import { choice, duration, isTexts, type Form, takeField, wholeNumber } from './take.ts';
 import { describe, isMapping } from './yaml.ts';
 
 /** Longest wait for a person: an agent that waits keeps its process and its claim. */
@@ -21,11 +22,10 @@ const PERMISSION_MS_MAX = 7 * DAY;
 export function decodeNames(value: unknown): readonly string[] | null {
   if (value === undefined || value === null) return [];
   const names: readonly unknown[] = Array.isArray(value) ? value : [value];
-  return names.every((name): name is string => typeof name === 'string' && isName(name))
-    ? names
-    : null;
+  return isTexts(names) && names.every(isName) ? names : null;
 }
 
+type RefuseKey = (key: string, found: string, expected: string) => null;
 interface KeyProblem {
   readonly key: string | null;
   readonly found: string;
@@ -110,7 +110,7 @@ function decodePermissions(
   value: unknown,
   entry: {
     readonly effects: Effects;
-    readonly refuse: (key: string, found: string, expected: string) => null;
+    readonly refuse: RefuseKey;
   },
 ): Permissions | null {
   if (value === undefined || value === null) return null;
@@ -133,10 +133,7 @@ function decodePermissions(
     : no(`hold: ${describe(hold)}`);
 }
 
-function refuseOddKeys(
-  raw: Readonly<Record<string, unknown>>,
-  refuse: (key: string, found: string, expected: string) => null,
-): void {
+function refuseOddKeys(raw: Readonly<Record<string, unknown>>, refuse: RefuseKey): void {
   for (const key of Object.keys(raw))
     if (!KNOWN_KEYS.has(key))
       refuse(key, `unknown key "${key}"`, `one of ${[...KNOWN_KEYS].join(', ')}`);
@@ -161,10 +158,9 @@ const ACCEPT_FROM: ItemForm = {
 };
 const RECIPIENT: ItemForm = { fits: isName, expected: 'true, false, or names of recipients' };
 
-function createTaker(
-  { raw, written }: Entry,
-  refuse: (key: string, found: string, expected: string) => null,
-) {
+function createTaker({ raw, written }: Entry, refuse: RefuseKey) {
+  const takeAs = <T>(key: string, form: Form<T>): T | null =>
+    takeField(raw[key], form, (...said) => refuse(key, ...said));
   /** `4.10` stays `4.10`. */
   const asWritten = (key: string): string => {
     const text = isMapping(written) ? written[key] : null;
@@ -186,12 +182,7 @@ function createTaker(
       return key === 'command'
         ? refuseList(key, describe(value), 'a list of texts: [program, argument, …]')
         : [value];
-    if (
-      Array.isArray(value) &&
-      value.length > 0 &&
-      value.every((item): item is string => typeof item === 'string')
-    )
-      return value;
+    if (isTexts(value) && value.length > 0) return value;
     return refuseList(
       key,
       describeItems(value),
@@ -208,15 +199,16 @@ function createTaker(
     return raw[key] === undefined || raw[key] === null ? null : items;
   };
   return {
-    text: (key: string): string | null => {
-      const value = raw[key];
-      if (value === undefined || value === null) return null;
-      return typeof value === 'string' && value !== ''
-        ? value
-        : typeof value === 'number'
-          ? asWritten(key)
-          : refuse(key, describe(value), 'a text');
-    },
+    text: (key: string): string | null =>
+      takeAs(key, {
+        expected: 'a text',
+        decode: (value) =>
+          typeof value === 'number'
+            ? asWritten(key)
+            : typeof value === 'string' && value !== ''
+              ? value
+              : undefined,
+      }),
     list,
     names,
     /** `true`, `false`, or some names. */
@@ -226,31 +218,12 @@ function createTaker(
       if (value === false || value === 'false') return [];
       return names(key, RECIPIENT) ?? [];
     },
-    choice: <C extends string>(key: string, choices: readonly C[]): C | null => {
-      const value = raw[key];
-      if (value === undefined || value === null) return null;
-      return (
-        choices.find((choice) => choice === (typeof value === 'boolean' ? String(value) : value)) ??
-        refuse(key, describe(value), choices.map((choice) => `"${choice}"`).join(' or '))
-      );
-    },
-    duration: (key: string): number | null => {
-      const value = raw[key];
-      if (value === undefined || value === null) return null;
-      const ms =
-        typeof value === 'number' || typeof value === 'string'
-          ? parseDuration(String(value))
-          : null;
-      return ms !== null && ms > 0
-        ? ms
-        : refuse(key, describe(value), 'a duration above zero, such as 90s, 30m or 2h');
-    },
-    count: (key: string, min: number, max: number): number | null => {
-      const value = raw[key];
-      if (value === undefined || value === null) return null;
-      return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
-        ? value
-        : refuse(key, describe(value), `a whole number from ${String(min)} to ${String(max)}`);
-    },
+    choice: <C extends string>(key: string, choices: readonly C[]): C | null =>
+      takeAs(key, choice(choices, choices.map((one) => `"${one}"`).join(' or '))),
+    duration: (key: string): number | null => takeAs(key, TIME),
+    count: (key: string, min: number, max: number): number | null =>
+      takeAs(key, wholeNumber(min, max)),
   };
 }
+
+const TIME = duration('a duration above zero, such as 90s, 30m or 2h', 1);

@@ -3,47 +3,35 @@ import { byCodeUnit } from '../base/order.ts';
 import { plainName } from './address.ts';
 import { decodeEntry, decodeNames } from './decode-model-entry.ts';
 import type { ModelEntry, ModelProblem, ModelsFile } from './models.ts';
+import { readMappingFile } from './take.ts';
 import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
 
 /** Reads a models.yaml. Never throws: what is wrong is listed, what is right is served. */
 export function decodeModels(text: string): ModelsFile {
   const lineOf = (name: string, key: string): number => lineOfKey(text, ['models', name, key]);
-  const unusable = (line: number, found: string, expected: string): ModelsFile => ({
-    isReadable: false,
-    models: new Map(),
-    older: new Map(),
-    compileModels: [],
-    problems: [{ name: null, line, found, expected }],
-    lineOf,
-  });
-  const read = readYamlMapping(text, 'typed');
-  if (read.kind === 'refused') return unusable(read.line, read.why, read.remedy);
-  const older = readOlderModels(read.value);
-  if (older !== null) return { ...unusable(0, '', ''), isReadable: true, older, problems: [] };
-  const section = read.value['models'] ?? {};
-  if (!isMapping(section))
-    return unusable(
-      lineOfKey(text, ['models']),
-      describe(section),
-      '"models:" to be a mapping of names',
+  const { value, problems: ofFile, refuse } = readMappingFile(text);
+  const problems = (): readonly ModelProblem[] => ofFile.map((one) => ({ name: null, ...one }));
+  const nothing = { models: new Map(), older: new Map(), compileModels: [], lineOf };
+  if (value === null) return { ...nothing, isReadable: false, problems: problems() };
+  const older = readOlderModels(value);
+  if (older !== null) return { ...nothing, isReadable: true, older, problems: [] };
+  const section = value['models'] ?? {};
+  if (!isMapping(section)) {
+    refuse(['models'], describe(section), '"models:" to be a mapping of names');
+    return { ...nothing, isReadable: false, problems: problems() };
+  }
+  for (const key of Object.keys(value))
+    if (key !== 'models' && key !== COMPILE_MODEL)
+      refuse([key], `unknown key "${key}"`, `only "models:" and "${COMPILE_MODEL}:"`);
+  const compileModels =
+    decodeNames(value[COMPILE_MODEL]) ??
+    refuse(
+      [COMPILE_MODEL],
+      describe(value[COMPILE_MODEL]),
+      'the name of a model, or a list of names',
     );
   const models = new Map<string, ModelEntry>();
-  const problems: ModelProblem[] = Object.keys(read.value)
-    .filter((key) => key !== 'models' && key !== COMPILE_MODEL)
-    .map((key) => ({
-      name: null,
-      line: lineOfKey(text, [key]),
-      found: `unknown key "${key}"`,
-      expected: `only "models:" and "${COMPILE_MODEL}:"`,
-    }));
-  const compileModels = decodeNames(read.value[COMPILE_MODEL]);
-  if (compileModels === null)
-    problems.push({
-      name: null,
-      line: lineOfKey(text, [COMPILE_MODEL]),
-      found: describe(read.value[COMPILE_MODEL]),
-      expected: 'the name of a model, or a list of names',
-    });
+  const ofEntries: ModelProblem[] = [];
   const asText = readYamlMapping(text, 'text');
   const texts = asText.kind === 'mapping' ? asText.value['models'] : null;
   for (const [name, raw] of Object.entries(section)) {
@@ -51,7 +39,7 @@ export function decodeModels(text: string): ModelsFile {
     const decoded = decodeEntry(name, { raw, written });
     if (decoded.kind === 'entry') models.set(name, decoded.entry);
     else
-      problems.push(
+      ofEntries.push(
         ...decoded.problems.map(({ key, ...what }) => ({
           name,
           line: lineOfKey(text, ['models', name, ...(key === null ? [] : [key])]),
@@ -64,7 +52,7 @@ export function decodeModels(text: string): ModelsFile {
     models,
     older: new Map(),
     compileModels: compileModels ?? [],
-    problems,
+    problems: [...problems(), ...ofEntries],
     lineOf,
   };
 }

@@ -10,6 +10,17 @@ import { oneLine } from '../base/plain-text.ts';
 import { oddCharacter } from './explain-yaml.ts';
 import { CHANNEL_RULE, isChannel, isName, NAME_RULE, personName, slugName } from './names.ts';
 import { pathProblem, resolveRe } from './paths.ts';
+import {
+  amount,
+  choice,
+  type Form,
+  type Refuse,
+  takeField,
+  texts,
+  wholeNumber,
+  word,
+  writtenAs,
+} from './take.ts';
 import { describe, placeOfKey } from './yaml.ts';
 
 export const MESSAGE_TYPES = ['message', 'workflow'] as const;
@@ -197,38 +208,38 @@ function decodeFields(take: Taker, at: string | null): MessageFields {
     to: take('to').addresses(),
     from: sender?.name ?? null,
     fromHost: sender?.host ?? null,
-    timestampMs: take('timestamp').time(),
+    timestampMs: take('timestamp').as(TIME),
     re: take('re').paths().map(whole),
     subject: take('subject').text(),
     as: take('as').paths()[0] ?? null,
-    hops: take('hops').integer(0, 1_000) ?? 0,
-    wait: take('wait').truth(),
-    priority: take('priority').integer(-9, 9) ?? 0,
-    project: take('project').name(),
+    hops: take('hops').as(HOPS) ?? 0,
+    wait: take('wait').as(TRUTH) ?? false,
+    priority: take('priority').as(PRIORITY) ?? 0,
+    project: take('project').as(NAME),
     files: take('files').paths(),
-    type: take('type').choice(MESSAGE_TYPES) ?? 'message',
-    childChannel: take('child_channel').channel(),
-    dispatchHost: take('dispatch_host').name(),
+    type: take('type').choice(TYPE) ?? 'message',
+    childChannel: take('child_channel').as(CHANNEL),
+    dispatchHost: take('dispatch_host').as(NAME),
     workflowPhase: take('workflow_phase').text(),
-    effects: take('effects').choice(['none', 'git', 'external']),
+    effects: take('effects').choice(EFFECTS),
     fallback: take('fallback').texts(),
-    timeoutMinutes: take('timeout_minutes').number(),
-    idleMinutes: take('idle_minutes').number(),
-    op: take('op').name(),
+    timeoutMinutes: take('timeout_minutes').as(AMOUNT),
+    idleMinutes: take('idle_minutes').as(AMOUNT),
+    op: take('op').as(NAME),
     retries: retries === undefined ? null : whole(retries),
-    asks: take('asks').choice(['permission', 'answer']),
-    asksUntilMs: take('asks_until').time(),
-    late: take('late').truth(),
-    failed: take('failed').truth(),
+    asks: take('asks').choice(ASKS),
+    asksUntilMs: take('asks_until').as(TIME),
+    late: take('late').as(TRUTH) ?? false,
+    failed: take('failed').as(TRUTH) ?? false,
     error: take('error').text(),
     model: take('model').texts()[0] ?? null, // a marker may list several; a reply names one
-    host: take('host').name(),
-    attempt: take('attempt').integer(1, 1_000_000),
+    host: take('host').as(NAME),
+    attempt: take('attempt').as(ATTEMPT),
     continues: take('continues').text(),
-    durationMs: take('duration_ms').number(),
-    tokensIn: take('tokens_in').number(),
-    tokensOut: take('tokens_out').number(),
-    costUsd: take('cost_usd').number(),
+    durationMs: take('duration_ms').as(AMOUNT),
+    tokensIn: take('tokens_in').as(AMOUNT),
+    tokensOut: take('tokens_out').as(AMOUNT),
+    costUsd: take('cost_usd').as(AMOUNT),
     session: take('session').text(),
     agent: take('agent').text(),
   };
@@ -276,91 +287,65 @@ function expectedAddress(item: string): string {
     : `an address: name or name@host (${NAME_RULE})`;
 }
 
+/** Every scalar of a head is read as text. */
+const written = writtenAs(/^[-+]?\d+(\.\d+)?([eE][-+]?\d+)?$/);
+const HOPS = wholeNumber(0, 1_000, written);
+const PRIORITY = wholeNumber(-9, 9, written);
+const ATTEMPT = wholeNumber(1, 1_000_000, written);
+const AMOUNT = amount('a number from 0', written);
+const TYPE = choice(MESSAGE_TYPES);
+const EFFECTS = choice(['none', 'git', 'external']);
+const ASKS = choice(['permission', 'answer']);
+const TEXT = word('one text', (given) => given);
+const TEXTS = texts('one text or a list of texts');
+const TIME = word('a time such as 2026-11-21T06:40:20Z', parseIso);
+const CHANNEL = word(`a channel: ${CHANNEL_RULE}`, (name) => (isChannel(name) ? name : null));
+const NAME = word(`a name: ${NAME_RULE}`, (given) => {
+  const name = given.toLowerCase();
+  return isName(name) ? name : null;
+});
+const TRUTH = word('true or false', (given) =>
+  /^(true|yes)$/i.test(given) ? true : /^(false|no)$/i.test(given) ? false : null,
+);
+
 /**
  * Typed views of one field; each calls `refuse` and returns nothing when the value has another
  * form.
  */
-function createField(value: unknown, refuse: (found: string, expected: string) => null) {
-  const absent = value === undefined || value === '' || value === null;
-  const text = (): string | null =>
-    absent ? null : typeof value === 'string' ? value : refuse(describe(value), 'one text');
-  const checked = (expected: string, fits: (text: string) => boolean): string | null => {
-    const given = text()?.trim();
-    return given === undefined ? null : fits(given) ? given : refuse(describe(given), expected);
-  };
-  const refuseAddress = (item: string): null =>
-    refuse(describe(item.trim()), expectedAddress(item));
-  const texts = (): readonly string[] => {
-    if (absent) return [];
-    if (typeof value === 'string') return [value];
-    if (Array.isArray(value) && value.every((item): item is string => typeof item === 'string'))
-      return value;
-    refuse(describe(value), 'one text or a list of texts');
-    return [];
-  };
-  const numeric = (expected: string, fits: (value: number) => boolean): number | null => {
-    const given = checked(
-      expected,
-      (candidate) => /^[-+]?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(candidate) && fits(Number(candidate)),
-    );
-    return given === null ? null : Number(given);
-  };
+function createField(raw: unknown, refuse: Refuse) {
+  const value = raw === '' ? null : raw;
+  const oneText = (): string | null => takeField(value, TEXT, refuse);
+  const manyTexts = (): readonly string[] => takeField(value, TEXTS, refuse) ?? [];
   return {
-    text,
-    texts,
-    name: (): string | null => {
-      const given = text()?.trim();
-      if (given === undefined) return null;
-      const name = given.toLowerCase();
-      return isName(name) ? name : refuse(describe(given), `a name: ${NAME_RULE}`);
-    },
+    text: oneText,
+    texts: manyTexts,
+    choice: <C extends string>(form: Form<C>): C | null => takeField(oneText(), form, refuse),
+    /** Without the spaces around it. */
+    as: <T>(form: Form<T>): T | null => takeField(oneText()?.trim(), form, refuse),
     /** A person may be called anything: the name is made one, as that of a commit's author. */
     sender: (): Sender | null => {
-      const given = text()?.trim() ?? '';
+      const given = oneText()?.trim() ?? '';
       if (given === '') return null;
       const [, email = ''] = /<([^<>]*)>$/.exec(given) ?? [];
       const name = personName({ name: withoutMailbox(given), email }, '');
       // Of a name in another script nothing is left: its committer's says more than none.
       return parseSender(given) ?? (name === '' ? null : { name, host: null });
     },
-    channel: (): string | null => checked(`a channel: ${CHANNEL_RULE}`, isChannel),
-    choice: <C extends string>(choices: readonly C[]): C | null => {
-      const given = text();
-      return given === null
-        ? null
-        : (choices.find((choice) => choice === given) ??
-            refuse(describe(given), `one of ${choices.join(', ')}`));
-    },
-    truth: (): boolean =>
-      checked('true or false', (given) => /^(true|false|yes|no)$/i.test(given))?.match(
-        /^(true|yes)$/i,
-      ) != null,
-    integer: (min: number, max: number): number | null =>
-      numeric(
-        `a whole number from ${min} to ${max}`,
-        (given) => Number.isInteger(given) && given >= min && given <= max,
-      ),
-    number: (): number | null =>
-      numeric('a number from 0', (given) => Number.isFinite(given) && given >= 0),
-    time: (): number | null => {
-      const given = checked(
-        'a time such as 2026-11-21T06:40:20Z',
-        (candidate) => parseIso(candidate) !== null,
-      );
-      return given === null ? null : parseIso(given);
-    },
     paths: (): readonly string[] => {
-      const given = texts().map((path) => path.trim());
+      const given = manyTexts().map((path) => path.trim());
       const bad = given.find((path) => pathProblem(path) !== null);
       if (bad === undefined) return given;
       refuse(describe(bad), 'a path in the transport');
       return [];
     },
     addresses: (): readonly Address[] =>
-      texts()
+      manyTexts()
         .flatMap((item) => item.split(','))
         .filter((item) => item.trim() !== '')
-        .flatMap((item) => parseAddress(item) ?? personAt(item) ?? refuseAddress(item) ?? []),
+        .flatMap((item) => {
+          const address = parseAddress(item) ?? personAt(item);
+          return address ?? refuse(describe(item.trim()), expectedAddress(item)) ?? [];
+        }),
   };
 }
 

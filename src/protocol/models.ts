@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { MINUTE } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';
 import type { Admission, MaySend } from './admission.ts';
+import type { FileProblem } from './take.ts';
 import { isMapping } from './yaml.ts';
 
 /**
@@ -74,11 +75,8 @@ export interface ModelEntry extends Admission {
  * Something in a models.yaml that cannot be used; the entry it stands in is left out, the others
  * are not.
  */
-export interface ModelProblem {
+export interface ModelProblem extends FileProblem {
   readonly name: string | null;
-  readonly line: number;
-  readonly found: string;
-  readonly expected: string;
 }
 
 export interface ModelsFile {

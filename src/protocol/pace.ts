@@ -4,7 +4,8 @@
  */
 import { ownValue } from '../base/own-value.ts';
 import { MINUTE, SECOND } from '../base/clock.ts';
-import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
+import { type FileProblem, type MappingFile, readMappingFile } from './take.ts';
+import { describe, isMapping } from './yaml.ts';
 
 /** How often all hosts together may call the remote. */
 export interface Limits {
@@ -16,12 +17,6 @@ export interface Limits {
 export interface Pace {
   readonly name: 'own' | 'hosted' | 'numbers';
   readonly limits: Limits | null;
-}
-
-export interface TransportProblem {
-  readonly line: number;
-  readonly found: string;
-  readonly expected: string;
 }
 
 /** Times by which a silent host is told from a living one; milliseconds. */
@@ -71,30 +66,21 @@ export function formatTransport(pace: Pace): string {
 /** Reads a transport.yaml. With a problem nothing of it counts; without the file: `own`. */
 export function decodeTransport(text: string): {
   readonly pace: Pace | null;
-  readonly problems: readonly TransportProblem[];
+  readonly problems: readonly FileProblem[];
 } {
-  const read = readYamlMapping(text, 'typed');
-  if (read.kind === 'refused')
-    return { pace: null, problems: [{ line: read.line, found: read.why, expected: read.remedy }] };
-  const problems: TransportProblem[] = [];
-  const refuse = (path: readonly string[], found: string, expected: string): void =>
-    void problems.push({ line: lineOfKey(text, path), found, expected });
-  for (const key of Object.keys(read.value))
+  const { value, problems, refuse } = readMappingFile(text);
+  if (value === null) return { pace: null, problems };
+  for (const key of Object.keys(value))
     if (key !== 'pace') refuse([key], `unknown key "${key}"`, 'pace');
-  const raw = Object.hasOwn(read.value, 'pace') ? read.value['pace'] : 'own';
+  const raw = Object.hasOwn(value, 'pace') ? value['pace'] : 'own';
   const pace = decodePace(raw, refuse);
   return { pace: problems.length === 0 ? pace : null, problems };
 }
 
-type Refuse = (path: readonly string[], found: string, expected: string) => void;
-
-function decodePace(raw: unknown, refuse: Refuse): Pace | null {
+function decodePace(raw: unknown, refuse: MappingFile['refuse']): Pace | null {
   if (raw === 'own') return OWN_PACE;
   if (raw === 'hosted') return HOSTED_PACE;
-  if (!isMapping(raw)) {
-    refuse(['pace'], describe(raw), FORMS);
-    return null;
-  }
+  if (!isMapping(raw)) return refuse(['pace'], describe(raw), FORMS);
   const keys = { 'pushes-per-minute': PUSHES_MAX, 'reads-per-second': READS_MAX };
   for (const key of Object.keys(raw))
     if (!Object.hasOwn(keys, key))

@@ -4,8 +4,9 @@
  * as an operator whom a host has pinned has signed them. PROTOCOL.md "People". Pure.
  */
 import { isAlias, NAME_RULE } from './names.ts';
+import { type FileProblem, isTexts, readMappingFile } from './take.ts';
 import { type Right, RIGHTS } from './trust.ts';
-import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
+import { describe, isMapping } from './yaml.ts';
 
 /** One person, by the name that addresses and signatures have. */
 export interface Person {
@@ -14,12 +15,6 @@ export interface Person {
   /** Addresses of their commits, in lower case. */
   readonly addresses: readonly string[];
   readonly may: ReadonlySet<Right>;
-}
-
-export interface PeopleProblem {
-  readonly line: number;
-  readonly found: string;
-  readonly expected: string;
 }
 
 const PEOPLE_MAX = 1_000;
@@ -67,22 +62,16 @@ export function isSameCalled(one: Called, other: Called): boolean {
 export function decodePeople(text: string): {
   readonly isReadable: boolean;
   readonly people: ReadonlyMap<string, Person>;
-  readonly problems: readonly PeopleProblem[];
+  readonly problems: readonly FileProblem[];
 } {
   const people = new Map<string, Person>();
-  const read = readYamlMapping(text, 'typed');
-  if (read.kind === 'refused') {
-    const { line, why: found, remedy: expected } = read;
-    return { isReadable: false, people, problems: [{ line, found, expected }] };
-  }
-  const problems: PeopleProblem[] = [];
-  for (const [key, raw] of Object.entries(read.value).slice(0, PEOPLE_MAX)) {
+  const { value, problems, refuse } = readMappingFile(text);
+  for (const [key, raw] of Object.entries(value ?? {}).slice(0, PEOPLE_MAX)) {
     const person = isAlias(key) ? decodePerson(raw) : null;
     if (person !== null) people.set(key, person);
-    else if (problems.length < PROBLEMS_MAX)
-      problems.push({ line: lineOfKey(text, [key]), found: describe(raw), expected: EXPECTED });
+    else if (problems.length < PROBLEMS_MAX) refuse([key], describe(raw), EXPECTED);
   }
-  return { isReadable: true, people, problems };
+  return { isReadable: value !== null, people, problems };
 }
 
 const EXPECTED = `a name (${NAME_RULE}) with name, addresses and may: [${RIGHTS.join(', ')}]`;
@@ -105,8 +94,4 @@ export function decodeRights(raw: unknown): ReadonlySet<Right> | null {
   if (!Array.isArray(raw)) return null;
   const rights = raw.flatMap((one) => RIGHTS.find((right) => right === one) ?? []);
   return rights.length === raw.length ? new Set(rights) : null;
-}
-
-function isTexts(raw: unknown): raw is readonly string[] {
-  return Array.isArray(raw) && raw.every((one) => typeof one === 'string');
 }

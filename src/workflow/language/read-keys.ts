@@ -2,10 +2,19 @@
  * Reads the keys of one mapping of a workflow file: each with the type it must have, none that is
  * not known.
  */
-import { parseDuration } from '../../base/duration.ts';
 import { suggestName } from '../../protocol/address.ts';
+import {
+  amount,
+  choice,
+  duration,
+  type Form,
+  takeField,
+  texts,
+  wholeNumber,
+  word,
+} from '../../protocol/take.ts';
 import { describe } from '../../protocol/yaml.ts';
-import { isJsonList, isJsonObject, type Json, type JsonObject } from './json.ts';
+import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { parseTemplate, type Template } from './template.ts';
 
 /** Says that what stands at `path` is wrong. */
@@ -56,24 +65,12 @@ export function createTaker({ raw, path, report }: Mapping) {
     return null;
   };
   const given = (key: string): Json | undefined => (raw[key] === null ? undefined : raw[key]);
-  const number = (
-    key: string,
-    expected: string,
-    fits: (value: number) => boolean,
-  ): number | null => {
-    const value = given(key);
-    if (value === undefined) return null;
-    return typeof value === 'number' && fits(value) ? value : refuse(key, expected);
-  };
-  const text = (key: string): string | null => {
-    const value = given(key);
-    if (value === undefined) return null;
-    return typeof value === 'string' ? value : refuse(key, 'text');
-  };
+  const takeAs = <T>(key: string, form: Form<T>): T | null =>
+    takeField(raw[key], form, (_found, expected) => refuse(key, expected));
   return {
     given,
     refuse,
-    text,
+    text: (key: string): string | null => takeAs(key, TEXT),
     template: (key: string): Template | null => {
       const value = given(key);
       if (value === undefined) return null;
@@ -88,43 +85,22 @@ export function createTaker({ raw, path, report }: Mapping) {
       if (typeof value !== 'string') return refuse(key, 'an expression');
       return parseTemplate(value.includes('${{') ? value.trim() : `\${{ ${value} }}`);
     },
-    texts: (key: string): readonly string[] => {
-      const value = given(key);
-      if (value === undefined) return [];
-      if (typeof value === 'string') return [value];
-      if (isJsonList(value) && value.every((each): each is string => typeof each === 'string'))
-        return value;
-      refuse(key, 'text or a list of texts');
-      return [];
-    },
-    flag: (key: string): boolean | null => {
-      const value = given(key);
-      if (value === undefined) return null;
-      return typeof value === 'boolean' ? value : refuse(key, 'true or false');
-    },
+    texts: (key: string): readonly string[] => takeAs(key, TEXTS) ?? [],
+    flag: (key: string): boolean | null => takeAs(key, FLAG),
     integer: (key: string, min: number, max: number): number | null =>
-      number(
-        key,
-        `a whole number from ${String(min)} to ${String(max)}`,
-        (value) => Number.isInteger(value) && value >= min && value <= max,
-      ),
-    amount: (key: string): number | null => number(key, 'a number from 0', (value) => value >= 0),
-    duration: (key: string): number | null => {
-      const value = given(key);
-      if (value === undefined) return null;
-      const ms =
-        typeof value === 'string' || typeof value === 'number'
-          ? parseDuration(String(value))
-          : null;
-      return ms ?? refuse(key, 'a duration such as 90s, 30m or 2h');
-    },
-    choice: <C extends string>(key: string, choices: readonly C[]): C | null => {
-      const value = given(key);
-      if (value === undefined) return null;
-      const spelled = typeof value === 'boolean' ? String(value) : value;
-      return (
-        choices.find((choice) => choice === spelled) ?? refuse(key, `one of ${choices.join(', ')}`)
-      );
-    },
+      takeAs(key, wholeNumber(min, max)),
+    amount: (key: string): number | null => takeAs(key, AMOUNT),
+    duration: (key: string): number | null => takeAs(key, DURATION),
+    choice: <C extends string>(key: string, choices: readonly C[]): C | null =>
+      takeAs(key, choice(choices)),
   };
 }
+
+const TEXT = word('text', (given) => given);
+const TEXTS = texts('text or a list of texts');
+const AMOUNT = amount();
+const DURATION = duration('a duration such as 90s, 30m or 2h');
+const FLAG: Form<boolean> = {
+  expected: 'true or false',
+  decode: (raw) => (typeof raw === 'boolean' ? raw : undefined),
+};
