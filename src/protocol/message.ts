@@ -102,28 +102,37 @@ export type MessageRead =
 export function decodeMessage(bytes: Uint8Array, at: string | null = null): MessageRead {
   const read = readFrontMatter(bytes);
   if (read.kind === 'rejected') return read;
-  let rejection: Rejection | null = null;
+  const faults = new Map<string, Fault>();
   const take = (key: string) => {
     const value = read.fields[key];
     if (value === undefined) return ABSENT;
     return createField(value, (found, expected) => {
-      // Only the first is told: to find a line takes time, and a list may have thousands of faults.
-      rejection ??= {
-        ...placeOf(read.yaml, key),
-        found: `${key}: ${found}`,
-        expected,
-      };
+      if (!faults.has(key)) faults.set(key, { found: `${key}: ${found}`, expected });
       return null;
     });
   };
   const fields = decodeFields(take, at);
-  if (fields.to.length === 0 && fields.op === null) rejection ??= noRecipient(read);
+  const isForNobody = fields.to.length === 0 && fields.op === null;
+  const rejection = firstFault(read, faults) ?? (isForNobody ? noRecipient(read) : null);
   return rejection === null
     ? {
         kind: 'message',
         message: { fields, body: read.body, yaml: read.yaml, warnings: read.warnings },
       }
     : { kind: 'rejected', rejection };
+}
+
+type Fault = Pick<Rejection, 'found' | 'expected'>;
+
+/** The fault that stands first in the file. Only one is told: to find a line takes time. */
+function firstFault(
+  { fields, yaml }: { readonly fields: Readonly<Record<string, unknown>>; readonly yaml: string },
+  faults: ReadonlyMap<string, Fault>,
+): Rejection | null {
+  if (faults.size === 0) return null;
+  const key = Object.keys(fields).find((each) => faults.has(each)) ?? '';
+  const fault = faults.get(key);
+  return fault === undefined ? null : { ...placeOf(yaml, key), ...fault };
 }
 
 /** Where a key of the head stands in the file, whose first line is the one of dashes. */

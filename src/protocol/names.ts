@@ -76,6 +76,9 @@ export function personName(
 /** Names of devices on Windows, with any ending, and short names that stand for `.git` there. */
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d|git~\d+)(?:\.|$)/i;
 
+/** What is said of a name that is not portable. */
+export const NOT_PORTABLE = 'a name that Windows keeps for itself';
+
 /**
  * False for a name that some machine cannot have as a file: git could not check it out there.
  * Nobody is refused who has one already; nothing new is called so.

@@ -4,7 +4,8 @@
  */
 import type { Invocation } from '../cli/command.ts';
 import { askableNow } from '../cli/look/askable.ts';
-import { openMarkers, readMarkerRun } from '../cli/look/runs.ts';
+import { unfinishedMarkers } from '../cli/look/run-markers.ts';
+import { readMarkerRun } from '../cli/look/runs.ts';
 import { describeStatus } from '../cli/look/status.ts';
 import { firstLine } from '../protocol/reply.ts';
 import { oneLine } from '../base/plain-text.ts';
@@ -39,8 +40,8 @@ async function showOpenGates(moment: Moment, invocation: Invocation) {
   const around = { ...moment.around, session: moment.session };
   const me = await whoAmI(moment, invocation);
   const gates = [];
-  for (const marker of openMarkers(around).slice(-RUNS_MAX)) {
-    const seen = await readMarkerRun(around, marker.path);
+  for (const path of (await unfinishedMarkers(around)).slice(-RUNS_MAX)) {
+    const seen = await readMarkerRun(around, path);
     if (seen === null) continue;
     const own = await showGates(moment, seen.view.gates, me);
     for (const gate of own)

@@ -593,3 +593,27 @@ it('names what stands where an answer belongs, and what to do, when nobody can a
     expect(stdout).toContain(`git rm -r ${reply}`);
   }
 });
+
+it.each([
+  ['cannot be read any more', '---\nto: workflow\npriority: high\n---\n'],
+  ['is no marker any more', 'just words\n'],
+])('shows a run whose marker %s, and takes the answer to its gate', async (what, text) => {
+  const run = await start(`kept-${what.slice(0, 2)}`, STEPS, ['-i', 'who=Bob']);
+  await cli.answer();
+  const { marker } = (await cli.json(['workflow', 'show', run])).data;
+  cli.say({ [marker as string]: text });
+  expect(await status(run)).toBe('waiting-human');
+  for (const words of [
+    ['workflow', 'why', run],
+    ['why', run],
+    ['status', '--all'],
+  ]) {
+    const { stdout } = await cli.run(words);
+    expect(stdout).toContain(`crosstalkd workflow approve ${run} ok`);
+    expect(stdout).toContain('its marker was edited since it began');
+  }
+  expect((await cli.run(['workflow', 'list', '--open'])).stdout).toContain(run);
+  expect((await cli.run(['workflow', 'approve', run, 'ok', '--from', 'ada'])).code).toBe(0);
+  await cli.answer();
+  expect(await status(run)).toBe('succeeded');
+});

@@ -39,6 +39,18 @@ describe('names', () => {
   });
 });
 
+it.each([
+  ['to: opus\npriority: high\nhops: many', 3, 'priority'],
+  ['to: opus\nhops: many\npriority: high', 3, 'hops'],
+  ['wait: perhaps\nto: opus gpt', 2, 'wait'],
+  ['project: A B\nsubject: x', 2, 'project'],
+  ['child_channel: A B\ntype: flow\nto: workflow', 2, 'child_channel'],
+])('of several wrong fields the first in the file is told: %j', (head, line, key) => {
+  expect(read(head)).toMatchObject({
+    rejection: { line, found: expect.stringContaining(`${key}: `) as string },
+  });
+});
+
 describe('a name that becomes a file', () => {
   it.each(['aux', 'CON', 'nul.md', 'com1', 'lpt9.txt', 'git~1', 'x.', 'x ', 'a:b', 'a?.md', 'a|b'])(
     '%s is none that every machine can have',

@@ -257,6 +257,17 @@ test.each([
   else expect(told).toContain(says);
 });
 
+test.each(['con', 'aux', 'lpt1'])(
+  'a schedule has no channel %s: no clone could have it',
+  (name) => {
+    expect(
+      errors(
+        `model: opus\non: { schedule: "0 9 * * 1", channel: ${name} }\nsteps: { a: { prompt: x } }`,
+      ),
+    ).toContain(`"${name}" is a name that Windows keeps for itself`);
+  },
+);
+
 test.each<[string, string]>([
   ['uses: nothere', 'there is no saved workflow "nothere" (data/workflows/nothere.md)'],
   ['uses: saved', 'the input "goal" of "saved" is missing'],

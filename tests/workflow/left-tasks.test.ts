@@ -107,6 +107,6 @@ test('a run that is cancelled while it stands closes it, too', () => {
   post(at, 'op: cancel');
   settle(at);
   expect(openTasks(at)).toEqual([]);
-  expect(complete(at)).toMatchObject({ status: 'cancelled', tasks: 3, failed: 3 });
+  expect(complete(at)).toMatchObject({ status: 'cancelled', tasks: 3, failed: 1, cancelled: 2 });
   expect(subjects(at)).toContain('cancel b');
 });

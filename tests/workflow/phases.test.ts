@@ -120,6 +120,11 @@ test.each([
     'child_channel: general\nmodel: opus\nsteps: { a: { prompt: x } }',
     'is the channel of the marker itself',
   ],
+  [
+    'a channel that no clone on Windows could have',
+    'child_channel: con\nmodel: opus\nsteps: { a: { prompt: x } }',
+    '"con" is a name that Windows keeps for itself',
+  ],
 ])('%s gives one failed routed reply and nothing else', (_, marker, expected) => {
   const at = world(marker);
   at.saved.set(

@@ -29,7 +29,7 @@ import { decodePeople } from '../../protocol/people.ts';
 import { oddFile } from '../../transport/odd-file.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { mayBeText, mayHoldMessages } from '../../protocol/misplaced.ts';
-import { isPortable } from '../../protocol/names.ts';
+import { isPortable, NOT_PORTABLE } from '../../protocol/names.ts';
 import { workflowProblems } from './lint-workflow.ts';
 import { noPersona } from '../../protocol/persona.ts';
 import type { Invocation } from '../command.ts';
@@ -228,9 +228,12 @@ async function lintBytes(
   const isMarker = read.message.fields.type === 'workflow' && read.message.fields.op === null;
   const steps = isMarker ? await lintWorkflow(session, { file, path, bytes }) : null;
   if (steps !== null && steps.problems.length > 0) return steps;
-  const odd = path?.split('/').find((part) => !isPortable(part));
+  const run = read.message.fields.childChannel;
+  const odd = [...(path?.split('/') ?? []), ...(run === null ? [] : [run])].find(
+    (part) => !isPortable(part),
+  );
   const warnings = [
-    ...(odd === undefined ? [] : [`"${odd}" is a name that Windows cannot have as a file`]),
+    ...(odd === undefined ? [] : [`"${odd}" is ${NOT_PORTABLE}`]),
     ...read.message.warnings,
     ...bodyWarnings(read.message),
     ...replyWarnings(path, read.message),

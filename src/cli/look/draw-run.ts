@@ -192,7 +192,7 @@ function drawTasks(
   { drawing, indent }: { readonly drawing: Drawing; readonly indent: string },
 ): readonly string[] {
   const rank = (task: TaskView): number =>
-    task.state === 'failed' || task.state === 'rejected' ? 0 : task.state === 'open' ? 1 : 2;
+    task.state === 'failed' || task.state === 'rejected' ? 0 : task.state === 'succeeded' ? 2 : 1;
   const shown =
     tasks.length <= TASKS_SHOWN
       ? tasks
@@ -257,11 +257,14 @@ function stepText({ why, awaits, kind }: StepView): string {
 
 function groupText(tasks: readonly TaskView[]): string {
   const done = tasks.filter(({ state }) => state === 'succeeded').length;
-  const failed = tasks.filter(({ state }) => state === 'failed').length;
+  const [failed, cancelled] = (['failed', 'cancelled'] as const).map(
+    (each) => tasks.filter(({ state }) => state === each).length,
+  );
   const usd = tasks.reduce((sum, task) => sum + task.usd, 0);
   const parts = [
     `${done} of ${tasks.length} done`,
     failed === 0 ? null : `${failed} failed`,
+    cancelled === 0 ? null : `${cancelled} cancelled`,
     usd === 0 ? null : `${usd.toFixed(4)} USD`,
   ];
   return parts.filter((part) => part !== null).join(', ');

@@ -12,7 +12,8 @@ import type { Need } from './status-needs.ts';
 import { gateReason } from '../../workflow/view/describe.ts';
 import type { ListedFile } from './read-conversation.ts';
 import { describeDecision } from './draw-run.ts';
-import { findByPrefix, findRun, openMarkers, readMarkerRun, type RunSeen } from './runs.ts';
+import { openMarkers, unfinishedMarkers } from './run-markers.ts';
+import { findByPrefix, findRun, readMarkerRun, type RunSeen } from './runs.ts';
 import { isOver, reasonsOf, statusOf, waitsOf } from './why-run.ts';
 
 /**
@@ -81,7 +82,7 @@ export async function tellGate(
 export async function readOpenRuns(around: Surroundings): Promise<readonly RunSeen[]> {
   if (around.index.tip === null) return [];
   const runs: RunSeen[] = [];
-  for (const { path } of openMarkers(around)) {
+  for (const path of await unfinishedMarkers(around)) {
     const seen = await readMarkerRun(around, path);
     if (seen !== null && !isOver(seen)) runs.push(seen);
   }

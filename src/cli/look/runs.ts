@@ -12,31 +12,22 @@ import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import { decodeMessage } from '../../protocol/message.ts';
 import { isChannel } from '../../protocol/names.ts';
 import type { OpenMessage } from '../../protocol/open-work.ts';
-import {
-  archivedPath,
-  channelOf,
-  channelRoot,
-  parseMessagePath,
-  replyPath,
-  runFiles,
-} from '../../protocol/paths.ts';
+import { archivedPath, channelOf, channelRoot, replyPath } from '../../protocol/paths.ts';
 import { readTextAt } from '../../transport/read-text.ts';
 import { summarizeRun } from '../../workflow/run/engine.ts';
 import { planInForce } from '../../workflow/run/plan-in-force.ts';
 import { describeRun, type RunView } from '../../workflow/view/describe.ts';
-import { parseHeader } from '../../workflow/run/header.ts';
 import { runChannel } from '../../workflow/language/marker.ts';
 import type { RunInput, RunSummary } from '../../workflow/run/run-input.ts';
 import { askableNow } from './askable.ts';
 import type { Surroundings } from './look-around.ts';
 import { findOddReplies, type OddReply } from './odd-reply.ts';
 import { archiveOf } from './read-archive.ts';
-import { lookUpFiles, readSaid } from './read-conversation.ts';
 import { tipOf } from './reading.ts';
 import { resolveId } from './resolve-id.ts';
 import { fixBy } from '../../base/fix.ts';
-import { openMessage } from '../../protocol/open-message.ts';
-import { actsOutside } from '../../protocol/isolation.ts';
+import type { Reason } from '../../protocol/reason.ts';
+import { findMarker, markerOfRun, openMarkers, unfinishedMarkers } from './run-markers.ts';
 
 /** A run and everything the engine knows of it. */
 export interface RunSeen {
@@ -89,7 +80,7 @@ export async function* listMarkers(
   around: Surroundings,
   only: 'all' | 'open',
 ): AsyncGenerator<string> {
-  const open = openMarkers(around).map(({ path }) => path);
+  const open = await unfinishedMarkers(around);
   yield* [...open].reverse();
   if (only === 'open') return;
   const told = new Set(open);
@@ -111,16 +102,17 @@ async function seeMarker(
   path: string,
   at: Oid | null,
 ): Promise<RunSeen | null> {
-  const marker = await openMarker(around, path);
-  const seen = marker === null ? null : await readSeen(around, { marker, at });
-  return marker === null || seen === null ? null : { marker, ...seen };
-}
-
-/** Every marker that is open at the tip. */
-export function openMarkers(around: Surroundings): readonly OpenMessage[] {
-  return around.works.flatMap(({ recipient, message, twinOf }) =>
-    recipient === 'workflow' && twinOf === null ? [message] : [],
+  const found = await findMarker(
+    around,
+    path,
+    async () => new Set([...around.index.runs, ...(await recentRuns(around)).keys()]),
   );
+  const seen = found === null ? null : await readSeen(around, { marker: found.marker, at });
+  if (found === null || seen === null) return null;
+  const { run } = seen.input;
+  const edited: readonly Reason[] = found.isEdited ? [{ kind: 'marker-edited', run }] : [];
+  const view = { ...seen.view, blockedBy: [...seen.view.blockedBy, ...edited] };
+  return { ...seen, marker: found.marker, view };
 }
 
 async function readSeen(
@@ -200,36 +192,6 @@ function readerOf(around: Surroundings, at: Oid | null) {
     trust: around.trust,
     nowMs: systemClock.wallMs(),
   };
-}
-
-async function openMarker(around: Surroundings, path: string): Promise<OpenMessage | null> {
-  const open = openMarkers(around).find((marker) => marker.path === path);
-  if (open !== undefined) return open;
-  const parsed = parseMessagePath(path);
-  const [file] = parsed === null ? [] : await lookUpFiles(around.session, [path]);
-  if (parsed === null || file == null) return null;
-  const { said } = await readSaid(around.session, [file]);
-  const [one] = said;
-  if (one?.message.fields.to.some(({ name }) => name === 'workflow') !== true) return null;
-  return openMessage(
-    {
-      file: parsed,
-      blob: file.blob,
-      from: one.from,
-      timestampMs: one.atMs,
-      isExternal: actsOutside(path, one.message),
-      recipients: [],
-    },
-    one.message.fields,
-  );
-}
-
-async function markerOfRun({ session }: Surroundings, run: string): Promise<string | null> {
-  const path = runFiles(run).header;
-  const standing = await readTextAt(session.repository, tipOf(session), path);
-  const archive = standing === null ? await archiveOf(session) : null;
-  const text = archive === null ? standing : await readTextAt(session.repository, archive, path);
-  return text === null ? null : (parseHeader(text)?.marker ?? null);
 }
 
 /** The marker of the run whose channel begins with `text`, or null. Throws ID_AMBIGUOUS. */

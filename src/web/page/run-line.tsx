@@ -23,7 +23,7 @@ export function RunLine({ run }: { readonly run: RunRow }): VNode {
         <span class="row-text">{run.waits ?? `asked by ${run.from}`}</span>
         {all === 0 ? null : (
           <span class="progress" title={`${run.counts['succeeded'] ?? 0} of ${all} tasks`}>
-            {(['succeeded', 'rejected', 'failed', 'open'] as const).map((state) => (
+            {(['succeeded', 'rejected', 'failed', 'cancelled', 'open'] as const).map((state) => (
               <i
                 key={state}
                 class={toneOf(state === 'open' ? 'running' : state)}

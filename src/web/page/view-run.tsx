@@ -27,7 +27,7 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   const open = data.gates.filter(({ state }) => state === 'open');
   const needs = data.waits.filter(({ needs_person, kind }) => needs_person && kind !== 'gate');
-  const failed = data.counts['failed'] ?? 0;
+  const missed = (data.counts['failed'] ?? 0) + (data.counts['cancelled'] ?? 0);
   return (
     <div class="column wide">
       <Head
@@ -54,7 +54,7 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
             {data.status === 'paused' ? 'Go on' : 'Pause'}
           </button>
         )}
-        {failed > 0 && data.over ? (
+        {missed > 0 && data.over ? (
           <button
             type="button"
             class="button small"
@@ -148,7 +148,10 @@ function Counts({ run }: { readonly run: Run }): VNode {
   const lastMs = run.over ? Math.max(run.atMs, ...ends) : Math.max(run.atMs, nowMs);
   const facts: readonly (readonly [string, string])[] = [
     ['tasks done', `${counts['succeeded'] ?? 0} of ${all}`],
-    ...((counts['failed'] ?? 0) > 0 ? [['failed', String(counts['failed'])] as const] : []),
+    ...['failed', 'cancelled'].flatMap((state) => {
+      const count = counts[state] ?? 0;
+      return count > 0 ? [[state, String(count)] as const] : [];
+    }),
     ...(run.over && ends.length === 0
       ? []
       : [[run.over ? 'took' : 'open for', formatSpan(lastMs - run.atMs)] as const]),

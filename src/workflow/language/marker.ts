@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Message } from '../../protocol/message.ts';
-import { slugName } from '../../protocol/names.ts';
+import { isPortable, NOT_PORTABLE, slugName } from '../../protocol/names.ts';
 import { channelOf } from '../../protocol/paths.ts';
 import { listInputs } from '../../protocol/subject.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
@@ -158,9 +158,9 @@ export function channelProblem(
   if (run === channelOf(path)) return `child_channel "${run}" is the channel of the marker itself`;
   if (existing.marker !== null && existing.marker !== path)
     return `child_channel "${run}" is the channel of another run`;
-  return existing.marker === null && existing.files > 0
-    ? `child_channel "${run}" is a channel that exists already`
-    : null;
+  if (existing.marker !== null) return null;
+  if (existing.files > 0) return `child_channel "${run}" is a channel that exists already`;
+  return isPortable(run) ? null : `child_channel "${run}" is ${NOT_PORTABLE}`;
 }
 
 /** The inputs of a run in their types, or what is wrong with those given. */

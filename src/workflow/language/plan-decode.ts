@@ -2,7 +2,7 @@
  * The top level of a workflow: raw mapping → Plan. Every key is known and typed; references and
  * expressions are checked in plan-check.ts.
  */
-import { isChannel, slugName } from '../../protocol/names.ts';
+import { isChannel, isPortable, NOT_PORTABLE, slugName } from '../../protocol/names.ts';
 import type { JsonObject } from './json.ts';
 import { decodeInputs } from './input-decode.ts';
 import { cronProblem } from './cron.ts';
@@ -102,6 +102,8 @@ function decodeSchedule(outer: Mapping): Plan['schedule'] {
   const channel = take.text('channel') ?? 'workflows';
   if (!isChannel(channel))
     outer.report([...mapping.path, 'channel'], `"${channel}" is not a channel`);
+  else if (!isPortable(channel))
+    outer.report([...mapping.path, 'channel'], `"${channel}" is ${NOT_PORTABLE}`);
   return {
     cron,
     channel,

@@ -90,7 +90,8 @@ export interface TaskView {
   readonly key: string;
   readonly to: string;
   readonly phase: string;
-  readonly state: 'open' | 'succeeded' | 'failed' | 'rejected';
+  /** `cancelled`: closed before anybody answered, by a person or the end of the run. */
+  readonly state: 'open' | 'succeeded' | 'failed' | 'rejected' | 'cancelled';
   readonly contentKey: string | null;
   readonly isReused: boolean;
   readonly host: string | null;

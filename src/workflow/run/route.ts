@@ -73,6 +73,7 @@ export function routeTransition(
     succeeded: count('succeeded'),
     failed: count('failed'),
     rejected: count('rejected'),
+    cancelled: count('cancelled'),
     reused: tasks.filter((task) => task.isReused).length,
     usd: Number(end.usd.toFixed(6)),
     tokens: end.tokens,

@@ -97,7 +97,7 @@ function viewOf(answer: Answer): Answered {
     durationMs,
     isReused,
   };
-  return answer.failure === null
-    ? { ...own, state: 'succeeded', why: null }
-    : { ...own, state: 'failed', why: failureLine(answer) };
+  if (answer.failure === null) return { ...own, state: 'succeeded', why: null };
+  const state = answer.failure === 'cancelled' ? 'cancelled' : 'failed';
+  return { ...own, state, why: failureLine(answer) };
 }

@@ -65,7 +65,7 @@ export function describeRun(input: RunInput): RunView {
     gates: [],
     blockedBy: [],
     endedBy: [],
-    counts: { open: 0, succeeded: 0, failed: 0, rejected: 0 },
+    counts: { open: 0, succeeded: 0, failed: 0, rejected: 0, cancelled: 0 },
     budget: null,
   };
   switch (stage.kind) {
@@ -130,6 +130,7 @@ function describeFolded(input: RunInput, header: RunHeader): RunView {
       succeeded: count('succeeded'),
       failed: count('failed'),
       rejected: count('rejected'),
+      cancelled: count('cancelled'),
     },
     budget: budgetUse(fold),
   };
