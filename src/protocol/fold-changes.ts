@@ -28,6 +28,8 @@ export interface ChangeBatch {
   readonly removed: readonly string[];
   /** Written messages that everybody they ask has answered. */
   readonly answered: readonly string[];
+  /** Written replies that wake nobody. */
+  readonly silent: readonly string[];
   /**
    * Messages among `messages` that stood before and are open again because their reply was removed.
    */
@@ -52,7 +54,7 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     messages.delete(path);
     rejected.delete(path);
   }
-  for (const path of batch.answered) {
+  for (const path of [...batch.answered, ...batch.silent]) {
     messages.delete(path);
     // One that was mended after somebody had answered it by hand.
     if (rejected.get(path)?.twinOf === undefined) rejected.delete(path);

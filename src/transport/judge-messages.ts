@@ -65,6 +65,7 @@ export interface Judged {
   readonly retried: { by: string; path: string }[];
   readonly older: OlderAnswer[];
   readonly answered: string[];
+  readonly silent: string[];
   readonly removed: string[];
   readonly reopened: string[];
   readonly archived: string[];
@@ -95,7 +96,7 @@ export async function filterUnanswered(
   candidates: readonly Candidate[],
   into: Judged,
 ): Promise<readonly Candidate[]> {
-  const waking = await filterWaking(judge, candidates);
+  const waking = await filterWaking(judge, candidates, into);
   const repliesOf = ({ file, fields }: Candidate): readonly string[] =>
     fields.to.map(({ name }) => replyPath(file.path, name));
   const answers = await judge.exists(waking.flatMap(repliesOf));
@@ -204,6 +205,7 @@ async function readOlderEnds(
 async function filterWaking(
   judge: Judge,
   candidates: readonly Candidate[],
+  into: Judged,
 ): Promise<readonly Candidate[]> {
   const waking: Candidate[] = [];
   for (const candidate of candidates) {
@@ -214,6 +216,8 @@ async function filterWaking(
       (await repliesToQuestion(judge, candidate, original))
     )
       waking.push(candidate);
+    // It may have been a message before: it, or what it stands beside, was edited.
+    else if (judge.range.from !== null) into.silent.push(candidate.file.path);
   }
   return waking;
 }

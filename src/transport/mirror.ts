@@ -242,6 +242,7 @@ function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
   if (batch.withdrawn || (batch.archived.length > 0 && judgesAnew(index, batch))) return true;
   // An answer beside a copy makes that one the message.
   if (batch.replies.some(({ path }) => index.rejected.get(path)?.twinOf !== undefined)) return true;
+  if (batch.silent.some((path) => index.retried.has(path))) return true;
   if (batch.removed.length === 0) return false;
   const gone = new Set(batch.removed);
   return (

@@ -26,7 +26,7 @@ import {
   judgeMessages,
 } from './judge-messages.ts';
 import { findArchived, rejectArchived } from './read-archive.ts';
-import { readOrphans, readReopened } from './read-reopened.ts';
+import { readReopened, readRepliesBeside } from './read-reopened.ts';
 import { decodeBlob, WORK_A_TURN, workOf } from './decode-blob.ts';
 import { createSettled, peopleOf } from './read-settled.ts';
 import { oddFile } from './odd-file.ts';
@@ -68,6 +68,7 @@ export async function readChanges(
     retried: [],
     older: [],
     answered: [],
+    silent: [],
     removed: [],
     reopened: [],
     archived: [],
@@ -91,6 +92,7 @@ export async function readChanges(
     retried: judged.retried,
     older: judged.older,
     answered: judged.answered,
+    silent: judged.silent,
     removed: judged.removed,
     reopened: judged.reopened,
     archived: judged.archived,
@@ -128,9 +130,10 @@ async function notePiece(
     change.kind === 'removed' ? [change.path, ...foldersAsFiles(change.path)] : [],
   );
   const reopened = await readReopened(repository, range, removed);
-  const orphans = range.from === null ? [] : await readOrphans(repository, range, removed);
+  const written = changes.filter((change) => change.kind === 'written');
+  const changed = [...removed, ...written.map(({ path }) => path)];
+  const beside = range.from === null ? [] : await readRepliesBeside(repository, range, changed);
   for (const path of removed) into.removed.push(path);
-  for (const { path } of orphans) into.removed.push(path);
   for (const { path } of reopened) into.reopened.push(path);
   for (const change of changes) {
     const { path } = change;
@@ -147,9 +150,8 @@ async function notePiece(
     into.runs.set(channel, isOpen);
   for (const mark of await readStarted({ repository, range, exists }, changes))
     into.started.push(mark);
-  const written = changes.filter((change) => change.kind === 'written');
   const known = new Set([...written, ...reopened].map(({ path }) => path));
-  return [...written, ...reopened, ...orphans.filter(({ path }) => !known.has(path))];
+  return [...written, ...reopened, ...beside.filter(({ path }) => !known.has(path))];
 }
 
 interface Chunk {

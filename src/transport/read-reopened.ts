@@ -1,4 +1,4 @@
-/** Reads the neighbours of removed files, whose meaning has changed. */
+/** Reads the neighbours of changed files, whose meaning has changed with them. */
 import type { Oid } from '../base/ids.ts';
 import { parseMessagePath } from '../protocol/paths.ts';
 import { listNames } from './list-names.ts';
@@ -24,22 +24,25 @@ export async function readReopened(
   });
 }
 
-/** Whether a reply wakes its addressee depends on what it answers: those of removed messages. */
-export async function readOrphans(
+/**
+ * Whether a reply wakes its addressee depends on what it stands beside: the replies beside messages
+ * that were removed, edited or restored.
+ */
+export async function readRepliesBeside(
   repository: Repository,
   range: { readonly to: Oid },
-  removed: readonly string[],
+  paths: readonly string[],
 ): Promise<readonly Written[]> {
-  const gone = new Set(removed.filter((path) => parseMessagePath(path) !== null));
-  const folders = [...new Set([...gone].map((path) => path.slice(0, path.lastIndexOf('/'))))];
+  const changed = new Set(paths.filter((path) => parseMessagePath(path) !== null));
+  const folders = [...new Set([...changed].map((path) => path.slice(0, path.lastIndexOf('/'))))];
   const listed = await listNames(repository, range.to, folders);
-  const paths = listed.flatMap((names, at) =>
+  const replies = listed.flatMap((names, at) =>
     names
       .map((name) => `${folders[at] ?? ''}/${name}`)
-      .filter((path) => gone.has(parseMessagePath(path)?.replyTo?.path ?? '')),
+      .filter((path) => changed.has(parseMessagePath(path)?.replyTo?.path ?? '')),
   );
-  const entries = paths.length === 0 ? [] : await repository.lookUp(range.to, paths);
-  return paths.flatMap((path, at): Written[] => {
+  const entries = replies.length === 0 ? [] : await repository.lookUp(range.to, replies);
+  return replies.flatMap((path, at): Written[] => {
     const entry = entries[at];
     return entry?.kind === 'file'
       ? [{ kind: 'written', path, entry: 'file', blob: entry.oid }]

@@ -101,6 +101,21 @@ it('a reply that answers nothing that stands any more is a message, for hosts th
   expect([...story.files().keys()]).toContain(reply.replace('.md', '.re.sonnet.md'));
 });
 
+it('a reply wakes its addressee once the message that it answers no longer waits for it', async () => {
+  const story = tell(() => ({ kind: 'answer', ms: 10 }));
+  const asked = (more: string): string => `---\nto: opus\nfrom: sonnet\n${more}---\nx\n`;
+  const reply = NOTE.replace('.md', '.re.opus.md');
+  story.say({
+    [NOTE]: asked('wait: true\n'),
+    [reply]: `---\nto: sonnet\nfrom: opus\nre: [${NOTE}]\n---\ny\n`,
+  });
+  await story.pass(20_000);
+  expect(story.world.runs).toEqual([]);
+  story.say({ [NOTE]: asked('') });
+  await story.pass(20_000);
+  expect([...story.files().keys()]).toContain(reply.replace('.md', '.re.sonnet.md'));
+});
+
 it('a message that was moved and answered while its host slept has one reply', async () => {
   const moved = NOTE.replace('note', 'moved');
   const story = tell(() => ({ kind: 'answer', ms: 10_000 }));

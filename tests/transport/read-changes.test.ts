@@ -100,6 +100,58 @@ describe('the index of open work', () => {
     expect(openWork(await bothWays(repository, [tip]))).toEqual(['child.md workflow']);
   });
 
+  it.each<[string, string | null, string, readonly string[]]>([
+    ['is restored', null, '', ['note.re.opus.md gpt']],
+    ['is restored and waits', null, 'wait: true\n', []],
+    ['begins to wait', '', 'wait: true\n', []],
+    ['no longer waits', 'wait: true\n', '', ['note.re.opus.md gpt']],
+    ['cannot be read any more', '', 'hops: much\n', []],
+    ['can be read again', 'hops: much\n', '', ['note.re.opus.md gpt']],
+  ])('judges a reply again when what it answers %s', async (...[, before, after, open]) => {
+    const { repository, say } = await world();
+    const note = `${general}/note.md`;
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/note.re.opus.md`]: reply('opus', 'gpt', note),
+      ...(before === null ? {} : { [note]: ask('opus', before) }),
+    });
+    const second = await say(first, { [note]: ask('opus', after) });
+    expect(openWork(await bothWays(repository, [first, second]))).toEqual(open);
+  });
+
+  it.each([
+    ['answers it no more', `${general}/elsewhere.md`, `${general}/note.md`],
+    ['answers it now', `${general}/note.md`, `${general}/elsewhere.md`],
+  ])('judges a reply again that is edited and %s', async (_, after, before) => {
+    const { repository, say } = await world();
+    const path = `${general}/note.re.opus.md`;
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/note.md`]: ask('opus'),
+      [path]: reply('opus', 'gpt', before),
+    });
+    const second = await say(first, { [path]: reply('opus', 'gpt', after) });
+    const open = after.endsWith('note.md') ? ['note.re.opus.md gpt'] : [];
+    expect(openWork(await bothWays(repository, [first, second]))).toEqual(open);
+  });
+
+  it('judges the reply to a reply again when that one is restored', async () => {
+    const { repository, say } = await world();
+    const inner = `${general}/note.re.opus.md`;
+    const outer = `${general}/note.re.opus.re.gpt.md`;
+    const first = await say(null, {
+      'data/models.yaml': models,
+      [`${general}/note.md`]: ask('opus', 'wait: true\n'),
+      [outer]: reply('gpt', 'opus', `${general}/elsewhere.md`),
+    });
+    const second = await say(first, { [inner]: reply('opus', 'gpt', `${general}/note.md`) });
+    expect(openWork(await bothWays(repository, [first]))).toEqual([
+      'note.md opus',
+      'note.re.opus.re.gpt.md opus',
+    ]);
+    expect(openWork(await bothWays(repository, [first, second]))).toEqual([]);
+  });
+
   it('knows the runs that have begun and not ended, whatever becomes of their markers', async () => {
     const { repository, say } = await world();
     const at = (run: string, name: string): string => `data/channels/${run}/${name}`;
