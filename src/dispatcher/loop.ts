@@ -11,7 +11,7 @@ import { giveBackUncertain, hasRefusedClaims } from './claim-message.ts';
 import { recoverLocal } from './recover.ts';
 import { resumePublishing } from './post.ts';
 import { refsUnder } from './refs-under.ts';
-import { isPersistentRefusal, isStuck, LIMITED_MS } from './refused-work.ts';
+import { isPersistentRefusal, isStuck, outageMs } from './refused-work.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { sawOutage } from './observe.ts';
 import { judgeAllWork, tick, type TickResult } from './tick.ts';
@@ -36,7 +36,6 @@ const CHECKPOINT_MS = 5_000;
 /** Advances of the branch after which the cache is looked after. */
 const UPKEEP_IDLE = 16;
 const UPKEEP_BUSY = 128;
-const BACKOFF_MS_MAX = 5 * 60_000;
 /** From telling agents to end until the last of what they started is killed. */
 const KILL_MS = 6_000;
 /** Ended at once: the time for what is on its way, so that no claim and no beat are left behind. */
@@ -173,20 +172,20 @@ async function waitForNextPoll(
   const { leaseMs } = leaseTimes(dispatcher);
   const lookMsMax = leaseMs / LOOKS_PER_LEASE;
   const lookMs = watching ? Math.min(pace.quietMs, lookMsMax) : pace.quietMs;
-  const backoffMs = Math.min(BACKOFF_MS_MAX, pollMsMin * 2 ** Math.min(pace.failures, 20));
   const isLimited = state.host.outage?.reason === 'limited';
-  const limitedMs = isLimited ? LIMITED_MS * 2 ** Math.min(pace.failures - 1, 20) : 0;
-  const outageMs = Math.min(BACKOFF_MS_MAX, Math.max(backoffMs, limitedMs));
   // Anyone who holds claims has to be back with a beat before they lapse.
-  const outageMsMax =
-    workInHand(state).held === 0 ? BACKOFF_MS_MAX : isLimited ? leaseMs / 2 : lookMsMax;
+  const outageMsMax = workInHand(state).held === 0 ? Infinity : isLimited ? leaseMs / 2 : lookMsMax;
   const { askedMs } = state.pace;
   const untilMs = askedMs === null ? Infinity : Math.max(0, askedMs - doors.clock.monotonicMs());
   // In time for its turn, and before it often enough to see when the others push: all have to agree
   // on when a round began.
   const watchMs = watchPauseMs(dispatcher);
   const turnMs = untilMs < 2 * watchMs ? untilMs : watchMs;
-  const waitMs = result === 'unreachable' ? Math.min(outageMs, outageMsMax) : lookMs;
+  const { failures } = pace;
+  const waitMs =
+    result === 'unreachable'
+      ? Math.min(outageMs({ failures, isLimited, pollMsMin }), outageMsMax)
+      : lookMs;
   // Jitter keeps hosts that started together from looking together for ever.
   const jitteredMs = waitMs * (0.75 + 0.5 * doors.random.next());
   const restMs = result === 'done' ? Math.min(jitteredMs, turnMs) : jitteredMs;

@@ -20,6 +20,18 @@ const PAUSE_MS_MAX = 5 * MINUTE;
 /** A remote may forbid something for a moment; this often in a row it means it. */
 const TIMES_MEANT = 3;
 
+/** How long to wait for a remote that failed so often in a row; without jitter. Pure. */
+export function outageMs(outage: {
+  /** At least 1. */
+  readonly failures: number;
+  readonly isLimited: boolean;
+  readonly pollMsMin: number;
+}): number {
+  const times = Math.min(outage.failures, 20);
+  const limitedMs = outage.isLimited ? LIMITED_MS * 2 ** (times - 1) : 0;
+  return Math.min(PAUSE_MS_MAX, Math.max(outage.pollMsMin * 2 ** times, limitedMs));
+}
+
 /** The next state of one that was refused (again). Pure. */
 export function nextRefusal(
   before: Refusal | null,

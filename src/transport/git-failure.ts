@@ -83,9 +83,14 @@ const NEEDS_PERSON: ReadonlySet<Reason> = new Set<Reason>([
   ] as const),
 ]);
 
+/** Whether the same call may succeed later, without anybody mending anything. */
+export function mayPass({ reason }: RemoteFailure): boolean {
+  return !NEEDS_PERSON.has(reason);
+}
+
 /** Whether the other side was there and said no, as opposed to not having been reached. */
-export function isRefusal({ reason }: RemoteFailure): boolean {
-  return NEEDS_PERSON.has(reason) || reason === 'limited';
+export function isRefusal(failure: RemoteFailure): boolean {
+  return !mayPass(failure) || failure.reason === 'limited';
 }
 
 /** Why a call to the remote did not succeed. */

@@ -10,19 +10,30 @@ export interface ReadSpacing {
   gapMs: number;
 }
 
-/** The repository with `listRefs` and `fetch` in line, a gap after each other. */
-export function spaceReads(
-  repository: Repository,
-  { clock, spacing }: { readonly clock: Clock; readonly spacing: ReadSpacing },
-): Repository {
+/** Where reads stand in line, from whichever cache they are made. */
+export interface ReadLine extends ReadSpacing {
+  /** Begins a read when those before it, and a gap after each, are over. */
+  readonly inLine: <T>(read: () => Promise<T>) => Promise<T>;
+}
+
+/** A line in which nobody stands, without a gap. */
+export function createReadLine(clock: Clock): ReadLine {
   let nextMs = Number.NEGATIVE_INFINITY;
-  const inLine = async <T>(read: () => Promise<T>): Promise<T> => {
-    const nowMs = clock.monotonicMs();
-    const startMs = Math.max(nowMs, nextMs);
-    nextMs = startMs + spacing.gapMs;
-    if (startMs > nowMs) await clock.sleep(startMs - nowMs);
-    return read();
+  const line: ReadLine = {
+    gapMs: 0,
+    inLine: async (read) => {
+      const nowMs = clock.monotonicMs();
+      const startMs = Math.max(nowMs, nextMs);
+      nextMs = startMs + line.gapMs;
+      if (startMs > nowMs) await clock.sleep(startMs - nowMs);
+      return read();
+    },
   };
+  return line;
+}
+
+/** The repository with `listRefs` and `fetch` in line, a gap after each other. */
+export function spaceReads(repository: Repository, { inLine }: ReadLine): Repository {
   return {
     ...repository,
     listRefs: (prefixes) => inLine(() => repository.listRefs(prefixes)),

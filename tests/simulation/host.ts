@@ -16,7 +16,7 @@ import { runDispatcher } from '../../src/dispatcher/loop.ts';
 import { decodeModels } from '../../src/protocol/decode-models.ts';
 import { decodeIndex } from '../../src/protocol/index-checkpoint.ts';
 import { createMirror, type Mirror } from '../../src/transport/mirror.ts';
-import { spaceReads } from '../../src/transport/space-reads.ts';
+import { createReadLine, spaceReads } from '../../src/transport/space-reads.ts';
 import { type Act, createFakeAgents } from '../support/fake-agents.ts';
 import { createManualClock, type Hands } from '../support/manual-clock.ts';
 import {
@@ -117,7 +117,7 @@ export async function startProcess(
   const steps = createSteps(world, host, owner);
   const directories = new Set<string>();
   const local = openMemoryLocalState(host.disk, { instance: instanceOf(host), step: steps.disk });
-  const spacing = { gapMs: 0 };
+  const spacing = createReadLine(clock);
   const doors: Doors = tamper({
     clock,
     random: host.random,
@@ -159,7 +159,7 @@ export async function startProcess(
     poke: () => undefined,
     ...(host.trust === undefined ? {} : { trust: host.trust }),
   });
-  const repository = spaceReads(doors.repository, { clock, spacing });
+  const repository = spaceReads(doors.repository, spacing);
   const checkpoint = decodeIndex(
     host.disk.checkpoint === null ? null : JSON.parse(host.disk.checkpoint),
   );

@@ -10,6 +10,7 @@ import { locateTransport } from '../../src/cli/session/locate.ts';
 import { openPersonGit } from '../../src/cli/session/person-git.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { createGit } from '../../src/transport/git-runner.ts';
+import { createReadLine } from '../../src/transport/space-reads.ts';
 import { walkHistory } from '../../src/transport/walk-history.ts';
 import { createGitFixture, draftOf, type GitFixture, reached } from '../support/git-fixture.ts';
 
@@ -132,7 +133,7 @@ it("a person's clone is read as ever", async () => {
     clone,
   });
   const url = fixture.remoteDir;
-  expect(await findBranch(asDispatcher(url, { env }))).toBe('main');
+  expect(await findBranch(asDispatcher(url, { env }, createReadLine(systemClock)))).toBe('main');
   const git = openPersonGit(clone, env);
   expect(await git.raw(['status', '--porcelain', '--', 'data'])).toBe('?? data/\n');
   expect(await git.raw(['log', '--format=%s'])).toBe('write CROSSTALK-VERSION\n');

@@ -7,11 +7,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import type { CrosstalkError } from '../../src/base/errors.ts';
 import { asDispatcher, findBranch } from '../../src/cli/session/remote-branches.ts';
 import { locateTransport } from '../../src/cli/session/locate.ts';
 import type { GitRepositoryOptions } from '../../src/transport/git-repository.ts';
 import { openUrl, shownUrl } from '../../src/transport/remote-url.ts';
+import { createReadLine } from '../../src/transport/space-reads.ts';
 import type { Repository } from '../../src/transport/repository.ts';
 import { createGitFixture, draftOf, type GitFixture, reached } from '../support/git-fixture.ts';
 import { startHttpRemote, type TestServer } from '../support/http-remote.ts';
@@ -201,7 +203,7 @@ describe('a clone', () => {
 
 describe('the branch of the conversation', () => {
   const found = (): Promise<string> =>
-    findBranch(asDispatcher(fixture.remoteDir, { env: fixture.env }));
+    findBranch(asDispatcher(fixture.remoteDir, { env: fixture.env }, createReadLine(systemClock)));
   const commit = async (branch: string, file: string): Promise<void> => {
     const host = await fixture.open({ branch });
     const [tip] = await host.buildCommits(null, [draftOf({ [file]: `7\n` })]);

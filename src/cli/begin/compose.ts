@@ -15,7 +15,6 @@ import { systemRandom } from '../../base/random.ts';
 import { removeTree } from '../../base/remove-tree.ts';
 import { type Dispatcher, type Doors, type Workspace } from '../../dispatcher/dispatcher.ts';
 import { createDispatcher } from '../../dispatcher/create-dispatcher.ts';
-import { paceOfUrl } from '../../protocol/pace.ts';
 import { refNames } from '../../protocol/paths.ts';
 import { createWakeLock, NO_WAKE_LOCK } from '../../local/wake-lock.ts';
 import { createWorktrees } from '../../local/git-worktree.ts';
@@ -35,11 +34,9 @@ import { createTrust, openHostKey } from '../../local/trust-store.ts';
 import { sshKeyOf } from '../../protocol/ssh-signature.ts';
 import { hostSign } from '../session/sign-as-person.ts';
 import { createServing } from '../look/serving.ts';
-import type { TransportSession } from '../session/transport-session.ts';
+import { spaceUntilKnown, type TransportSession } from '../session/transport-session.ts';
 import { VERSION } from '../version.ts';
 
-/** Between two reads of a forge before its pace was read. */
-const FORGE_GAP_MS = 1_500;
 /** One git command in a project, the push of a large branch included. */
 const PROJECT_GIT_MS = 2 * MINUTE;
 
@@ -66,8 +63,7 @@ export async function composeDispatcher(
   const local = await openState(invocation, session, (damage) =>
     log.alert('state.damaged', { where: damage.path, why: damage.why, fix: 'crosstalkd doctor' }),
   );
-  // Until the pace is known: no host reads more than its part of what a forge allows.
-  if (paceOfUrl(session.located.url).limits !== null) session.spacing.gapMs = FORGE_GAP_MS;
+  spaceUntilKnown(session.spacing, session.located.url);
   const key = sshKeyOf(await openHostKey(directory.path));
   const poke = await composePoke(session, invocation);
   const sessions = createSessionFolders(directory.sessions, systemClock);

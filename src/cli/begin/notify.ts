@@ -117,6 +117,7 @@ function createWatch(parts: WatchParts) {
     const opened = await openSession(parts.invocation, {
       where: parts.invocation.args[0] ?? null,
       unread: true,
+      spacing: session.spacing,
     });
     try {
       const around = await lookFrom(opened);

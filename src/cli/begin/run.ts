@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { createLog, type Log, type LogRecord } from '../../base/log.ts';
 import { systemClock } from '../../base/clock.ts';
 import { parseDuration } from '../../base/duration.ts';
+import { systemRandom } from '../../base/random.ts';
 import { DEFAULTS } from '../../local/config.ts';
 import { CrosstalkError, ERROR_CODES, errorText } from '../../base/errors.ts';
 import { type Dispatcher, wake } from '../../dispatcher/dispatcher.ts';
@@ -30,6 +31,7 @@ import { listenForKeys } from './run-keys.ts';
 import { nameWork } from './name-work.ts';
 import { openNotices } from './notify.ts';
 import { openSpans } from './otel.ts';
+import { openPatiently } from './open-patiently.ts';
 import { createRunView } from './run-view.ts';
 import { sumCostOfDay } from '../look/reply-totals.ts';
 import { openTrace } from './trace-run.ts';
@@ -37,6 +39,7 @@ import { openWakeSources, type WakeSources } from './wake-sources.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 import { describeUnsent, findUnsent } from '../look/unsent.ts';
 import { toKnownError } from '../../local/known-error.ts';
+import { createReadLine } from '../../transport/space-reads.ts';
 import { fixBy, toFix } from '../../base/fix.ts';
 
 /**
@@ -114,12 +117,20 @@ async function runTransport(invocation: Invocation, { stopping, where }: Side): 
   );
   output.follow(view.overhear);
   const log = createLog(events.emit);
-  try {
-    const session = await openSession(invocation, {
+  const spacing = createReadLine(systemClock);
+  const open = (): Promise<TransportSession> =>
+    openSession(invocation, {
       where: invocation.args[0] ?? null,
       flags: settingFlags(invocation),
       unread: true,
+      spacing,
     });
+  try {
+    const { signal: stop } = stopping.stop;
+    const session = given(invocation, 'once')
+      ? await open()
+      : await openPatiently(open, { spacing, log, stop, clock: systemClock, random: systemRandom });
+    if (session === null) return stopping.isHungUp() ? ERROR_CODES.REFUSED.exit : 0;
     names.alias = session.config.alias;
     return await runSession(session, {
       invocation,

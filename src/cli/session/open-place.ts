@@ -22,6 +22,7 @@ import {
 import { openGitRepository } from '../../transport/git-repository.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { Repository } from '../../transport/repository.ts';
+import { type ReadLine, spaceReads } from '../../transport/space-reads.ts';
 import type { Invocation } from '../command.ts';
 import { asDispatcher, type AskedRemote, findBranch } from './remote-branches.ts';
 import type { Located } from './locate.ts';
@@ -29,6 +30,7 @@ import { unreachable } from './remote-errors.ts';
 
 interface CloneLocation {
   readonly root: string;
+  readonly spacing: ReadLine;
   readonly invocation: Invocation;
   readonly located: Located;
   readonly config: Config;
@@ -44,9 +46,10 @@ const FIRST_FETCH_MS_MAX = 24 * HOUR;
 const CLOCKS_APART_MS = DAY;
 type BranchPlace = CloneLocation & { readonly branch: string };
 
-export function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
-  const { config, located, branch, invocation } = place;
-  return openGitRepository({
+/** The repository of a place, its reads in line. */
+export async function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
+  const { config, located, branch, invocation, spacing } = place;
+  const repository = await openGitRepository({
     cacheDir,
     url: located.url,
     ...(located.pushUrl === null ? {} : { pushUrl: located.pushUrl }),
@@ -64,6 +67,7 @@ export function openAt(cacheDir: string, place: BranchPlace): Promise<Repository
         `partial-cache: the remote cannot leave contents out: ${why}; this host fetches all of them`,
       ),
   });
+  return spaceReads(repository, spacing);
 }
 
 /**
@@ -165,10 +169,10 @@ async function keepFirst(fresh: string, cache: string): Promise<void> {
   }
 }
 
-function askedAt({ located, config, invocation }: CloneLocation): AskedRemote {
+function askedAt({ located, config, invocation, spacing }: CloneLocation): AskedRemote {
   const { url, access } = located;
   const { allowHttp, networkTimeoutMs: networkMs } = config;
-  return asDispatcher(url, { env: invocation.env, access, allowHttp, networkMs });
+  return asDispatcher(url, { env: invocation.env, access, allowHttp, networkMs }, spacing);
 }
 
 async function findRoot(
@@ -179,7 +183,7 @@ async function findRoot(
   const repository = await openAt(cacheDir, { ...place, branch });
   try {
     const listed = await repository.listRefs([]);
-    if (listed.kind === 'unreachable') throw unreachable(place.located.url, listed.failure.line);
+    if (listed.kind === 'unreachable') throw unreachable(place.located.url, listed.failure);
     const { tip } = listed.value;
     if (tip === null)
       throw new CrosstalkError(
@@ -190,7 +194,7 @@ async function findRoot(
         },
       );
     const fetched = await repository.fetch({ tip, records: new Map() });
-    if (fetched.kind === 'unreachable') throw unreachable(place.located.url, fetched.failure.line);
+    if (fetched.kind === 'unreachable') throw unreachable(place.located.url, fetched.failure);
     const git = createGit({ env: place.invocation.env, gitDir: cacheDir, clock: systemClock });
     const roots = await git.run({ args: ['rev-list', '--max-parents=0', '--first-parent', tip] });
     const rootCommit = parseOid(roots.stdout.toString('utf8').trim().split('\n').at(-1) ?? '');

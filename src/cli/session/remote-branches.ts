@@ -7,13 +7,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
-import { CrosstalkError } from '../../base/errors.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
 import { judgeFailure } from '../../transport/git-failure.ts';
 import { createGit, type GitOptions } from '../../transport/git-runner.ts';
 import { REMOTE_COMMANDS } from '../../transport/remote-url.ts';
+import type { ReadLine } from '../../transport/space-reads.ts';
 import { openPersonGit, type PersonGit } from './person-git.ts';
 import { MAILBOX_BRANCH } from './project.ts';
+import { isPassing, unreachable } from './remote-errors.ts';
 
 export interface RemoteHeads {
   /** The one that `git clone` would check out; null when there is none, also when it dangles. */
@@ -32,16 +33,22 @@ export function asPerson(url: string, env: Parameters<typeof openPersonGit>[1]):
   return { url, open: (directory) => openPersonGit(directory, env) };
 }
 
-/** As the dispatcher reaches it: nobody is asked for anything. */
-export function asDispatcher(url: string, how: Omit<GitOptions, 'gitDir' | 'clock'>): AskedRemote {
+/** As the dispatcher reaches it: nobody is asked for anything, and reads stand in line. */
+export function asDispatcher(
+  url: string,
+  how: Omit<GitOptions, 'gitDir' | 'clock'>,
+  { inLine }: ReadLine,
+): AskedRemote {
   return {
     url,
     open: (directory) => ({
       raw: async (args) => {
         const git = createGit({ ...how, gitDir: directory, clock: systemClock });
-        const result = await git.run({ args, network: REMOTE_COMMANDS.includes(args[0] ?? '') });
+        const network = REMOTE_COMMANDS.includes(args[0] ?? '');
+        const run = (): ReturnType<typeof git.run> => git.run({ args, network });
+        const result = await (network ? inLine(run) : run());
         if (result.code === 0) return result.stdout.toString('utf8');
-        throw new CrosstalkError('REMOTE_UNREACHABLE', judgeFailure(result).line);
+        throw unreachable(url, judgeFailure(result));
       },
     }),
   };
@@ -95,13 +102,20 @@ export async function findTransports(
 /**
  * The branch of the conversation of a remote that is known by its address only: the default one, or
  * where that is missing or holds something else, one that is a conversation. `main` when the remote
- * does not answer, which is found out by what follows.
+ * cannot be asked for its branches at all. A failure that may pass is thrown: what follows could
+ * succeed, on a branch that was only guessed.
  */
 export async function findBranch(remote: AskedRemote): Promise<string> {
-  const heads = await readHeads(remote).catch((): RemoteHeads => ({ head: null, branches: [] }));
+  const heads = await readHeads(remote).catch((error: unknown): RemoteHeads => {
+    if (isPassing(error)) throw error;
+    return { head: null, branches: [] };
+  });
   const [only, ...more] = heads.branches;
   const standard = heads.head ?? only ?? 'main';
   if (more.length === 0) return standard;
-  const found = await findTransports(remote, heads).catch((): readonly string[] => []);
+  const found = await findTransports(remote, heads).catch((error: unknown): readonly string[] => {
+    if (isPassing(error)) throw error;
+    return [];
+  });
   return found.includes(standard) ? standard : (found[0] ?? standard);
 }

@@ -1,20 +1,36 @@
 /** The errors of a remote: it does not answer, refuses a push, or its history was rewritten. */
 import { CrosstalkError } from '../../base/errors.ts';
 import { fixOf } from '../../protocol/remedy.ts';
-import { isRefusal } from '../../transport/git-failure.ts';
+import { isRefusal, mayPass } from '../../transport/git-failure.ts';
 import type { Rewrite } from '../../transport/mirror.ts';
 import type { RemoteFailure } from '../../transport/repository.ts';
 
-/** The error of a remote that does not answer. */
-export function unreachable(url: string, line: string): CrosstalkError {
-  return new CrosstalkError('REMOTE_UNREACHABLE', `cannot reach ${url}: ${line}`, {
-    fix: 'crosstalkd doctor',
-  });
+/** A call of the remote that failed, as an error. */
+export class RemoteAway extends CrosstalkError {
+  /** Null where nobody knows why. */
+  readonly failure: RemoteFailure | null;
+  constructor(url: string, failure: RemoteFailure | string) {
+    const line = typeof failure === 'string' ? failure : failure.line;
+    super('REMOTE_UNREACHABLE', `cannot reach ${url}: ${line}`, { fix: 'crosstalkd doctor' });
+    this.failure = typeof failure === 'string' ? null : failure;
+  }
+}
+
+/** The error of a remote that does not answer; `failure` may be no more than a line. */
+export function unreachable(url: string, failure: RemoteFailure | string): RemoteAway {
+  return new RemoteAway(url, failure);
+}
+
+/** Whether it is the failure of a call that may succeed later, without anybody mending anything. */
+export function isPassing(
+  error: unknown,
+): error is RemoteAway & { readonly failure: RemoteFailure } {
+  return error instanceof RemoteAway && error.failure !== null && mayPass(error.failure);
 }
 
 /** The error of a push that had no answer: the server was there and said no, or was not there. */
 export function pushFailed(url: string, failure: RemoteFailure): CrosstalkError {
-  return isRefusal(failure) ? refused(failure.line) : unreachable(url, failure.line);
+  return isRefusal(failure) ? refused(failure.line) : unreachable(url, failure);
 }
 
 /** The error of a push that the remote refuses, in its words. */

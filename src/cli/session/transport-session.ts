@@ -34,7 +34,7 @@ import {
 import { createMirror, type Mirror } from '../../transport/mirror.ts';
 import type { Publisher } from '../../transport/transaction.ts';
 import { readTextAt } from '../../transport/read-text.ts';
-import { type ReadSpacing, spaceReads } from '../../transport/space-reads.ts';
+import { createReadLine, type ReadLine, type ReadSpacing } from '../../transport/space-reads.ts';
 import type { RefListing, Repository } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
 import { hostname } from './host-name.ts';
@@ -42,7 +42,7 @@ import { findProjects } from './find-projects.ts';
 import { isUrl, type Located, locateTransport } from './locate.ts';
 import { readRemoteTraits, type RemoteTraits } from '../../protocol/remote-traits.ts';
 import { unreachable, rewritten } from './remote-errors.ts';
-import { openPlace, openAt } from './open-place.ts';
+import { findKnown, openPlace, openAt } from './open-place.ts';
 
 export interface TransportSession {
   readonly located: Located;
@@ -51,7 +51,7 @@ export interface TransportSession {
   readonly branch: string;
   readonly repository: Repository;
   /** How far apart the reads of `repository` keep. */
-  readonly spacing: ReadSpacing;
+  readonly spacing: ReadLine;
   readonly mirror: Mirror;
   readonly publisher: Publisher;
   /** Times of leases where pushes are few; null = they were set by hand and hold always. */
@@ -85,6 +85,8 @@ export interface SessionOptions {
   readonly flags?: ConfigSources['flags'];
   /** Do not read changes yet: the caller pulls itself. */
   readonly unread?: boolean;
+  /** The line of a dispatcher, in which the reads of opening stand as all that follow do. */
+  readonly spacing?: ReadLine;
 }
 
 /**
@@ -106,19 +108,21 @@ export async function openSession(
   for (const warning of read.warnings) invocation.io.warn(warning);
   const root = stateRoot(option(invocation, 'state'), invocation.env);
   await ensurePrivateDirectory(root);
+  const spacing = options.spacing ?? createReadLine(systemClock);
+  // A host that has been here before reads nothing until it knows the pace.
+  if (options.spacing !== undefined && (await findKnown({ root, located })) === null)
+    spaceUntilKnown(spacing, located.url);
   const { directory, id, rootCommit, branch, hasMoved } = await openPlace({
     root,
+    spacing,
     invocation,
     located,
     config: read.config,
   });
   if (hasMoved && (await readApprovals(read.directory, id)).size === 0)
     invocation.io.warn(movedNote(located.url));
-  const spacing = { gapMs: 0 };
-  const repository = spaceReads(
-    await openAt(directory.cache, { root, invocation, located, config: read.config, branch }),
-    { clock: systemClock, spacing },
-  );
+  const place = { root, spacing, invocation, located, config: read.config, branch };
+  const repository = await openAt(directory.cache, place);
   const checkpoint = await openCheckpoint(directory.checkpointFile);
   const mirror = createMirror(repository, decodeIndex(checkpoint.value));
   try {
@@ -160,6 +164,15 @@ export async function openSession(
     await repository.close();
     throw error;
   }
+}
+
+/** Between two reads of a host, where up to eight begin together and a forge allows eight. */
+export const CAREFUL_GAP_MS = 1_500;
+
+/** Until the pace is known, no host reads more than its part of what a forge allows. */
+export function spaceUntilKnown(spacing: ReadSpacing, url: string): void {
+  const isHere = url.startsWith('/') || url.startsWith('file:');
+  if (!isHere) spacing.gapMs = Math.max(spacing.gapMs, CAREFUL_GAP_MS);
 }
 
 const movedNote = (url: string): string =>
@@ -233,7 +246,7 @@ async function look(
     control,
   ]);
   const listed = await repository.listRefs([...prefixes, archiveRef(`refs/heads/${at.branch}`)]);
-  if (listed.kind === 'unreachable') throw unreachable(at.url, listed.failure.line);
+  if (listed.kind === 'unreachable') throw unreachable(at.url, listed.failure);
   if (!unread) await readUp(mirror, listed.value, at.checkpoint);
   const { tip } = listed.value;
   if (unread && tip !== null) await repository.fetch({ tip, records: new Map() });
@@ -247,7 +260,7 @@ async function readUp(
 ): Promise<void> {
   const before = mirror.index().tip;
   const pulled = await mirror.pull({ tip: listing.tip, asOf: mirror.epoch() });
-  if (pulled.kind === 'unreachable') throw unreachable('the transport', pulled.failure.line);
+  if (pulled.kind === 'unreachable') throw unreachable('the transport', pulled.failure);
   if (pulled.value.kind === 'rewritten') throw rewritten(pulled.value);
   if (mirror.index().tip !== before) await checkpoint.keep(encodeIndex(mirror.index()));
 }
