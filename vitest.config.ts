@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
 import { LongFirst } from './tests/support/long-first.ts';
 
-/** Nothing of one file is left for the next: these only turn values into values. */
-const PURE = ['base', 'protocol', 'workflow'].map((folder) => `tests/${folder}/**/*.test.ts`);
+/** Many small files that leave nothing for the next: a process for each takes longer than it. */
+const SMALL = ['agents', 'base', 'dispatcher', 'local', 'protocol', 'transport', 'workflow'].map(
+  (folder) => `tests/${folder}/**/*.test.ts`,
+);
 
 export default defineConfig({
   test: {
@@ -18,16 +20,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'real',
+          name: 'whole',
           include: ['tests/**/*.test.ts'],
           // Programs of hundreds of megabytes: npm run test:agents. Minutes for one proof: npm run soak.
-          exclude: ['tests/agents-real/**', 'tests/long/**', ...PURE],
+          exclude: ['tests/agents-real/**', 'tests/long/**', ...SMALL],
           // The built program is run as it is.
           server: { deps: { external: [/\/dist\//] } },
         },
       },
-      // A process for each of these files would take longer than the file.
-      { extends: true, test: { name: 'pure', include: PURE, isolate: false } },
+      { extends: true, test: { name: 'small', include: SMALL, isolate: false } },
     ],
   },
 });
