@@ -5,7 +5,12 @@
  */
 import { MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
-import { catchUp, publishOnce, type PublishRound } from '../transport/publish.ts';
+import {
+  type AfterRound,
+  publishRounds,
+  type PublishRound,
+  waitAndCatchUp,
+} from '../transport/publish.ts';
 import { backoffMs, rivalryMs, yieldMs } from '../transport/wait-after-loss.ts';
 import type { Transaction, TransactionOutcome } from '../transport/transaction.ts';
 import type { RemoteFailure } from '../transport/repository.ts';
@@ -120,66 +125,73 @@ export function resumePublishing(dispatcher: Dispatcher): void {
     });
 }
 
+/** What is on its way in the round that is running, and how the rounds before it went. */
+interface Sending {
+  batch: readonly Outgoing[];
+  riders: readonly Rider[];
+  losses: number;
+  batchMax: number;
+}
+
 /** One round after the other until nothing waits but what is refused. */
 async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
-  const { state, doors, publisher } = dispatcher;
-  let losses = 0;
-  let batchMax = BATCH_MAX;
+  const { state, publisher } = dispatcher;
+  const sending: Sending = { batch: [], riders: [], losses: 0, batchMax: BATCH_MAX };
   await gather(dispatcher);
-  while (!hasEnded(dispatcher)) {
-    const batch = (await awaitDue(dispatcher)).slice(0, batchMax);
-    if (batch.length === 0) break;
-    const { round, riders } = await pushTogether(dispatcher, batch);
-    if ([...round.outcomes.values()].some(({ kind }) => kind === 'rewritten')) return;
-    const settled = await settleRound(dispatcher, batch, round);
-    if ([...round.outcomes.values()].some(({ kind }) => kind === 'landed')) pokeOthers(dispatcher);
-    const isRefused = noteRefused(dispatcher, { batch, riders }, round);
-    forgetRefusals(dispatcher);
-    // One reply that the remote does not take must not hold back the others: alone, and then after
-    // its own pause.
-    batchMax = isRefused ? 1 : BATCH_MAX;
-    const before = losses;
-    losses = settled > 0 && !isRefused ? 0 : losses + 1;
-    const crowd = learnCrowd(dispatcher, { round, isLost: losses > 0, isFirst: before === 0 });
-    // Where pushes are counted, each takes its own turn.
-    if (limitsNow(dispatcher) !== null) break;
-    if (losses > 0 && listDue(dispatcher).length > 0) {
-      doors.log.status('publish.retried', {
-        losses,
-        waiting: state.post.outgoing.length,
-        reason:
-          round.failure?.line ?? (isRefused ? 'the remote refuses it' : 'another host was first'),
-      });
-      const { failure, pushMs } = round;
-      const isRivalry = !isRefused && failure === null;
-      const waitMs = isRivalry
-        ? rivalryMs(losses, crowd, doors.random)
-        : pauseMs(failure) + backoffMs(losses, isRefused ? REFUSED_MS : pushMs, doors.random);
-      await doors.clock.sleep(waitMs, state.loop.ending.signal);
-      await catchUp(publisher);
-    } else if (hasLanded(round) && crowd.rivals > 1 && state.host.mode === 'running') {
-      await doors.clock.sleep(yieldMs(crowd, doors.random), state.loop.ending.signal);
-      await catchUp(publisher);
-    }
+  try {
+    await publishRounds(publisher, {
+      signal: state.loop.ending.signal,
+      next: async () => {
+        if (hasEnded(dispatcher)) return [];
+        sending.batch = (await awaitDue(dispatcher)).slice(0, sending.batchMax);
+        sending.riders = sending.batch.length === 0 ? [] : state.post.riders.splice(0);
+        return [...sending.batch, ...sending.riders].map(({ transaction }) => transaction);
+      },
+      after: (round) => afterRound(dispatcher, sending, round),
+    });
+  } finally {
+    // A round that broke: who has been told already hears nothing more.
+    for (const rider of sending.riders) rider.done(null);
   }
 }
 
-/** One round, with what goes along. */
-async function pushTogether(
-  { state, publisher }: Dispatcher,
-  batch: readonly Outgoing[],
-): Promise<{ readonly round: PublishRound; readonly riders: readonly Rider[] }> {
-  const riders = state.post.riders.splice(0);
-  let round: PublishRound | null = null;
-  try {
-    round = await publishOnce(
-      publisher,
-      [...batch, ...riders].map(({ transaction }) => transaction),
-    );
-    return { round, riders };
-  } finally {
-    for (const rider of riders) rider.done(round);
+/** Settles a round, and says when the next may begin. */
+async function afterRound(
+  dispatcher: Dispatcher,
+  sending: Sending,
+  round: PublishRound,
+): Promise<AfterRound> {
+  const { state, doors } = dispatcher;
+  for (const rider of sending.riders) rider.done(round);
+  const kinds = new Set([...round.outcomes.values()].map(({ kind }) => kind));
+  if (kinds.has('rewritten')) return 'end';
+  const settled = await settleRound(dispatcher, sending.batch, round);
+  if (kinds.has('landed')) pokeOthers(dispatcher);
+  const isRefused = noteRefused(dispatcher, sending, round);
+  forgetRefusals(dispatcher);
+  // One reply that the remote does not take must not hold back the others: alone, and then after
+  // its own pause.
+  sending.batchMax = isRefused ? 1 : BATCH_MAX;
+  const before = sending.losses;
+  const losses = settled > 0 && !isRefused ? 0 : before + 1;
+  sending.losses = losses;
+  const crowd = learnCrowd(dispatcher, { round, isLost: losses > 0, isFirst: before === 0 });
+  // Where pushes are counted, each takes its own turn.
+  if (limitsNow(dispatcher) !== null) return 'end';
+  const { failure, pushMs } = round;
+  if (losses > 0 && listDue(dispatcher).length > 0) {
+    doors.log.status('publish.retried', {
+      losses,
+      waiting: state.post.outgoing.length,
+      reason: failure?.line ?? (isRefused ? 'the remote refuses it' : 'another host was first'),
+    });
+    const isRivalry = !isRefused && failure === null;
+    return isRivalry
+      ? rivalryMs(losses, crowd, doors.random)
+      : pauseMs(failure) + backoffMs(losses, isRefused ? REFUSED_MS : pushMs, doors.random);
   }
+  const yields = hasLanded(round) && crowd.rivals > 1 && state.host.mode === 'running';
+  return yields ? yieldMs(crowd, doors.random) : 'now';
 }
 
 function hasEnded({ state }: Dispatcher): boolean {
@@ -193,14 +205,13 @@ function pauseMs(failure: RemoteFailure | null): number {
 
 /** What is due, or will be in a moment; nothing when all that is left waits for the next look. */
 async function awaitDue(dispatcher: Dispatcher): Promise<readonly Outgoing[]> {
-  const { state, doors, publisher } = dispatcher;
+  const { state, publisher } = dispatcher;
   const { signal } = state.loop.ending;
   for (;;) {
     const due = listDue(dispatcher);
     const waitMs = due.length > 0 ? null : untilDueMs(dispatcher);
     if (waitMs === null || signal.aborted) return due;
-    await doors.clock.sleep(waitMs, signal);
-    await catchUp(publisher);
+    await waitAndCatchUp(publisher, waitMs, signal);
   }
 }
 

@@ -25,33 +25,34 @@ export interface PublishLimits {
 export async function publish(
   publisher: Publisher,
   transactions: readonly Transaction[],
-  limits: PublishLimits,
+  { signal, unreachableMsMax }: PublishLimits,
 ): Promise<readonly TransactionOutcome[]> {
+  const { clock, random } = publisher;
   const outcomes = new Map<Transaction, TransactionOutcome>();
-  const startedMs = publisher.clock.monotonicMs();
-  let unmoved = 0;
-  for (let losses = 1; ; losses += 1) {
-    const waiting = transactions.filter((transaction) => !outcomes.has(transaction));
-    const round = await publishOnce(publisher, waiting);
-    const { settled, failure } = splitRound(round);
-    for (const [transaction, outcome] of settled) outcomes.set(transaction, outcome);
-    if (outcomes.size === transactions.length) break;
-    unmoved = failure !== null && round.failure === null ? unmoved + 1 : 0;
-    const tooLong =
-      limits.unreachableMsMax !== null &&
-      failure !== null &&
-      publisher.clock.monotonicMs() - startedMs >= limits.unreachableMsMax;
-    const isLimited = failure?.reason === 'limited';
-    if (limits.signal.aborted || tooLong || isLimited || unmoved >= UNMOVED_MAX)
-      return transactions.map((transaction) => outcomes.get(transaction) ?? unsettled(failure));
-    const waitMs = backoffMs(losses, round.pushMs, publisher.random);
-    await publisher.clock.sleep(
-      unmoved > 0 ? Math.max(waitMs, unmovedMs(unmoved)) : waitMs,
-      limits.signal,
-    );
-    await catchUp(publisher);
-  }
-  return transactions.map((transaction) => outcomes.get(transaction) ?? { kind: 'dropped' });
+  const startedMs = clock.monotonicMs();
+  const lost = { rounds: 0, unmoved: 0, failure: null as RemoteFailure | null };
+  const listWaiting = () => transactions.filter((transaction) => !outcomes.has(transaction));
+  await publishRounds(publisher, {
+    signal,
+    next: listWaiting,
+    after: (round) => {
+      const { settled, failure } = splitRound(round);
+      for (const [transaction, outcome] of settled) outcomes.set(transaction, outcome);
+      if (listWaiting().length === 0) return 'end';
+      lost.rounds += 1;
+      lost.unmoved = failure !== null && round.failure === null ? lost.unmoved + 1 : 0;
+      lost.failure = failure;
+      const tooLong =
+        unreachableMsMax !== null &&
+        failure !== null &&
+        clock.monotonicMs() - startedMs >= unreachableMsMax;
+      const isLimited = failure?.reason === 'limited';
+      if (signal.aborted || tooLong || isLimited || lost.unmoved >= UNMOVED_MAX) return 'end';
+      const waitMs = backoffMs(lost.rounds, round.pushMs, random);
+      return lost.unmoved > 0 ? Math.max(waitMs, unmovedMs(lost.unmoved)) : waitMs;
+    },
+  });
+  return transactions.map((transaction) => outcomes.get(transaction) ?? unsettled(lost.failure));
 }
 
 /** What a round has settled, and what kept the rest, if not another host. */
@@ -83,11 +84,39 @@ export interface PublishRound {
   readonly pushMs: number;
 }
 
+/** Who publishes decides what, and how patiently; the rounds themselves are the same for all. */
+export interface PublishRounds {
+  /** What the next round takes along; nothing: there is none. */
+  readonly next: () => readonly Transaction[] | Promise<readonly Transaction[]>;
+  /**
+   * Notes what a round has settled. Milliseconds to wait before the next; `now`: others of the
+   * same queue need not wait; `end`: there is none.
+   */
+  readonly after: (round: PublishRound) => AfterRound | Promise<AfterRound>;
+  /** Aborting ends the waits. */
+  readonly signal: AbortSignal;
+}
+export type AfterRound = number | 'now' | 'end';
+
+/** The one loop that publishes, of a dispatcher as of a person's command. */
+export async function publishRounds(
+  publisher: Publisher,
+  { next, after, signal }: PublishRounds,
+): Promise<void> {
+  for (;;) {
+    const waiting = await next();
+    if (waiting.length === 0) return;
+    const then = await after(await publishOnce(publisher, waiting));
+    if (then === 'end') return;
+    if (then !== 'now') await waitAndCatchUp(publisher, then, signal);
+  }
+}
+
 /**
  * Decides, builds and pushes once. Transactions without an outcome have to be tried again, together
  * with whatever came up meanwhile.
  */
-export async function publishOnce(
+async function publishOnce(
   publisher: Publisher,
   waiting: readonly Transaction[],
 ): Promise<PublishRound> {
@@ -111,11 +140,16 @@ export async function publishOnce(
 }
 
 /**
- * Brings the mirror to the remote's tip before another try. While the loser of a race paused,
- * others were not idle: what it builds on the tip from before its pause loses again. A remote that
- * cannot be reached is left for the push to find out.
+ * Waits, then brings the mirror to the remote's tip before another try. While the loser of a race
+ * paused, others were not idle: what it builds on the tip from before its pause loses again. A
+ * remote that cannot be reached is left for the push to find out.
  */
-export async function catchUp({ repository, mirror }: Publisher): Promise<void> {
+export async function waitAndCatchUp(
+  { repository, mirror, clock }: Publisher,
+  ms: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await clock.sleep(ms, signal);
   const asOf = mirror.epoch();
   const listed = await repository.listRefs([]);
   if (listed.kind === 'reached') await mirror.pull({ tip: listed.value.tip, asOf });
