@@ -94,6 +94,16 @@ export function requiredKinds({
   return obeyControl === 'signed' ? [...requireSigned, 'control'] : requireSigned;
 }
 
+/** Whether the configuration says what people may do and asks nobody to prove who they are. */
+export function hasIdleRights(
+  config: Pick<Config, 'requireSigned' | 'obeyControl' | 'people'>,
+): boolean {
+  return config.people !== null && requiredKinds(config).length === 0;
+}
+
+/** What is said of that. */
+export const IDLE_RIGHTS = '"people:" says what people may do, but nothing has to be signed here';
+
 /** What `trust on` requires. */
 export const REQUIRED_AT_ONCE: readonly SignedKind[] = SIGNED_KINDS.filter(
   (kind) => kind !== 'all',

@@ -12,6 +12,7 @@ import { ATTACHMENTS_BYTES_MAX } from '../protocol/attachments.ts';
 import { act } from './act.ts';
 import { type Answerer, createAnswerer } from './answers.ts';
 import type { Desk } from './desk.ts';
+import { formatShown } from './format-shown.ts';
 import { formatCookie, judgeRequest, type Keys, type Own, SAFETY_HEADERS } from './guard.ts';
 import type { ListenAt } from './listen-at.ts';
 import { formatRedirect, type PageFiles } from './page-files.ts';
@@ -267,12 +268,12 @@ function respondJson(response: ServerResponse, status: number, value: unknown): 
       'content-type': 'application/json; charset=utf-8',
       'cache-control': 'no-store',
     })
-    .end(JSON.stringify(value));
+    .end(formatShown(value));
 }
 
 /** An answer that is what the page has already is not sent again. */
 function tellAnswer(request: IncomingMessage, response: ServerResponse, value: unknown): void {
-  const text = JSON.stringify(value);
+  const text = formatShown(value);
   const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
   response.setHeader('etag', etag);
   response.setHeader('cache-control', 'no-store');

@@ -3,10 +3,10 @@
  * everything as it comes.
  */
 import type { ServerResponse } from 'node:http';
-import { plainText } from '../base/plain-text.ts';
 import { followControl } from '../local/control-client.ts';
 import { readTranscripts } from '../local/transcripts.ts';
 import { isMapping } from '../protocol/yaml.ts';
+import { formatShown } from './format-shown.ts';
 import type { Desk } from './desk.ts';
 import { findEntry } from './show-messages.ts';
 
@@ -34,8 +34,7 @@ export async function streamOutput(
   response.on('close', () => gone.abort());
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
   const send = (piece: Piece): void => {
-    const safe = { ...piece, text: plainText(piece.text) };
-    response.write(`event: output\ndata: ${JSON.stringify(safe)}\n\n`);
+    response.write(`event: output\ndata: ${formatShown(piece)}\n\n`);
   };
   const sendKept = async (): Promise<void> => {
     const kept = await readTranscripts(moment.session.directory.transcripts, message);

@@ -289,3 +289,25 @@ describe('trust', () => {
     expect(refused.stderr).toContain('"ssh-ed25519 nonsense"');
   });
 });
+
+describe('rights without required signatures', () => {
+  it.each([['doctor'], ['status', '--config'], ['trust', 'list']])(
+    'are told with what puts them in force: %s %s',
+    async (...command) => {
+      const file = join(cli.place, 'config', 'config.yaml');
+      const before = readFileSync(file, 'utf8');
+      const told = async (text: string): Promise<boolean> => {
+        writeFileSync(file, text);
+        const { stdout } = await cli.run(command);
+        return (
+          stdout.includes('"people:" says what people may do') &&
+          stdout.includes('crosstalkd trust on')
+        );
+      };
+      const people = 'people: { ada: [ask] }\n';
+      expect(await told(people)).toBe(true);
+      expect(await told(`${people}require-signed: [external]\n`)).toBe(false);
+      writeFileSync(file, before);
+    },
+  );
+});

@@ -20,7 +20,8 @@ import {
   type Trust,
 } from '../../src/protocol/trust.ts';
 import { tell } from '../simulation/stories.ts';
-import { REFS } from '../simulation/world.ts';
+import { BEGINNING_MS } from '../support/manual-clock.ts';
+import { BRANCH, REFS } from '../simulation/world.ts';
 import { createMemoryRemote } from '../support/memory-repository.ts';
 
 const KEYS = new Map(
@@ -170,4 +171,34 @@ it.each([
   story.world.remote.setRef(`${REFS.control}all`, oid);
   await story.pass(30_000);
   expect(process.ended).toBe(isObeyed ? 'ordered' : null);
+});
+
+it('a signed person without the right neither asks for effects outside nor starts somebody’s again', async () => {
+  const trust = trusting({ ada: ['ask'], eve: ['approve'] }, ['external', 'hosts']);
+  const story = tell(() => ({ kind: 'answer', ms: 20_000 }), {
+    hosts: 1,
+    trust: () => Promise.resolve(trust),
+    keys: new Map([['h0', KEYS.get('host/h0')!]]),
+  });
+  const { remote } = story.world;
+  const ask = (by: string, name: string): void => {
+    const who = { name: by, email: `${by}@example.org` };
+    const content = `---\nto: mailer\nfrom: ${by}\n---\n[[M1]]\n`;
+    const writes = [{ path: `data/channels/general/${name}.md`, content }];
+    const draft = { writes, author: who, committer: who, atMs: BEGINNING_MS, message: name };
+    const tip = remote.commit([remote.refs.get(BRANCH)!], { ...draft, signed: signAs(by, name) });
+    remote.setRef(BRANCH, tip);
+  };
+  ask('eve', 'hers');
+  ask('ada', 'theirs');
+  for (let second = 0; second < 60; second += 1) {
+    await story.pass(1_000);
+    for (const ref of story.claims())
+      if (second % 2 === 0) remote.setRef(ref, null);
+      else remote.setRef(ref, remote.record('{}', signAs('eve', '{}')));
+  }
+  await story.pass(60_000);
+  expect(story.world.runs.length).toBe(1);
+  expect(story.files().has('data/channels/general/theirs.re.mailer.md')).toBe(true);
+  expect(story.files().has('data/channels/general/hers.re.mailer.md')).toBe(false);
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countAnswers } from '../../src/web/figures.ts';
+import { formatShown } from '../../src/web/format-shown.ts';
 import {
   formatAgo,
   formatCount,
@@ -459,5 +460,18 @@ describe('figures', () => {
         total.answers,
       ]),
     ).toEqual([['mbp', 4]]);
+  });
+});
+
+it('shows what is hidden in a text as a terminal does, wherever it stands', () => {
+  const told = {
+    body: 'yes\u202e\u200b\n\tno\u001b[2J',
+    steps: [{ title: 'a\u{e0041}b' }],
+    count: 3,
+  };
+  expect(JSON.parse(formatShown(told))).toEqual({
+    body: 'yes⟨U+202E⟩⟨U+200B⟩\n\tno[2J',
+    steps: [{ title: 'a⟨U+E0041⟩b' }],
+    count: 3,
   });
 });

@@ -17,6 +17,8 @@ import { locateConfigDirectory } from '../../local/config-directory.ts';
 import { readConfig } from '../../local/read-config.ts';
 import {
   addSigner,
+  hasIdleRights,
+  IDLE_RIGHTS,
   letThrough,
   openHostKey,
   readHostKey,
@@ -32,7 +34,7 @@ import { printJson, startDirectory, wantsJson, withSession } from '../look/readi
 import { resolveId } from '../look/resolve-id.ts';
 import { hostname } from '../session/host-name.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { fixBy, formatFix, withNote } from '../../base/fix.ts';
+import { andThen, fixBy, formatFix, withNote } from '../../base/fix.ts';
 
 /** `trust list`: what has to be signed here, the keys that are known, and hosts that are not. */
 export async function listTrust(invocation: Invocation): Promise<number> {
@@ -49,6 +51,7 @@ export async function listTrust(invocation: Invocation): Promise<number> {
       required: requiredKinds(config),
       file,
       signers: [...signers].map(([name, keys]) => ({ name, keys: [...keys] })),
+      rights_in_force: config.people !== null && !hasIdleRights(config),
       people: [...(config.people ?? [])].map(([name, may]) => ({ name, may: [...may] })),
       hosts_not_known: strangers.map(({ alias, key }) => {
         return { alias, key, fingerprint: fingerprintOf(key) };
@@ -61,6 +64,7 @@ export async function listTrust(invocation: Invocation): Promise<number> {
         : `Has to be signed on this host: ${requiredKinds(config).join(', ')}.`,
     );
     for (const line of describeSigners(signers)) io.print(line);
+    if (hasIdleRights(config)) io.print(`${IDLE_RIGHTS}: ${formatFix(fixBy`crosstalkd trust on`)}`);
     for (const [name, may] of config.people ?? [])
       io.print(`  ${name} may ${[...may].join(', ') || 'nothing'}`);
     io.print(`  ${file}`);
@@ -114,6 +118,7 @@ export async function turnOnTrust(invocation: Invocation): Promise<number> {
   await requireSigned(directory, kinds);
   const signers = await readSigners(directory);
   io.print(`Has to be signed on this host from its next start: ${kinds.join(', ')}.`);
+  tellRestart(invocation);
   if (![...signers.keys()].some(isPerson))
     io.print('Nobody is known yet, so what people ask is held back: crosstalkd trust add NAME KEY');
   tellStrangers(invocation, await findStrangers(invocation, signers));
@@ -124,7 +129,14 @@ export async function turnOnTrust(invocation: Invocation): Promise<number> {
 export async function turnOffTrust(invocation: Invocation): Promise<number> {
   await requireSigned(locateConfigDirectory(invocation.env), []);
   invocation.io.print('Nothing has to be signed on this host from its next start.');
+  tellRestart(invocation);
   return 0;
+}
+
+/** A dispatcher reads its configuration once. */
+function tellRestart({ io }: Invocation): void {
+  const restart = andThen(fixBy`crosstalkd stop`, fixBy`crosstalkd run`);
+  io.print(`A dispatcher that runs goes on as before until it is restarted: ${formatFix(restart)}`);
 }
 
 function checkKind(text: string): SignedKind {

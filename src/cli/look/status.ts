@@ -9,6 +9,7 @@ import { formatDuration } from '../../base/duration.ts';
 import { ERROR_CODES } from '../../base/errors.ts';
 import { SETTINGS } from '../../local/config-settings.ts';
 import type { Config } from '../../local/config.ts';
+import { hasIdleRights, IDLE_RIGHTS } from '../../local/trust-store.ts';
 import { formatOrigin } from '../../local/decode-config.ts';
 import { describeNotifier } from '../../local/notify-settings.ts';
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
@@ -26,6 +27,7 @@ import { doubtOf } from './host-opinions.ts';
 import { readAsked } from './open-questions.ts';
 import { lateReason, readLate } from './late-answers.ts';
 import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
+import { fixBy, formatFix } from '../../base/fix.ts';
 import { formatJson, paint, plain } from '../io.ts';
 import { printScreen, sayTogether, type Section } from './print-status.ts';
 import { shortId } from './short-id.ts';
@@ -356,7 +358,12 @@ async function showConfig(invocation: Invocation): Promise<number> {
   }));
   if (given(invocation, 'json')) {
     const paths = { config: session.configDirectory.path, state: session.directory.path };
-    invocation.io.print(formatJson({ ok: true, health: 'good', settings: rows, ...paths }));
+    const idle = {
+      rights_in_force: session.config.people !== null && !hasIdleRights(session.config),
+    };
+    invocation.io.print(
+      formatJson({ ok: true, health: 'good', settings: rows, ...idle, ...paths }),
+    );
     return 0;
   }
   const [keys, values] = [
@@ -367,6 +374,8 @@ async function showConfig(invocation: Invocation): Promise<number> {
     invocation.io.print(
       `${key.padEnd(keys)}  ${plain(value).padEnd(values)}  ${paint(invocation.io, 'dim', `${plain(origin)}: ${meaning}`)}`,
     );
+  if (hasIdleRights(session.config))
+    invocation.io.print(`\n${IDLE_RIGHTS}: ${formatFix(fixBy`crosstalkd trust on`)}`);
   invocation.io.print(`\nconfiguration  ${session.configDirectory.configFile}`);
   invocation.io.print(`state          ${session.directory.path}`);
   return 0;
