@@ -3,10 +3,10 @@
  * programs that are not talked with. One line of JSON (`PermissionAsked`) a connection, one line
  * back. Other attempts have other folders; what reaches this one belongs to the attempt.
  */
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Buffer } from 'node:buffer';
 import type { PermissionAsked } from './agent.ts';
 import { parseRecord, textAt } from './json-values.ts';
@@ -33,8 +33,9 @@ export async function openDesk(
   ask: (asked: PermissionAsked) => Promise<boolean>,
 ): Promise<AskDesk> {
   const near = join(scratch, 'ask');
-  const isNear = Buffer.byteLength(near) <= PATH_BYTES_MAX;
-  const path = isNear ? near : join(await mkdtemp(join(tmpdir(), 'crosstalk-ask-')), 'ask');
+  const spelled = await shorten(near);
+  // A sandbox around the agent shows it the scratch folder, and no other.
+  const path = spelled === null ? join(await makeElsewhere(), 'ask') : near;
   const clients = new Set<Socket>();
   const server = createServer((socket) => {
     clients.add(socket);
@@ -46,15 +47,31 @@ export async function openDesk(
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const client of clients) client.destroy();
     await closed;
-    if (!isNear) await rm(dirname(path), { recursive: true, force: true });
+    if (spelled === null) await rm(dirname(path), { recursive: true, force: true });
+    await spelled?.close();
   };
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, resolve);
+    server.listen(spelled?.path ?? path, resolve);
   });
   server.on('error', () => undefined);
   await chmod(path, 0o600);
   return { path, close };
+}
+
+/** A socket's path in few enough bytes, good until it is closed; null: this system has none. */
+async function shorten(
+  path: string,
+): Promise<{ readonly path: string; readonly close: () => Promise<void> } | null> {
+  if (Buffer.byteLength(path) <= PATH_BYTES_MAX) return { path, close: () => Promise.resolve() };
+  if (process.platform !== 'linux') return null;
+  const folder = await open(dirname(path), 'r');
+  const near = `/proc/self/fd/${String(folder.fd)}/${basename(path)}`;
+  return { path: near, close: () => folder.close() };
+}
+
+function makeElsewhere(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'crosstalk-ask-'));
 }
 
 function hear(socket: Socket, ask: (asked: PermissionAsked) => Promise<boolean>): void {
@@ -96,7 +113,14 @@ function readLine(socket: Socket, heard: (line: string | null) => void): void {
 }
 
 /** Asks at the desk of the own attempt; false: denied, or nobody is there to be asked. */
-export function askAtDesk(path: string, asked: PermissionAsked): Promise<boolean> {
+export async function askAtDesk(path: string, asked: PermissionAsked): Promise<boolean> {
+  const spelled = await shorten(path).catch(() => null);
+  const isAllowed = await askAt(spelled?.path ?? path, asked);
+  await spelled?.close();
+  return isAllowed;
+}
+
+function askAt(path: string, asked: PermissionAsked): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('error', () => resolve(false));

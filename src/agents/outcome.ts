@@ -140,13 +140,18 @@ export function createShown(
     const clean = redact(cleanText(text));
     if (room > 0) pieces.push(clean.slice(0, room));
     room -= clean.length;
+    tell(clean);
+  };
+  const tell = (clean: string): void => {
     try {
       request.onOutput(clean);
     } catch {
       // Somebody who watches and fails must not end what is watched.
     }
   };
-  return { show, text: () => pieces.join('') };
+  /** For people who watch only: it is no part of what the agent says. */
+  const mention = (text: string): void => tell(redact(cleanText(text)));
+  return { show, mention, text: () => pieces.join('') };
 }
 
 /**

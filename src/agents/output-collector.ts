@@ -88,3 +88,12 @@ export function createCollector(options: CollectorOptions): Collector {
     droppedLines: () => dropped,
   };
 }
+
+/** Hands out whole lines and keeps nothing. */
+export function hearLines(onLine: (line: string) => void): Pick<Collector, 'push' | 'finish'> {
+  const hear = (line: string): boolean => {
+    onLine(line);
+    return false;
+  };
+  return createCollector({ bytesMax: 0, byLine: true, onLine: hear });
+}

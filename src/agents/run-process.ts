@@ -21,7 +21,7 @@ import type { StartedProcess } from './agent.ts';
 import { explainUnstartable } from './interpreter.ts';
 import { watchLimits } from './limits.ts';
 import type { Pause } from './pause.ts';
-import { createCollector, type Collector } from './output-collector.ts';
+import { createCollector, hearLines, type Collector } from './output-collector.ts';
 import {
   killMarked,
   listProcesses,
@@ -83,6 +83,8 @@ export interface ProcessRun {
   /** Sees every line of stdout. With `dropLines`, a line it answers with false is not kept. */
   readonly onLine?: (line: string) => boolean;
   readonly dropLines?: boolean;
+  /** Sees every line of stderr. */
+  readonly onErrorLine?: (line: string) => void;
   /**
    * Sees every line of stderr and, with `dropLines`, of stdout; true ends the program (`gave-up`).
    */
@@ -161,17 +163,11 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
   child.stdout.on('data', (chunk: Buffer) => {
     if (!stdout.push(chunk)) end('too-large');
   });
-  if (run.givesUp !== undefined) {
-    const lines = createCollector({
-      bytesMax: 0,
-      byLine: true,
-      onLine: (line) => {
-        if (run.givesUp?.(line) === true) end('gave-up');
-        return false;
-      },
-    });
-    child.stderr.on('data', (chunk: Buffer) => lines.push(chunk));
-  }
+  const errors = hearLines((line) => {
+    run.onErrorLine?.(line);
+    if (run.givesUp?.(line) === true) end('gave-up');
+  });
+  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
   try {
     const announced = announce(run, pid);
     void announced.then(
@@ -197,6 +193,7 @@ export async function runProcess(run: ProcessRun, clock: Clock): Promise<Process
     });
     destroy(child);
     stdout.finish();
+    errors.finish();
     const known = clock.monotonicMs() - startedMs < IDS_STABLE_MS ? before : undefined;
     const survivors = await sweep({ pid, marker: run.env[RUN_MARKER], known }, clock);
     await announced;

@@ -152,6 +152,7 @@ function describeRun(
     stdoutBytesMax: adapter.output.kind === 'text' ? bytesMax : bytesMax * JSON_FACTOR + JSON_BASE,
     onStarted: request.onStarted,
     onLine: shown.onLine,
+    onErrorLine: shown.onErrorLine,
     finished: shown.finished,
     dropLines: adapter.output.kind === 'json-lines',
     ...countRetries(adapter),

@@ -15,6 +15,7 @@ export interface Shown {
   /** For a program that is talked with. */
   readonly talk: ProcessTalk | null;
   readonly onLine: (line: string) => boolean;
+  readonly onErrorLine: (line: string) => void;
   readonly text: () => string;
   /** Aborted when the answer is whole. */
   readonly finished: AbortSignal;
@@ -68,7 +69,12 @@ export function showLines(
     if (view.ends === true) finished.abort();
     return view.keep;
   };
-  if (talk === null) return { onLine, text: shown.text, finished: finished.signal, talk };
+  // A program without a format of its own tells on stderr how far it is.
+  const onErrorLine = (line: string): void => {
+    if (adapter.output.kind === 'text') shown.mention(`${line}\n`);
+  };
+  const seen = { onErrorLine, text: shown.text, finished: finished.signal };
+  if (talk === null) return { ...seen, onLine, talk };
   let write: (line: string) => void = () => undefined;
   const say = (sent: readonly string[]): void => sent.forEach((line) => write(line));
   const decide = ({ ask: number, asked }: Heeded['asks'][number]): void =>
@@ -82,8 +88,7 @@ export function showLines(
       if (ends) finished.abort();
       return onLine(line);
     },
-    text: shown.text,
-    finished: finished.signal,
+    ...seen,
     talk: {
       open: (opened) => {
         write = opened;

@@ -35,11 +35,13 @@ test('a question is handed on whole, and its answer comes back', async () => {
   expect(asked[0]).toEqual(question);
 });
 
-test('a desk in a folder whose path is too long stands elsewhere, and is gone when it is closed', async () => {
+test('a desk in a folder whose path is too long is reached all the same, and is gone when it is closed', async () => {
   const long = join(place, 'x'.repeat(120));
   mkdirSync(long);
   const { path } = await open(long);
-  expect(path.length).toBeLessThan(100);
+  // A sandbox shows the agent this folder only.
+  if (process.platform === 'linux') expect(path).toBe(join(long, 'ask'));
+  else expect(path.length).toBeLessThan(100);
   expect(await askAtDesk(path, { title: 'a', kind: null, input: null })).toBe(true);
   await desk.close();
   expect(existsSync(path)).toBe(false);

@@ -63,6 +63,37 @@ describe.skipIf(!canRun)('an agent in the box', () => {
     expect((outcome as { files?: readonly { name: string }[] }).files?.[0]?.name).toBe('own');
   });
 
+  test('finds crosstalkd, and asks with it for a permission, however long the paths are', async () => {
+    const home = makeDirectory();
+    const work = join(home, 'project');
+    mkdirSync(work);
+    const asked: string[] = [];
+    const request = attempt(
+      entryOf({
+        command: [
+          'sh',
+          '-c',
+          'crosstalkd --version && crosstalkd ask --permission -m "Deploy?"; echo $?',
+        ],
+        wrapper: [BOX, '{attempt}', '{worktree}', '--'],
+        cwd: work,
+        permissions: 'ask',
+        effects: 'external',
+      }),
+      {
+        directory: join(home, 'a'.repeat(110)),
+        onAsk: ({ title }) => {
+          asked.push(title);
+          return Promise.resolve(true);
+        },
+      },
+    );
+    const outcome = await run(request, { operatorEnv: { PATH: '/usr/bin:/bin', HOME: home } });
+    expect(outcome).toMatchObject({ kind: 'answered' });
+    expect(asked).toEqual(['Deploy?']);
+    expect(outcome).toMatchObject({ text: expect.stringMatching(/^\d.*\n(.*\n)*0$/) as string });
+  });
+
   test('is refused with words when the call is wrong', () => {
     const wrong = spawnSync(BOX, ['/tmp', '/tmp', 'share=/', '--', 'true'], {
       encoding: 'utf8',

@@ -72,6 +72,21 @@ describe('a command answers', () => {
     expect(shown).toEqual(['red and linked\n', 'leftright end\n']);
   });
 
+  test('and what a program writes to stderr is shown to those who watch, and is not its answer', async () => {
+    const shown: string[] = [];
+    const entry = entryOf({
+      command: ['sh', '-c', 'echo "step 1" >&2; echo answer; printf "no end $TEST_TOKEN" >&2'],
+      env: ['TEST_TOKEN'],
+    });
+    const outcome = await run(attempt(entry, { onOutput: (text) => shown.push(text) }), {
+      operatorEnv: { PATH: process.env['PATH'], TEST_TOKEN: 'sk-0123456789abcdef' },
+    });
+    expect(outcome).toMatchObject({ kind: 'answered', text: 'answer' });
+    expect(shown.join('')).toContain('step 1\n');
+    expect(shown.join('')).toContain('no end ');
+    expect(shown.join('')).not.toContain('sk-0123456789abcdef');
+  });
+
   test('although somebody who watches fails', async () => {
     const onOutput = (): void => {
       throw new Error('page closed');
