@@ -128,6 +128,26 @@ describe('what is checked', () => {
     expect((await cli.run(['lint', file])).stdout).toContain(says);
   });
 
+  it('names the host that was meant: to send, to lint and to why', async () => {
+    const beat = cli.git(['rev-parse', 'main'], cli.remote);
+    cli.git(['update-ref', 'refs/crosstalk/hosts/server.0123456789ab', beat], cli.remote);
+    const meant = 'no host "sever" has shown itself (did you mean "server"?)';
+    const file = join(cli.place, 'pinned.md');
+    writeFileSync(file, '---\nto: echo@sever\n---\nhi\n');
+    expect((await cli.run(['send', '--to', 'echo@sever', '-m', 'hi'])).stderr).toContain(meant);
+    expect((await cli.run(['lint', file])).stdout).toContain(meant);
+    expect(await cli.run(['why', 'echo@sever'])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining(meant) as string,
+    });
+    const told = await cli.run(['why', 'echo@server']);
+    expect(told).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('on server: ') as string,
+    });
+    cli.git(['update-ref', '-d', 'refs/crosstalk/hosts/server.0123456789ab'], cli.remote);
+  });
+
   it('lint knows what the other files of a transport are', async () => {
     const files = ['CLAUDE.md', 'templates/message.md', 'data/workflows/review-panel.md'];
     const linted = await cli.run(['lint', ...files]);

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
-import { suggestName } from '../../protocol/address.ts';
+import { parseAddress, suggestName } from '../../protocol/address.ts';
 import { messageId } from '../../protocol/paths.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { fixOf, tellReason } from '../../protocol/remedy.ts';
@@ -56,7 +56,7 @@ export async function explainFrom(
   asked: string,
 ): Promise<Told & { readonly notes: readonly string[] }> {
   const told =
-    (await tellName(around, asked)) ??
+    tellName(around, asked) ??
     (await tellRun(around, asked)) ??
     (await tellMessage(invocation, around, asked));
   return { ...told, notes: notesOf(around) };
@@ -103,18 +103,36 @@ export function headOf(reason: Reason): string {
   return BY_HOST.includes(reason.kind) ? 'no host takes it now' : sayReason(reason);
 }
 
-async function tellName(around: Surroundings, asked: string): Promise<Told | null> {
-  const name = asked.toLowerCase();
-  const hosts = around.hosts.filter(({ alias }) => alias === name);
+function tellName(around: Surroundings, asked: string): Told | null {
+  const { name, host } = parseAddress(asked) ?? { name: '', host: null };
   const models = new Set([
     ...around.index.models,
     ...around.offers.map((offer) => offer.name),
     ...around.hosts.flatMap(({ beat }) => beat?.models ?? []),
   ]);
+  const hosts = hostsKnown(around);
+  if (host !== null)
+    return models.has(name) && hosts.has(host) ? tellModelAt(around, name, host) : null;
   if (models.has(name)) return tellModel(around, name);
-  if (hosts.length > 0 || name === around.here?.alias || name === around.session.config.alias)
-    return tellHost(around, name);
-  return Promise.resolve(null);
+  return hosts.has(name) ? tellHost(around, name) : null;
+}
+
+function hostsKnown({ hosts, here, session }: Surroundings): ReadonlySet<string> {
+  const own = here === null ? [] : [here.alias];
+  return new Set([...hosts.map(({ alias }) => alias), ...own, session.config.alias]);
+}
+
+/** A model as an address pins it to a host: what is said of both. */
+function tellModelAt(around: Surroundings, name: string, host: string): Told {
+  const of = `on ${host}`;
+  const model = tellModel(around, name);
+  return {
+    ...model,
+    parts: [
+      ...model.parts.filter((part) => part.name === null || part.name === of),
+      ...tellHost(around, host).parts.map(({ reason }) => ({ name: of, reason })),
+    ],
+  };
 }
 
 function tellModel(around: Surroundings, name: string): Told {
@@ -278,6 +296,16 @@ async function describeUnknown(
         fix: withNote(fixBy`crosstalkd log ${asked}`, 'then: crosstalkd why ID'),
       },
     );
+  const host = parseAddress(asked)?.host ?? null;
+  const hosts = hostsKnown(around);
+  if (host !== null && !hosts.has(host)) {
+    const meant = suggestName(host, hosts);
+    return new CrosstalkError(
+      'NOT_FOUND',
+      `no host "${host}" has shown itself${meant === null ? '' : ` (did you mean "${meant}"?)`}`,
+      { fix: fixBy`crosstalkd hosts` },
+    );
+  }
   const near = suggestName(asked, [
     ...around.index.models,
     ...around.hosts.map(({ alias }) => alias),
