@@ -72,7 +72,7 @@ it('people do not wait behind saved workflows that the clock starts every minute
     '---\nmodel: opus\non: { schedule: "* * * * *" }\nsteps: { a: { prompt: x } }\n---\n';
   const names = Array.from({ length: 8 }, (_, at) => `data/workflows/every-${at}.md`);
   story.say(Object.fromEntries(names.map((name) => [name, saved])));
-  await story.pass(70_000);
+  await story.pass(80_000);
   const tasks = [...story.files().keys()].filter((path) => path.endsWith('/task.md'));
   expect(tasks).toHaveLength(8);
   story.say({ [note('person')]: ask('opus') });
