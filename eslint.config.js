@@ -33,16 +33,19 @@ const SPELLED = ['Literal[value=', 'TemplateElement[value.raw='].map((node) => (
   message: 'Paths and refs of the protocol are spelled in protocol/paths.ts and run-paths.ts.',
 }));
 
-/** Fields that hold sentences for people. */
-const SENTENCE = '[property.name=/^(says|why|detail|found|expected|remedy)$/]';
+/** Fields and variables that hold sentences for people. */
+const FIELDS = '[property.name=/^(says|why|detail|found|expected|remedy|subject)$/]';
+const VARIABLES = '[name=/^(says|why|detail|expected|remedy|subject)$/]';
 const READ_BACK = {
   message: 'Our own words are no data: carry the reason (protocol/reason.ts) and match its kind.',
 };
-const OUR_WORDS = [
-  'CallExpression[callee.property.name=/^(includes|startsWith|endsWith|match|matchAll|search|indexOf|split)$/]' +
-    ` > MemberExpression.callee > MemberExpression.object${SENTENCE}`,
-  `CallExpression[callee.property.name=/^(test|exec)$/] > MemberExpression.arguments${SENTENCE}`,
-].map((selector) => ({ selector, ...READ_BACK }));
+const OUR_WORDS = [FIELDS, VARIABLES]
+  .flatMap((held) => [
+    'CallExpression[callee.property.name=/^(includes|startsWith|endsWith|match|matchAll|search|indexOf|split)$/]' +
+      ` > MemberExpression.callee > .object${held}`,
+    `CallExpression[callee.property.name=/^(test|exec)$/] > .arguments${held}`,
+  ])
+  .map((selector) => ({ selector, ...READ_BACK }));
 
 export default tseslint.config(
   {

@@ -42,8 +42,11 @@ export interface Setting<T> extends Form<T> {
   /** Its option of `run`, without the dashes; null = none. */
   readonly flag: string | null;
   readonly meaning: string;
+  /** What a value is that may be right as a whole and wrong in one place; absent: one text. */
+  readonly shape?: 'list' | 'mapping';
 }
 
+type Shaped<T> = Form<T> & Pick<Setting<T>, 'shape'>;
 type Names = Pick<Setting<unknown>, 'key' | 'meaning'> & {
   readonly flag?: string;
   readonly inFileOnly?: true;
@@ -112,7 +115,8 @@ const address: Form<string | null> = word(
   (text) => (text === '' ? null : text),
 );
 
-const directories: Form<Projects> = {
+const directories: Shaped<Projects> = {
+  shape: 'mapping',
   expected:
     'a mapping of names to directories, or a list of directories, absolute or beginning with "~/"',
   decode: (raw) => {
@@ -138,7 +142,8 @@ const signedKinds: Form<readonly SignedKind[]> = {
   },
 };
 
-const people: Form<Rights | null> = {
+const people: Shaped<Rights | null> = {
+  shape: 'mapping',
   expected: `a mapping of names to lists of ${RIGHTS.join(', ')}`,
   decode: (raw) => {
     if (!isMapping(raw)) return undefined;
@@ -152,7 +157,11 @@ const people: Form<Rights | null> = {
 
 const obedience = choiceOf(['any', 'signed', 'local'], '"any", "signed" or "local"');
 
-const notifiers: Form<readonly Notifier[]> = { expected: NOTIFY_EXPECTED, decode: decodeNotify };
+const notifiers: Shaped<readonly Notifier[]> = {
+  shape: 'list',
+  expected: NOTIFY_EXPECTED,
+  decode: decodeNotify,
+};
 
 const digits = writtenAs(/^\d{1,12}$/);
 const count = (min: number, max: number): Form<number> => wholeNumber(min, max, digits);
@@ -166,7 +175,7 @@ function duration(minMs: number, maxMs: number = TIMER_MS_MAX): Form<number> {
   );
 }
 
-function setting<T>({ key, meaning, flag, inFileOnly }: Names, form: Form<T>): Setting<T> {
+function setting<T>({ key, meaning, flag, inFileOnly }: Names, form: Shaped<T>): Setting<T> {
   const env = inFileOnly === true ? null : `CROSSTALK_${key.toUpperCase().replaceAll('-', '_')}`;
   return { key, meaning, env, flag: flag ?? null, ...form };
 }

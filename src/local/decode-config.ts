@@ -6,7 +6,7 @@ import type { Excerpt } from '../base/errors.ts';
 import { formatDuration } from '../base/duration.ts';
 import { suggestName } from '../protocol/address.ts';
 import { isAlias, isPortable, slugName } from '../protocol/names.ts';
-import { describe, lineOfKey, readYamlMapping } from '../protocol/yaml.ts';
+import { describe, isMapping, lineOfKey, readYamlMapping } from '../protocol/yaml.ts';
 import { DEFAULTS, type Config, type Origin, type Origins } from './config.ts';
 import { SETTINGS, type Setting } from './config-settings.ts';
 import { present, type Env } from './state-directory.ts';
@@ -57,7 +57,7 @@ export function decodeConfig(sources: ConfigSources): ConfigDecoded {
     const value = setting.decode(found.raw);
     if (value === undefined) {
       problems.push(
-        `${whereOf(found.origin, setting.key)}: found ${describeRaw(found.raw, setting.expected)}, expected ${setting.expected}`,
+        `${whereOf(found.origin, setting.key)}: found ${describeRaw(found.raw, setting.shape)}, expected ${setting.expected}`,
       );
       if (found.origin.kind === 'file')
         places.push({ line: found.origin.line, found: setting.key });
@@ -274,9 +274,9 @@ function misspeltVariables(env: Env): readonly string[] {
 }
 
 /** What stands there; its content, where it is of the form expected and something in it is not. */
-function describeRaw(raw: unknown, expected: string): string {
-  const form = describe(raw);
-  if (typeof raw !== 'object' || !expected.startsWith(form)) return form;
+function describeRaw(raw: unknown, shape: 'list' | 'mapping' | undefined): string {
+  const found = Array.isArray(raw) ? 'list' : isMapping(raw) ? 'mapping' : null;
+  if (found === null || found !== shape) return describe(raw);
   const text = JSON.stringify(raw);
   return text.length > RAW_CHARS_MAX ? `${text.slice(0, RAW_CHARS_MAX)}…` : text;
 }

@@ -194,11 +194,13 @@ const FAILS = '✗';
  * here.
  */
 export function isAnswerSubject(subject: string, model: string): boolean {
+  // eslint-disable-next-line no-restricted-syntax -- commits of programs before 9.0.0
   return subject.startsWith(`${model} ${ANSWERS} `);
 }
 
 /** True for that of a failure: versions before the trailer `Crosstalk-Failed` said it only here. */
 export function isFailureSubject(subject: string, model: string): boolean {
+  // eslint-disable-next-line no-restricted-syntax -- commits of programs before 9.0.0
   return subject.startsWith(`${model} ${FAILS} `);
 }
 

@@ -18,6 +18,11 @@ export function formatSpan(ms: number): string {
   return `${Math.floor(ms / size)}${unit}${next === undefined || rest === 0 ? '' : ` ${rest}${next[0]}`}`;
 }
 
+/** Whether a time so long ago (ms) is told as a span, and neither as `now` nor by its date. */
+export function isSpan(ms: number): boolean {
+  return ms >= 60_000 && ms < 7 * 86_400_000;
+}
+
 /** `now`, `5m`, `3h`, `2d`, then a day such as `14 Oct` or `14 Oct 2025`. */
 export function formatAgo(atMs: number, nowMs: number): string {
   const ms = nowMs - atMs;

@@ -3,7 +3,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Problem } from './api.ts';
 import { type Fix as Remedy, formatCommands } from '../../base/fix.ts';
-import { formatAgo, formatMoment } from './format.ts';
+import { formatAgo, formatMoment, isSpan } from './format.ts';
 import { Icon } from './icon.tsx';
 import { addressOf, type Place } from './route.ts';
 import { clock, goTo, say, useCell } from './state.ts';
@@ -98,7 +98,7 @@ export function Ago({ atMs, inText }: { readonly atMs: number; readonly inText?:
   const words = formatAgo(atMs, Math.max(nowMs, atMs));
   return (
     <time dateTime={new Date(atMs).toISOString()} title={formatMoment(atMs)}>
-      {inText === true && /^\d+[mhd]$/.test(words) ? `${words} ago` : words}
+      {inText === true && isSpan(nowMs - atMs) ? `${words} ago` : words}
     </time>
   );
 }

@@ -20,7 +20,9 @@ export function endOf(run: FoldedRun): End {
   const { usd, tokens } = run.budget;
   const text =
     status === 'succeeded' || status === 'degraded' ? goodBody(run, status) : badBody(run, status);
-  return { status, body: `${text.trimEnd()}\n`, atMs, usd, tokens };
+  const [first] = status === 'failed' ? endNotes(run, status) : [];
+  const why = first === undefined ? undefined : lineOf(first);
+  return { status, body: `${text.trimEnd()}\n`, why, atMs, usd, tokens };
 }
 
 function statusOf(run: FoldedRun): EndStatus {
@@ -88,7 +90,11 @@ function listOf(of: string, names: readonly string[]): readonly EndNote[] {
 }
 
 function listed(notes: readonly EndNote[]): string {
-  return notes.map(({ of, text }) => (of === null ? `- ${text}` : `- ${of}: ${text}`)).join('\n');
+  return notes.map((note) => `- ${lineOf(note)}`).join('\n');
+}
+
+function lineOf({ of, text }: EndNote): string {
+  return of === null ? text : `${of}: ${text}`;
 }
 
 function notRun(run: FoldedRun): readonly string[] {

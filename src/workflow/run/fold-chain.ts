@@ -12,7 +12,7 @@ import { ask, hasFile, markUncacheable, readFile } from './fold-memo.ts';
 import { callTasks, taskName } from './call-tasks.ts';
 import { isJsonObject, type Json, parseJson } from '../language/json.ts';
 import type { Prompt, Retry } from '../language/plan.ts';
-import { NONCE_PLACEHOLDER, reaskRequest, schemaRequest } from './prompt-text.ts';
+import { listErrors, NONCE_PLACEHOLDER, reaskRequest, schemaRequest } from './prompt-text.ts';
 import type { NewFile } from './run-input.ts';
 import { sampleOf } from '../language/schema.ts';
 import { answeredView, OPEN_VIEW, readTask, type TaskHead } from './task-view.ts';
@@ -75,6 +75,11 @@ const PASSING = [
 const NEVER_RETRIED = ['auth', 'usage-limit', 'missing', 'setup', 'model'];
 
 /** Where the chain stands before its next task. */
+interface Rejected {
+  readonly body: string;
+  readonly errors: readonly string[];
+}
+
 interface Position {
   readonly n: number;
   readonly kind: TaskKind;
@@ -82,8 +87,8 @@ interface Position {
   readonly retries: number;
   readonly reasks: number;
   readonly losses: number;
-  /** What is added to the prompt after an unusable answer. */
-  readonly addition: (nonce: string) => string;
+  /** The answer that could not be used, and what is wrong with it; null = there is none. */
+  readonly unusable: Rejected | null;
   readonly atMs: number;
   readonly notBeforeMs: number;
   readonly session: { readonly id: string; readonly host: string | null } | null;
@@ -173,7 +178,7 @@ const START: Position = {
   retries: 0,
   reasks: 0,
   losses: 0,
-  addition: () => '',
+  unusable: null,
   atMs: 0,
   notBeforeMs: 0,
   session: null,
@@ -183,8 +188,8 @@ const START: Position = {
 
 function fresh(
   model: number,
-): Pick<Position, 'model' | 'retries' | 'reasks' | 'losses' | 'addition' | 'notBeforeMs'> {
-  return { model, retries: 0, reasks: 0, losses: 0, addition: () => '', notBeforeMs: 0 };
+): Pick<Position, 'model' | 'retries' | 'reasks' | 'losses' | 'unusable' | 'notBeforeMs'> {
+  return { model, retries: 0, reasks: 0, losses: 0, unusable: null, notBeforeMs: 0 };
 }
 
 function afterAnswer(at: Position, answer: Answer): Position {
@@ -235,16 +240,10 @@ function afterFailure(at: Position, answer: Answer, spec: ChainSpec): Next {
   return { at: { ...at, kind: 'retry', retries: at.retries + 1, notBeforeMs }, failed: null };
 }
 
-function afterRejection(
-  at: Position,
-  rejected: { readonly body: string; readonly errors: readonly string[] },
-  spec: ChainSpec,
-): Next {
-  const { body, errors } = rejected;
-  if (at.reasks >= spec.reask) return fallBack(at, rejection(at, errors, spec), spec);
-  const addition = (nonce: string): string => reaskRequest(body, errors, nonce);
+function afterRejection(at: Position, unusable: Rejected, spec: ChainSpec): Next {
+  if (at.reasks >= spec.reask) return fallBack(at, rejection(at, unusable.errors, spec), spec);
   return {
-    at: { ...at, kind: 'reask', reasks: at.reasks + 1, addition, notBeforeMs: 0 },
+    at: { ...at, kind: 'reask', reasks: at.reasks + 1, unusable, notBeforeMs: 0 },
     failed: null,
   };
 }
@@ -331,8 +330,11 @@ function proposeNext(fold: Fold, spec: ChainSpec, at: Position): Outcome {
 }
 
 function composeTask(fold: Fold, spec: ChainSpec, at: Position): TaskText {
+  const { unusable } = at;
   const full = (nonce: string): string =>
-    `${spec.prompt(nonce)}${schemaRequest(spec.expectation.schema)}${at.addition(nonce)}`;
+    `${spec.prompt(nonce)}${schemaRequest(spec.expectation.schema)}${
+      unusable === null ? '' : reaskRequest(unusable.body, unusable.errors, nonce)
+    }`;
   const extra = spec.extra();
   const keep = spec.session === 'last' && at.session !== null;
   return {
@@ -358,6 +360,7 @@ function composeTask(fold: Fold, spec: ChainSpec, at: Position): TaskText {
       ...(keep ? { session: at.session.id, dispatch_host: at.session.host ?? undefined } : {}),
     },
     body: full(fold.nonce),
+    why: unusable === null ? undefined : listErrors(unusable.errors),
   };
 }
 

@@ -10,7 +10,7 @@ import { isEnded, isUsable, outcome, outcomeValue, stopBelow } from './fold-cont
 import { readFile } from './fold-memo.ts';
 import { canonicalJson, isJsonObject, type Json, parseJson } from '../language/json.ts';
 import { COUNT_MAX, type Prompt, type Step } from '../language/plan.ts';
-import { renderPrompt, reworkRequest, synthesisPrompt, withLabel } from './prompt-text.ts';
+import { renderPrompt, synthesisPrompt } from './prompt-text.ts';
 import { describeTurn } from './task-file.ts';
 import type { Values } from '../language/expression-evaluate.ts';
 import { candidateKey, decisionPath, JOIN_KEY, ONLY_KEY } from '../../protocol/run-paths.ts';
@@ -133,19 +133,8 @@ function candidateChain(
     phase: 'fanout',
     models: candidate.models,
     turn: [unit.turn, isOnly ? '' : candidate.key].filter((part) => part !== '').join(' '),
-    prompt: (nonce) => promptText(unit, prompt, nonce),
+    prompt: (nonce) => renderPrompt(prompt.prompt, unit, nonce),
   };
-}
-
-function promptText(unit: Unit, prompt: Prompt, nonce: string): string {
-  return withLabelOnce(
-    `${renderPrompt(prompt.prompt, unit.values, nonce)}${reworkRequest(unit.notes, nonce)}`,
-    nonce,
-  );
-}
-
-function withLabelOnce(text: string, nonce: string): string {
-  return text.startsWith(`Text between <data-${nonce}`) ? text : withLabel(text, nonce);
 }
 
 function chainBase(
@@ -348,8 +337,10 @@ function synthesisChain(fold: Fold, unit: Unit, { prompt, answered, costs }: Joi
     },
     prompt: (nonce) => {
       const task =
-        own?.prompt === null || own === null ? '' : renderPrompt(own.prompt, unit.values, nonce);
-      return synthesisPrompt(task, renderPrompt(prompt.prompt, unit.values, nonce), {
+        own?.prompt === null || own === null
+          ? ''
+          : renderPrompt(own.prompt, { ...unit, notes: [] }, nonce);
+      return synthesisPrompt(task, renderPrompt(prompt.prompt, { ...unit, notes: [] }, nonce), {
         candidates: given,
         nonce,
       });

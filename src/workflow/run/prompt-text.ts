@@ -26,8 +26,12 @@ export function runNonce(run: string): string {
     .slice(0, 12);
 }
 
-/** The prompt of a step. */
-export function renderPrompt(template: Template, values: Values, nonce: string): string {
+/** The prompt of a step, and what people said when they sent its work back. */
+export function renderPrompt(
+  template: Template,
+  { values, notes }: { readonly values: Values; readonly notes: readonly string[] },
+  nonce: string,
+): string {
   const text = renderTemplate(template, values, (value, expression) => {
     const isData = [...rootsOf(expression)].some((root) => DATA_ROOTS.includes(root));
     if (
@@ -40,11 +44,11 @@ export function renderPrompt(template: Template, values: Values, nonce: string):
       return showValue(value);
     return fence(showValue(value), labelOf(template, expression), nonce);
   });
-  return withLabel(text.trim(), nonce);
+  return withLabel(`${text.trim()}${reworkRequest(notes, nonce)}`, nonce);
 }
 
 /** Adds the sentence that makes fenced text data, if there is any. */
-export function withLabel(text: string, nonce: string): string {
+function withLabel(text: string, nonce: string): string {
   if (!text.includes(`<data-${nonce}`)) return text;
   return `${fenceNotice(nonce)}\n\n${text}`;
 }
@@ -57,18 +61,16 @@ export function schemaRequest(schema: Json | null): string {
 
 /** What is asked after an answer that could not be used. */
 export function reaskRequest(previous: string, errors: readonly string[], nonce: string): string {
-  return `\n\nAn earlier answer to this could not be used.\n\n${fence(previous, 'earlier answer', nonce)}\n\nWhat is wrong with it:\n\n${errors.map((error) => `- ${error}`).join('\n')}\n\nAnswer again, completely.`;
+  return `\n\nAn earlier answer to this could not be used.\n\n${fence(previous, 'earlier answer', nonce)}\n\nWhat is wrong with it:\n\n${listErrors(errors)}\n\nAnswer again, completely.`;
 }
 
-/** The errors that a task asks about again; empty in any other. */
-export function errorsAskedAbout(task: string): string {
-  const [, told = ''] = task.split('\nWhat is wrong with it:\n\n', 2);
-  const end = told.indexOf('\n\nAnswer again, completely.');
-  return end < 0 ? '' : told.slice(0, end + 1);
+/** One a line. */
+export function listErrors(errors: readonly string[]): string {
+  return errors.map((error) => `- ${error}`).join('\n');
 }
 
 /** What is said when people sent the work back. */
-export function reworkRequest(notes: readonly string[], nonce: string): string {
+function reworkRequest(notes: readonly string[], nonce: string): string {
   if (notes.length === 0) return '';
   return `\n\nEarlier results of this were not accepted. What people said, the latest last:\n\n${notes.map((note) => fence(note, 'review', nonce)).join('\n\n')}`;
 }

@@ -21,6 +21,8 @@ const END_WORDS: Readonly<Record<EndStatus, string>> = {
 export interface End {
   readonly status: EndStatus;
   readonly body: string;
+  /** What the log says of a run that failed; absent: the first line of the body. */
+  readonly why?: string | undefined;
   readonly atMs: number;
   readonly usd: number;
   readonly tokens: number;
@@ -46,6 +48,7 @@ export function routedReply(input: RunInput, end: End): NewFile {
   return {
     path: replyPath(input.marker.path, 'workflow'),
     content: writeFrontMatter(fields, plainText(end.body)),
+    why: end.why,
   };
 }
 
@@ -100,7 +103,8 @@ export function endStatusOf({ files }: RunInput, root: string): EndStatus | null
 /** The answer to a marker that cannot become a run: every error with its line. */
 export function refusal(input: RunInput, problems: readonly string[]): Transition {
   const body = `The workflow was not started.\n\n${problems.map((problem) => `- ${problem}`).join('\n')}\n\nCorrect it and send it again; \`crosstalkd workflow check <file>\` shows the same.\n`;
-  const end: End = { status: 'failed', body, atMs: input.marker.timestampMs, usd: 0, tokens: 0 };
+  const atMs = input.marker.timestampMs;
+  const end: End = { status: 'failed', body, why: problems[0], atMs, usd: 0, tokens: 0 };
   return {
     name: 'fail (not started)',
     words: 'not started',

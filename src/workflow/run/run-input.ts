@@ -7,6 +7,8 @@ import type { Compilers } from '../../protocol/who-can-be-asked.ts';
 export interface NewFile {
   readonly path: string;
   readonly content: string;
+  /** Why it came to this, for the log: what its content tells only in prose. Not committed. */
+  readonly why?: string | undefined;
 }
 
 /** What a transition is called. */

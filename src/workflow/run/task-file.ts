@@ -31,6 +31,8 @@ export interface TaskText {
   /** Further front matter: limits, worktree, persona … */
   readonly extra: Readonly<Record<string, Json | undefined>>;
   readonly body: string;
+  /** What was wrong with the answer before; absent: nothing. */
+  readonly why?: string | undefined;
 }
 
 /** The file of a task. `wait: true`: its reply wakes nobody, the workflow reads it. */
@@ -51,7 +53,7 @@ export function taskFile(task: TaskText): NewFile {
     content_key: task.contentKey,
     ...task.extra,
   };
-  return { path: task.path, content: writeFrontMatter(fields, task.body) };
+  return { path: task.path, content: writeFrontMatter(fields, task.body), why: task.why };
 }
 
 /** The name that answers for an address. */

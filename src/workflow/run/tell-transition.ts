@@ -8,7 +8,6 @@ import { formatSubject } from '../../protocol/subject.ts';
 import { firstLine, textForLog } from '../../protocol/reply.ts';
 import { isJsonObject, parseJson } from '../language/json.ts';
 import { readMessage } from './message-memo.ts';
-import { errorsAskedAbout } from './prompt-text.ts';
 import type { NewFile, RunInput, Transition } from './run-input.ts';
 
 /** Half of a subject is for what happened. */
@@ -74,16 +73,14 @@ function isFailed({ content }: Pick<NewFile, 'content'>): boolean {
 }
 
 /** What people want to read of a file; null = the words of the transition say it. */
-function saidIn({ path, content }: NewFile, routed: string): Said | null {
+function saidIn({ path, content, why }: NewFile, routed: string): Said | null {
   if (path === routed) {
     const text = bodyOf(content);
-    const reason = isFailed({ content }) ? /^- (.+)$/m.exec(text)?.[1] : undefined;
-    return { gist: reason ?? firstLine(text), text };
+    return { gist: firstLine(why ?? text), text };
   }
   if (path.endsWith('.re.workflow.md')) return { gist: '', text: bodyOf(content) };
   if (path.endsWith('.json')) return saidInJson(path, content);
-  const errors = errorsAskedAbout(content);
-  return errors === '' ? null : { gist: '', text: errors };
+  return why === undefined ? null : { gist: '', text: why };
 }
 
 function saidInJson(path: string, content: string): Said | null {
@@ -92,7 +89,8 @@ function saidInJson(path: string, content: string): Said | null {
   const { text, why } = json;
   if (path.endsWith('/decision.json'))
     return { gist: '', text: typeof text === 'string' ? text : '' };
-  return typeof why === 'string' && why.includes(' ') ? { gist: '', text: why } : null;
+  // Of a step that is skipped the words of the transition say it.
+  return typeof why === 'string' && why !== 'if' ? { gist: '', text: why } : null;
 }
 
 function bodyOf(content: string): string {
