@@ -52,7 +52,7 @@ test('work that was sent back stays in the counts, is paid for, and what is stil
     status: 'succeeded',
     tasks: 7,
     succeeded: 6,
-    failed: 1,
+    cancelled: 1,
     usd: 0.6,
   });
   expect(describeRun(inputOf(at)).tasks).toHaveLength(7);
@@ -113,7 +113,7 @@ test('a run whose marker was removed closes its tasks and ends, and nothing is r
   };
   settle(at, input);
   expect(openTasks(at)).toEqual([]);
-  expect(complete(at)).toMatchObject({ status: 'cancelled', failed: 2 });
+  expect(complete(at)).toMatchObject({ status: 'cancelled', cancelled: 2 });
   expect(at.files.has(at.marker.replace(/\.md$/, '.re.workflow.md'))).toBe(false);
 });
 

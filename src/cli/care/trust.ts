@@ -136,7 +136,9 @@ export async function turnOffTrust(invocation: Invocation): Promise<number> {
 /** A dispatcher reads its configuration once. */
 function tellRestart({ io }: Invocation): void {
   const restart = andThen(fixBy`crosstalkd stop`, fixBy`crosstalkd run`);
-  io.print(`A dispatcher that runs goes on as before until it is restarted: ${formatFix(restart)}`);
+  io.print(
+    `A dispatcher that runs continues as before until it is restarted: ${formatFix(restart)}`,
+  );
 }
 
 function checkKind(text: string): SignedKind {
