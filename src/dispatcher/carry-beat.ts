@@ -4,6 +4,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { type Beat, formatBeat } from '../protocol/beat.ts';
+import type { SignedKind } from '../protocol/trust.ts';
 import type { PushOutcome, RefResult, RefUpdate, Repository } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { capsulesAlong, noteCapsules } from './keep-capsules.ts';
@@ -157,7 +158,13 @@ export function describePresence(dispatcher: Dispatcher): string {
     dispatcher.settings.concurrency,
     [...serving.models.keys()].sort(),
     blocked,
+    ...requiredNow(dispatcher),
   ]);
+}
+
+/** What has to be signed for this host, as far as it has looked. */
+function requiredNow({ state }: Dispatcher): readonly SignedKind[] {
+  return [...(state.trust.heardBy?.required ?? [])];
 }
 
 /** Claims that are held once these updates have landed. */
@@ -170,6 +177,7 @@ function countHeld({ state, settings }: Dispatcher, along: readonly RefUpdate[])
 
 function composeBeat(dispatcher: Dispatcher, along: readonly RefUpdate[]): Beat {
   const { settings, state, doors, run } = dispatcher;
+  const required = requiredNow(dispatcher);
   return {
     alias: settings.alias,
     instance: doors.local.instance,
@@ -185,6 +193,7 @@ function composeBeat(dispatcher: Dispatcher, along: readonly RefUpdate[]): Beat 
     pollMs: settings.pollMsMax,
     wake: settings.wakeAddress,
     ...tellTraffic(dispatcher),
+    ...(required.length === 0 ? {} : { requires: required }),
     ...(settings.key === undefined ? {} : { key: settings.key }),
     atMs: doors.clock.wallMs(),
   };

@@ -8,6 +8,7 @@ import { isAlias, isName } from './names.ts';
 import type { RestReason } from './reason.ts';
 import { sayReason } from './say-reason.ts';
 import { parseSshKey } from './ssh-signature.ts';
+import { SIGNED_KINDS, type SignedKind } from './trust.ts';
 import { parseWakeAddress } from './wake-address.ts';
 import { isMapping } from './yaml.ts';
 
@@ -54,6 +55,8 @@ export interface Beat {
    * How many seconds ago a host was told by the remote that it calls too often; absent: not lately.
    */
   readonly limited?: number;
+  /** What it requires signatures for; absent: for nothing. */
+  readonly requires?: readonly SignedKind[];
   /** Its public key, by which it signs what it commits; absent: it has none. */
   readonly key?: string;
   /** Wall clock of the host, for people only: never compared with another clock. */
@@ -135,6 +138,7 @@ export function parseBeat(text: string): Beat | null {
       ? { pushes: raw['pushes'].slice(0, PUSHES_TOLD_MAX).filter(isAge) }
       : {}),
     ...(isAge(raw['limited']) ? { limited: raw['limited'] } : {}),
+    ...requiredOf(raw['requires']),
     ...keyOf(raw['key']),
     atMs: count(raw['atMs']),
   };
@@ -142,6 +146,11 @@ export function parseBeat(text: string): Beat | null {
 
 function isAge(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= AGE_S_MAX;
+}
+
+function requiredOf(raw: unknown): Pick<Beat, 'requires'> {
+  const kinds = Array.isArray(raw) ? SIGNED_KINDS.filter((kind) => raw.includes(kind)) : [];
+  return kinds.length === 0 ? {} : { requires: kinds };
 }
 
 function keyOf(raw: unknown): Pick<Beat, 'key'> {

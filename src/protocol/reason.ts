@@ -96,6 +96,8 @@ interface WorkFacts {
     path: string;
     /** What it is said of rests on the file at this path, and is another one. */
     isOfAnother?: true;
+    /** The host that requires it; absent: this one. */
+    host?: string;
     from: string;
     found:
       | { readonly kind: 'nobody' }

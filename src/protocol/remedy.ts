@@ -110,10 +110,10 @@ const REMEDIES: Remedies = {
 
   ready: ({ project }) => (project === null ? null : projectFix(project)),
   twin: ({ path }) => inClone(fixBy`git rm ${path}`, 'Remove a copy'),
-  unsigned: ({ path, isOfAnother }) =>
+  unsigned: ({ path, isOfAnother, host = null }) =>
     isOfAnother === true
       ? orElse(fixBy`git rm ${path}`, fixBy`crosstalkd trust message ${path}`)
-      : fixBy`crosstalkd trust message ${path}`,
+      : there(fixBy`crosstalkd trust message ${path}`, host),
   workflow: ({ id }) => fixBy`crosstalkd workflow show ${id}`,
   stale: ({ id }) => fixBy`crosstalkd retry ${id}`,
   hops: ({ id }) => fixBy`crosstalkd cancel ${id}`,

@@ -47,11 +47,11 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
       ? 'ready to be claimed'
       : `is ready; ${takers.join(' or ')} takes it at its next poll${project === null ? '' : `, if its config.yaml has the project "${project}"`}`,
   twin: ({ of }) => `has the same id as ${of}, which counts; this copy is never run`,
-  unsigned: ({ path, from, found, isOfAnother }) => {
+  unsigned: ({ path, from, found, isOfAnother, host = 'this host' }) => {
     const file = isOfAnother === true ? `rests on ${path}, which ` : '';
     switch (found.kind) {
       case 'nobody':
-        return `${file}is not signed, and this host requires the signature of ${from}`;
+        return `${file}is not signed, and ${host} requires the signature of ${from}`;
       case 'other':
         return `${file}is from ${from}, but signed by ${found.by}`;
       case 'stranger':

@@ -258,6 +258,23 @@ describe('why a message stands where it stands', () => {
     expect(await firstPart('fresh')).toMatchObject({ fix: fixIs('crosstalkd allow fresh') });
   });
 
+  it('says that a host which takes only what is signed holds back what nobody has signed', async () => {
+    const external = letter('echo', 'x').replace('---\n', '---\neffects: external\n');
+    cli.say({ [`${AT}/bare.md`]: external, [`${AT}/kind.md`]: letter('echo', 'x') });
+    plantBeat('beta', { models: ['echo'], requires: ['external'] });
+    expect(await firstPart('bare')).toMatchObject({
+      kind: 'unsigned',
+      says: expect.stringContaining(
+        'is not signed, and beta requires the signature of ',
+      ) as unknown,
+      fix: fixIs(`crosstalkd trust message ${AT}/bare.md   (on beta)`),
+    });
+    expect(await firstPart('kind')).toMatchObject({ kind: 'ready' });
+    plantBeat('alpha', { models: ['echo'] });
+    expect(await firstPart('bare')).toMatchObject({ kind: 'ready' });
+    for (const id of ['bare', 'kind']) await cli.run(['cancel', id]);
+  });
+
   it("other hosts' own reasons: does not serve, rests, paused, busy, and who would take it", async () => {
     cli.say({ [`${AT}/who.md`]: letter('echo', 'x') });
     plantBeat('alpha', { models: ['other'] });

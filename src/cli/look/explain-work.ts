@@ -155,6 +155,8 @@ function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): Re
   if (suspect !== undefined) return { ...suspect, hosts };
   const serving = live.filter(({ beat }) => beat?.models.includes(model) === true);
   if (serving.length === 0) return { ...explainUnserved(around, model), hosts };
+  const unsigned = hosts.flatMap(({ reason }) => (reason.kind === 'unsigned' ? [reason] : []))[0];
+  if (unsigned !== undefined) return { ...unsigned, hosts };
   const resting = hosts.filter(({ reason }) => reason.kind === 'rests');
   if (resting.length > 0) {
     const why = resting.flatMap(({ reason }): readonly RestReason[] =>

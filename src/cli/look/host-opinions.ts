@@ -57,7 +57,7 @@ function suspicionOf(around: Surroundings, host: HostSeen): ReasonOf<'host-suspe
       message.hops < around.session.config.hopsMax &&
       isItsOwn &&
       !around.claims.has(work.key) &&
-      opinionByBeat(host, { work, atATime: null }).kind === 'free'
+      opinionByBeat(host, { ...askedOf(around, work), atATime: null }).kind === 'free'
       ? waitedMs
       : most;
   }, 0);
@@ -71,15 +71,13 @@ function suspicionOf(around: Surroundings, host: HostSeen): ReasonOf<'host-suspe
 export function opinionsOn(around: Surroundings, work: Work, verdict: Reason): readonly HostSays[] {
   const own: readonly HostSays[] =
     around.here === null ? [] : [{ host: around.here.alias, isHere: true, reason: verdict }];
-  const offer = around.offers.find(({ name }) => name === work.recipient);
-  // The entry that all hosts share; one of this host's own says nothing of the others.
-  const atATime = offer?.source === 'transport' ? (offer.entry?.concurrency ?? null) : null;
+  const asked = askedOf(around, work);
   const others = around.hosts
     .filter(({ instance }) => instance !== around.here?.instance)
     .map((host) => ({
       host: host.alias,
       isHere: false,
-      reason: opinionOf(around, host, { work, atATime }),
+      reason: opinionOf(around, host, asked),
     }));
   return [...own, ...others];
 }
@@ -93,6 +91,22 @@ interface Asked {
   readonly work: Work;
   /** How many of the model a host runs at a time; null = not known here. */
   readonly atATime: number | null;
+  /** Its message has no signature. */
+  readonly isBare: boolean;
+  /** It may act outside, as far as is known here. */
+  readonly isExternal: boolean;
+}
+
+function askedOf(around: Surroundings, work: Work): Asked {
+  const offer = around.offers.find(({ name }) => name === work.recipient);
+  // The entry that all hosts share; one of this host's own says nothing of the others.
+  const entry = offer?.source === 'transport' ? offer.entry : null;
+  return {
+    work,
+    atATime: entry?.concurrency ?? null,
+    isBare: around.bare.has(work.message.path),
+    isExternal: work.message.isExternal || entry?.effects === 'external',
+  };
 }
 
 function opinionOf(around: Surroundings, host: HostSeen, asked: Asked): Reason {
@@ -102,13 +116,23 @@ function opinionOf(around: Surroundings, host: HostSeen, asked: Asked): Reason {
   return opinion.kind === 'free' ? (doubt ?? opinion) : opinion;
 }
 
-function opinionByBeat(host: HostSeen, { work, atATime }: Asked): Reason {
+function opinionByBeat(host: HostSeen, asked: Asked): Reason {
+  const { work, atATime } = asked;
   const { beat, alias } = host;
-  const { recipient: model } = work;
+  const { recipient: model, message } = work;
   if (beat === null) return { kind: 'beat-unreadable' };
   if (work.hosts !== null && !work.hosts.includes(alias))
     return { kind: 'pinned', model, on: work.hosts };
   if (!beat.models.includes(model)) return { kind: 'does-not-serve', model };
+  const requires = new Set(beat.requires);
+  if (asked.isBare && (requires.has('all') || (requires.has('external') && asked.isExternal)))
+    return {
+      kind: 'unsigned',
+      path: message.path,
+      host: alias,
+      from: message.from,
+      found: { kind: 'nobody' },
+    };
   const nowMs = systemClock.wallMs();
   const blocked = beat.blocked.find((one) => one.model === model);
   if (blocked !== undefined && (blocked.untilMs === null || blocked.untilMs > nowMs)) {

@@ -92,6 +92,8 @@ export interface Surroundings {
   readonly trust: Trust | null;
   /** Work key → why nobody known has signed it, where this host requires that. */
   readonly unsigned: WorkView['unsigned'];
+  /** Paths of open messages without any signature, where a host that beats requires some. */
+  readonly bare: ReadonlySet<string>;
   /** Files of the transport that nobody known has signed, where this host requires that. */
   readonly unsignedFiles: readonly ReasonOf<'unsigned'>[];
   /** Nothing of data/models.yaml at the tip can be read; the one before is in force. */
@@ -139,13 +141,24 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
   const unsigned =
     trust === null ? new Map() : await findUnsigned(session, works, { offers, trust });
   const { repository } = session;
+  const isRequired = seen.hosts.some(({ beat }) => beat?.requires !== undefined);
+  const bare = isRequired ? await findBare(session, works) : new Set<string>();
   const unsignedFiles =
     trust === null || index.tip === null
       ? []
       : await findUnsignedFiles({ repository, tip: index.tip, trust });
   const problem = session.mirror.modelsProblem();
   const modelsProblem = problem === null ? null : unreadable(problem);
-  const here = { offers, offersProblem, modelsProblem, trust, unsigned, unsignedFiles, ...asked };
+  const here = {
+    offers,
+    offersProblem,
+    modelsProblem,
+    trust,
+    unsigned,
+    bare,
+    unsignedFiles,
+    ...asked,
+  };
   const questions = await readQuestions(session, seen.claims.values());
   const control = (await mayOrder(session, seen, trust)) ? seen.control : null;
   const misplaced = (await findMisplaced(session)).map((file) => [file.path, file] as const);
@@ -189,6 +202,17 @@ async function findUnsigned(
     { repository, index, tip, trust, models, voices: new Map(), listed: new Map() },
     works,
   );
+}
+
+async function findBare(
+  { repository, mirror }: TransportSession,
+  works: readonly Work[],
+): Promise<ReadonlySet<string>> {
+  const { tip } = mirror.index();
+  const paths = [...new Set(works.map(({ message }) => message.path))];
+  if (tip === null || paths.length === 0) return new Set();
+  const writers = await repository.findWriters(paths, tip);
+  return new Set(paths.filter((path) => (writers.get(path)?.signed ?? null) === null));
 }
 
 function unreadable({ line, found, expected }: ModelProblem): ReasonOf<'models-unreadable'> {
