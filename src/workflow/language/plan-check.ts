@@ -1,11 +1,11 @@
 /**
  * Checks a decoded plan: ids, needs, cycles, references only to ancestors or the loop, types of
- * conditions, models that exist.
+ * conditions. Whether those whom it asks exist: models-check.ts.
  */
-import { parseAddress, suggestName } from '../../protocol/address.ts';
-import { MODELS_FILE } from '../../protocol/paths.ts';
+import { suggestName } from '../../protocol/address.ts';
 import type { TypeScope } from './expression-check.ts';
 import type { Json } from './json.ts';
+import { checkModels, type KnownModels } from './models-check.ts';
 import {
   allSteps,
   type InputSpec,
@@ -23,16 +23,11 @@ import { singleStepType, stepType, typeOfValue } from './step-type.ts';
 import { checkTemplate, type Template, templatesIn } from './template.ts';
 import { ANY, BOOLEAN, describeType, NUMBER, objectOf, TEXT, type Type } from './type.ts';
 
-/** What is known of the transport when a plan is checked; `null` = not known, so not checked. */
-export interface CheckOptions {
-  readonly models: readonly string[] | null;
-  /** Model → live hosts; empty when no host is known. */
-  readonly served: ReadonlyMap<string, readonly string[]>;
+/** What is known of the transport when a plan is checked. */
+export interface CheckOptions extends KnownModels {
   /** The text of a saved workflow; absent = not at hand, so not checked. */
   readonly savedWorkflow?: (name: string) => string | null;
 }
-
-const MODELS_SHOWN = 12;
 
 /** One level of steps and what is visible around it. */
 interface Level {
@@ -343,68 +338,6 @@ function checkUndo(plan: Plan, report: Report): void {
     else if (plan.steps.some((each) => each.needs.includes(target.id)))
       report(path, `nothing may need the undo step "${target.id}"`);
   }
-}
-
-function checkModels(plan: Plan, options: CheckOptions, report: Report): void {
-  for (const step of allSteps([...plan.steps, ...plan.final])) {
-    const { body } = step;
-    if (body.kind === 'ask') checkApprovers(step, body.approvers, { options, report });
-    if (body.kind !== 'prompt') continue;
-    const place = [...step.place, body.models.length > 0 ? 'model' : 'models'];
-    if (body.models.length === 0 && body.spread.length === 0) {
-      report(
-        step.place,
-        `step "${step.id}" has no model`,
-        'give it "model:", or the run one for all steps',
-      );
-      continue;
-    }
-    const lists = body.spread.length > 0 ? body.spread.map((each) => [each]) : [body.models];
-    for (const list of lists)
-      checkServed(list, options, (message, suggestion) => report(place, message, suggestion));
-    if (body.join.kind === 'model')
-      checkServed(body.join.models, options, (message, suggestion) =>
-        report([...step.place, 'join'], message, suggestion),
-      );
-  }
-}
-
-function checkServed(
-  list: readonly string[],
-  options: CheckOptions,
-  say: (message: string, suggestion: string | null) => void,
-): void {
-  const { models, served } = options;
-  const names = list.flatMap((text) => parseAddress(text) ?? []);
-  const unknown =
-    models === null ? [] : names.filter(({ name }) => !models.includes(name) && !served.has(name));
-  for (const { name } of unknown)
-    say(`there is no model "${name}" in this transport`, nearModel(name, models ?? []));
-  if (unknown.length > 0 || served.size === 0 || names.length === 0) return;
-  const answered = names.some(({ name, host }) => {
-    const hosts = served.get(name) ?? [];
-    return host === null ? hosts.length > 0 : hosts.includes(host);
-  });
-  if (!answered)
-    say(`no live host serves ${list.join(' or ')}`, `served now: ${[...served.keys()].join(', ')}`);
-}
-
-function nearModel(name: string, models: readonly string[]): string {
-  const shown = models.length > MODELS_SHOWN ? [...models.slice(0, MODELS_SHOWN), '…'] : models;
-  return (
-    didYouMean(name, models) ??
-    (models.length === 0 ? `${MODELS_FILE} names none` : `${MODELS_FILE} has ${shown.join(', ')}`)
-  );
-}
-
-function checkApprovers(
-  step: Step,
-  approvers: readonly string[],
-  { options, report }: { readonly options: CheckOptions; readonly report: Report },
-): void {
-  for (const name of approvers)
-    if (options.models?.includes(name) === true || ['all', 'workflow'].includes(name))
-      report([...step.place, 'ask', 'approvers'], `"${name}" is not a person: only people approve`);
 }
 
 function reportAll(problems: readonly string[], path: readonly string[], report: Report): void {
