@@ -12,6 +12,7 @@ import { parseWords, placeOfCommand } from './parse-words.ts';
 import { pointAt } from './point-at.ts';
 import { findCaller, refuseAgents } from './who-may.ts';
 import { toKnownError } from '../local/known-error.ts';
+import { shownText } from '../transport/remote-url.ts';
 import { fixBy, toFix } from '../base/fix.ts';
 
 /** Where a command line is run: everything of the process that a command may see. */
@@ -113,17 +114,19 @@ interface Reported {
 function report(error: unknown, { io, wantsJson, command }: Reported): number {
   const known = toKnownError(error);
   const { exit, next } = ERROR_CODES[known.code];
+  // Any command may be given an address where it wants none, and quotes what it was given.
+  const message = shownText(known.message);
   const fix = known.fix ?? toFix(command === null ? next : next.replace('COMMAND', command));
   if (wantsJson)
     io.print(
       formatJson({
         ok: false,
         health: 'failed',
-        error: { code: known.code, message: known.message, fix },
+        error: { code: known.code, message, fix },
       }),
     );
   else {
-    io.warn(`${paint(io, 'red', `${known.code}:`)} ${plain(known.message)}`);
+    io.warn(`${paint(io, 'red', `${known.code}:`)} ${plain(message)}`);
     for (const excerpt of known.excerpts) for (const line of pointAt(io, excerpt)) io.warn(line);
     if (fix !== null) for (const line of helpLines(io, fix)) io.warn(line);
     if (known.code === 'INTERNAL' && error instanceof Error && error.stack !== undefined)

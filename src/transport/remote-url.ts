@@ -63,6 +63,17 @@ export function shownUrl(text: string): string {
   return openUrl(text).url;
 }
 
+/** `://` and what stands before the `@` of an address. */
+const USER_IN_TEXT = /:\/\/[^\s/?#"'`]+/g;
+
+/** A text that may quote addresses, as it may be shown. */
+export function shownText(text: string): string {
+  return text.replace(USER_IN_TEXT, (found: string, offset: number) => {
+    const scheme = /[a-z]{0,8}$/i.exec(text.slice(Math.max(0, offset - 8), offset))?.[0] ?? '';
+    return scheme === '' ? found : shownUrl(`${scheme}${found}`).slice(scheme.length);
+  });
+}
+
 /** A key of git's configuration and its value. */
 export type Setting = RemoteAccess['settings'][number];
 

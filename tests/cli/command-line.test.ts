@@ -272,3 +272,23 @@ describe('widths', () => {
     );
   });
 });
+
+it.each([
+  ['doctor', 'https://ada:s3cr3t@example.org/x.git'],
+  ['show', 'https://ada:s3cr3t@example.org/x.git'],
+  ['why', 'ssh://ada:s3cr3t@example.org/x.git'],
+  ['log', 'https://s3cr3t@example.org/x.git'],
+  ['thread', 'HTTPS://:s3cr3t@example.org'],
+  ['https://ada:s3cr3t@example.org/x.git'],
+  ['send', '--to', 'https://ada:s3cr3t@example.org', '-m', 'hi'],
+])(
+  'an address that is given where none belongs is quoted without its password: %s',
+  async (...words) => {
+    for (const more of [[], ['--json']]) {
+      const { stdout, stderr, code } = await cli.run([...words, ...more]);
+      expect(code).not.toBe(0);
+      expect(stdout + stderr).toContain('example.org');
+      expect(stdout + stderr).not.toContain('s3cr3t');
+    }
+  },
+);
