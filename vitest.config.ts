@@ -22,7 +22,8 @@ export default defineConfig({
         test: {
           name: 'whole',
           include: ['tests/**/*.test.ts'],
-          // Programs of hundreds of megabytes: npm run test:agents. Minutes for one proof: npm run soak.
+          // Programs of hundreds of megabytes: npm run test:agents. Minutes for one proof:
+          // npm run soak.
           exclude: ['tests/agents-real/**', 'tests/long/**', ...SMALL],
           // The built program is run as it is.
           server: { deps: { external: [/\/dist\//] } },
