@@ -7,6 +7,7 @@ import { decodeRest } from '../protocol/decode-rest.ts';
 import { sayReason } from '../protocol/say-reason.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { Parked } from './state.ts';
 
 /** A rest longer than this is no rest of ours: the clock was set back. */
 const REST_MS_MAX = 8 * 86_400_000;
@@ -37,30 +38,62 @@ export async function saveRests({ state, doors }: Dispatcher): Promise<void> {
 
 /** Takes up what an earlier run of this state directory has noted. */
 export async function loadRests({ state, doors }: Dispatcher): Promise<void> {
-  const raw = await doors.local.readRests();
-  if (!isMapping(raw) || raw['v'] !== 1) return;
   const { parked, parks, failures } = state.models;
   const wallMs = doors.clock.wallMs();
   const aheadMs = wallMs - doors.clock.monotonicMs();
-  for (const rest of listOf(raw['parked'])) {
-    if (!isMapping(rest)) continue;
-    const { model, untilMs, why, reason, class: failure } = rest;
-    if (typeof model !== 'string' || typeof untilMs !== 'number' || typeof why !== 'string')
-      continue;
-    if (untilMs <= wallMs || untilMs > wallMs + REST_MS_MAX) continue;
-    parked.set(model, {
-      untilMs: untilMs - aheadMs,
-      why: decodeRest(reason, why),
-      ...(typeof failure === 'string' ? { class: failure } : {}),
-    });
-  }
-  for (const [model, count] of pairsOf(raw['parks']))
-    if (typeof count === 'number') parks.set(model, count);
-  for (const [model, times] of pairsOf(raw['failures']))
+  const kept = decodeRests(await doors.local.readRests(), wallMs);
+  for (const { model, untilMs, ...rest } of kept.parked)
+    parked.set(model, { ...rest, untilMs: untilMs - aheadMs });
+  for (const [model, count] of kept.parks) parks.set(model, count);
+  for (const [model, times] of kept.failures)
     failures.set(
       model,
-      listOf(times).flatMap((ms) => (typeof ms === 'number' && ms <= wallMs ? [ms - aheadMs] : [])),
+      times.map((ms) => ms - aheadMs),
     );
+}
+
+/** What was noted, by the wall clock, without what is over. */
+export interface KeptRests {
+  readonly parked: readonly (Parked & { readonly model: string })[];
+  readonly parks: readonly (readonly [model: string, count: number])[];
+  readonly failures: readonly (readonly [model: string, timesMs: readonly number[]])[];
+}
+
+/** Reads the file of rests; what is not one counts as empty. */
+export function decodeRests(raw: unknown, wallMs: number): KeptRests {
+  if (!isMapping(raw) || raw['v'] !== 1) return { parked: [], parks: [], failures: [] };
+  return {
+    parked: listOf(raw['parked']).flatMap((rest) => decodeParked(rest, wallMs) ?? []),
+    parks: pairsOf(raw['parks']).flatMap(([model, count]) =>
+      typeof count === 'number' ? [[model, count] as const] : [],
+    ),
+    failures: pairsOf(raw['failures']).map(([model, times]) => [
+      model,
+      listOf(times).filter((ms) => typeof ms === 'number' && ms <= wallMs) as readonly number[],
+    ]),
+  };
+}
+
+function decodeParked(rest: unknown, wallMs: number): KeptRests['parked'][number] | null {
+  if (!isMapping(rest)) return null;
+  const { model, untilMs, why, reason, class: failure } = rest;
+  if (typeof model !== 'string' || typeof untilMs !== 'number' || typeof why !== 'string')
+    return null;
+  if (untilMs <= wallMs || untilMs > wallMs + REST_MS_MAX) return null;
+  const known = { model, untilMs, why: decodeRest(reason, why) };
+  return typeof failure === 'string' ? { ...known, class: failure } : known;
+}
+
+/** The file without what it notes of one model. */
+export function withoutRest(raw: unknown, model: string): unknown {
+  if (!isMapping(raw)) return raw;
+  const others = (key: string): unknown => pairsOf(raw[key]).filter(([name]) => name !== model);
+  return {
+    ...raw,
+    parked: listOf(raw['parked']).filter((rest) => !isMapping(rest) || rest['model'] !== model),
+    parks: others('parks'),
+    failures: others('failures'),
+  };
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -190,3 +190,24 @@ describe('a name that becomes a file', () => {
     });
   });
 });
+
+describe('a model that rests', () => {
+  it('is told and woken where no dispatcher runs: the next one would not start it either', async () => {
+    const tired = await startCli({
+      models: 'models:\n  tired: { adapter: command, command: [sh, -c, exit 77], effects: none }\n',
+    });
+    tired.say({ [`${AT}/late.md`]: letter('tired', 'x') });
+    await tired.run(['run', '--once']);
+    const resume = { command: ['crosstalkd', 'resume', 'tired'] };
+    const models = async (): Promise<readonly Json[]> =>
+      listOf((await tired.json(['models'])).data, 'models');
+    expect(await models()).toMatchObject([{ name: 'tired', served: true, fix: resume }]);
+    expect(await parts('late', tired)).toMatchObject([{ kind: 'parked', fix: resume }]);
+    expect((await tired.run(['status'])).stdout).toContain('crosstalkd resume tired');
+    expect((await tired.run(['resume', 'tired'])).code).toBe(0);
+    expect(await models()).toMatchObject([{ name: 'tired', fix: null }]);
+    expect(await parts('late', tired)).toMatchObject([{ kind: 'nobody-serves' }]);
+    expect((await tired.run(['resume', 'tired'])).code).toBe(3);
+    tired.close();
+  });
+});

@@ -11,6 +11,7 @@ import { CONTROL_NAME, type ControlOp, formatControl } from '../../protocol/cont
 import { given, type Invocation } from '../command.ts';
 import { VERSION } from '../version.ts';
 import { liveHosts } from '../look/host-opinions.ts';
+import { endNotedRest } from '../look/resting.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { plain } from '../io.ts';
 import { findSign } from '../session/sign-as-person.ts';
@@ -40,12 +41,12 @@ async function controlHere(invocation: Invocation, op: Op): Promise<number> {
   const session = await openSession(invocation, { unread: true });
   try {
     const model = op === 'resume' ? (invocation.args[0] ?? null) : null;
-    const report = await askHere(session, op, model);
+    const report = await askHere(session, { op, model });
     const ended = op === 'stop' && (await waitForEnd(session));
     const told =
       model === null
         ? tellHere(op, { report, ended })
-        : `${report?.alias ?? 'the dispatcher here'} takes work for ${model} again`;
+        : `${report?.alias ?? 'the next dispatcher here'} takes work for ${model} again`;
     if (wantsJson(invocation))
       printJson(invocation, { ok: true, health: 'good', told, host: report });
     else invocation.io.print(plain(told));
@@ -55,10 +56,15 @@ async function controlHere(invocation: Invocation, op: Op): Promise<number> {
   }
 }
 
+interface Order {
+  readonly op: Op;
+  /** The one whose rest ends; null = the order is to the dispatcher. */
+  readonly model: string | null;
+}
+
 async function askHere(
   session: TransportSession,
-  op: Op,
-  model: string | null,
+  { op, model }: Order,
 ): Promise<HostReport | null> {
   const asked = await sendControl(session.directory.path, {
     op,
@@ -70,6 +76,7 @@ async function askHere(
     case 'refused':
       throw new CrosstalkError('REFUSED', asked.error, { fix: 'crosstalkd status' });
     case 'not-running':
+      if (model !== null && (await endNotedRest(session, model))) return null;
       throw new CrosstalkError('NOT_FOUND', `no dispatcher runs here; nothing to ${op}`, {
         fix: op === 'resume' ? 'crosstalkd run' : 'crosstalkd status',
       });

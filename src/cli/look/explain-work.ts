@@ -154,7 +154,7 @@ function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): Re
   )[0];
   if (suspect !== undefined) return { ...suspect, hosts };
   const serving = live.filter(({ beat }) => beat?.models.includes(model) === true);
-  if (serving.length === 0) return { ...explainUnserved(around, model), hosts };
+  if (serving.length === 0) return { ...explainUnserved(around, model, verdict), hosts };
   const unsigned = hosts.flatMap(({ reason }) => (reason.kind === 'unsigned' ? [reason] : []))[0];
   if (unsigned !== undefined) return { ...unsigned, hosts };
   const resting = hosts.filter(({ reason }) => reason.kind === 'rests');
@@ -177,7 +177,10 @@ function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): Re
 }
 
 /** No host that is up says that it serves the model. */
-function explainUnserved({ here, offers }: Scene, model: string): Reason {
+function explainUnserved({ here, offers }: Scene, model: string, verdict: Reason): Reason {
+  // It would rest in a dispatcher that starts here, too.
+  if (here === null && verdict.kind === 'rests')
+    return { kind: 'parked', model, why: [verdict.why], resumeOn: null };
   const state = offers.find(({ name }) => name === model)?.state;
   if (state?.kind === 'served')
     return { kind: 'nobody-serves', model, here: here === null ? 'could' : 'unseen' };

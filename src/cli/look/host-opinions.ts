@@ -184,7 +184,7 @@ export function viewOf(around: Surroundings): WorkView {
     finishing: new Set(running.filter(({ publishing }) => publishing).map(({ key }) => key)),
     refusedClaims: new Map(),
     parked: new Map(
-      (here?.parked ?? []).map(({ model, why, forMs }) => [model, { why, untilMs: nowMs + forMs }]),
+      around.resting.map(({ model, why, forMs }) => [model, { why, untilMs: nowMs + forMs }]),
     ),
     // What a running dispatcher has found used up is among its parked models.
     budgets: NO_BUDGETS,

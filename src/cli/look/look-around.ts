@@ -4,6 +4,7 @@
  * dispatcher that runs here says of itself. An outage and a rewritten branch are values: they are
  * what these commands are for.
  */
+import { type Resting, readResting } from './resting.ts';
 import { existsSync } from 'node:fs';
 import { findHeld, findUnsignedFiles } from '../../dispatcher/check-signatures.ts';
 import type { WorkView } from '../../dispatcher/select-work.ts';
@@ -109,6 +110,8 @@ export interface Surroundings {
    * run again on its own.
    */
   readonly ranBefore: ReadonlySet<string>;
+  /** Models that rest on this host, whether a dispatcher runs here or not. */
+  readonly resting: readonly Resting[];
 }
 
 /**
@@ -319,7 +322,7 @@ function seeHost(
 
 async function askHere(
   session: TransportSession,
-): Promise<Pick<Surroundings, 'here' | 'hereSilent' | 'ranBefore' | 'ownInstance'>> {
+): Promise<Pick<Surroundings, 'here' | 'hereSilent' | 'ranBefore' | 'ownInstance' | 'resting'>> {
   const asked = await sendControl(session.directory.path, { op: 'status' }, { timeoutMs: 2_000 });
   const here = asked.kind === 'answered' ? decodeHostReport(asked.state, VERSION) : null;
   return {
@@ -329,6 +332,7 @@ async function askHere(
       ? await readInstance(session.directory, systemRandom).catch(() => null)
       : null,
     ranBefore: here === null ? await readRanBefore(session) : new Set(),
+    resting: here?.parked ?? (await readResting(session)),
   };
 }
 

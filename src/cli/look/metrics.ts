@@ -151,7 +151,7 @@ function metricsOfModels(around: Surroundings): readonly Metric[] {
     labels: { model: name },
     value: Number(state.kind === 'served'),
   }));
-  const parked = (around.here?.parked ?? []).map(({ model, forMs }) => ({
+  const parked = around.resting.map(({ model, forMs }) => ({
     labels: { model },
     value: Math.round(forMs / SECOND),
   }));

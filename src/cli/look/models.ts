@@ -4,7 +4,7 @@
  */
 import type { ModelOffer } from '../../local/served-models.ts';
 import { oneLine } from '../../base/plain-text.ts';
-import type { OfferReason } from '../../protocol/reason.ts';
+import type { OfferReason, ReasonOf } from '../../protocol/reason.ts';
 import { tellReason } from '../../protocol/remedy.ts';
 import { formatPrograms, lookAtPrograms, type ProgramView } from './agent-programs.ts';
 import type { Invocation } from '../command.ts';
@@ -12,6 +12,7 @@ import { formatTable } from '../../base/display-width.ts';
 import { findProgram, type Program } from './find-program.ts';
 import { lineFor, paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';
+import { askResting, type Resting } from './resting.ts';
 import { readOffers } from './serving.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { decodeModels } from '../../protocol/decode-models.ts';
@@ -22,15 +23,17 @@ export interface ModelView {
   readonly offer: ModelOffer;
   /** Null when it cannot be told or needs none. */
   readonly program: Program | null;
-  /** `served`, or why not. */
-  readonly reason: OfferReason;
+  /** `served`, or why not, or that it rests. */
+  readonly reason: OfferReason | ReasonOf<'rests'>;
   readonly isServed: boolean;
 }
 
 /** Prints every model of the transport and of this host. */
 export function listModels(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
-    const { views, programs } = await readModelsAndPrograms(session, invocation.env);
+    const { views: found, programs } = await readModelsAndPrograms(session, invocation.env);
+    const resting = new Map((await askResting(session)).map((one) => [one.model, one]));
+    const views = found.map((view) => withRest(view, resting.get(view.offer.name)));
     const unreadable = session.mirror.modelsProblem();
     const broken = [
       ...(unreadable === null ? [] : [unreadable]),
@@ -40,7 +43,9 @@ export function listModels(invocation: Invocation): Promise<number> {
       printJson(invocation, {
         ok: true,
         health:
-          broken.length === 0 && views.every(({ isServed }) => isServed) && programs.every(isReady)
+          broken.length === 0 &&
+          views.every(({ isServed, reason }) => isServed && reason.kind !== 'rests') &&
+          programs.every(isReady)
             ? 'good'
             : 'degraded',
         models: views.map(describeModel),
@@ -83,6 +88,13 @@ export async function readModelsAndPrograms(
     entries: views.flatMap(({ offer }) => offer.entry ?? []),
   });
   return { views: views.map((view) => withPlace(view, programs)), programs };
+}
+
+/** A model that rests is served, and takes nothing for a while. */
+function withRest(view: ModelView, rest: Resting | undefined): ModelView {
+  return rest === undefined || !view.isServed
+    ? view
+    : { ...view, reason: { kind: 'rests', host: null, ...rest } };
 }
 
 /** A program that the PATH does not have may stand beside it. */
@@ -174,7 +186,8 @@ function print(
   }
 }
 
-function shortState({ offer: { state }, isServed }: ModelView): string {
+function shortState({ offer: { state }, isServed, reason }: ModelView): string {
+  if (reason.kind === 'rests') return 'rests';
   switch (state.kind) {
     case 'served':
       return isServed ? 'served' : 'no program';

@@ -326,17 +326,17 @@ interface ParkedSeen {
 }
 
 function listParked(around: Surroundings): readonly ParkedSeen[] {
-  const { here } = around;
+  const { here, session } = around;
   const rest = (
     { model, why }: { readonly model: string; readonly why: RestReason },
     host: string | null,
     forMs: number | null,
   ): ReasonOf<'rests'> => ({ kind: 'rests', model, host, forMs, why });
-  const own =
-    here?.parked.map((one) => ({ host: here.alias, reason: rest(one, null, one.forMs) })) ?? [];
+  const alias = here?.alias ?? session.config.alias;
+  const own = around.resting.map((one) => ({ host: alias, reason: rest(one, null, one.forMs) }));
   const nowMs = systemClock.wallMs();
   const others = around.hosts
-    .filter(({ instance }) => instance !== here?.instance)
+    .filter(({ instance }) => instance !== (here?.instance ?? around.ownInstance))
     .flatMap(({ alias, beat }) =>
       (beat?.blocked ?? []).map((one) => ({
         host: alias,

@@ -1,0 +1,41 @@
+/**
+ * The models that rest on this host where no dispatcher runs to be asked: it has noted them in its
+ * state directory, and the next one starts none of them before its time.
+ */
+import { systemClock } from '../../base/clock.ts';
+import { decodeHostReport } from '../../dispatcher/control-host.ts';
+import { decodeRests, withoutRest } from '../../dispatcher/keep-rests.ts';
+import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
+import { sendControl } from '../../local/control-client.ts';
+import type { RestReason } from '../../protocol/reason.ts';
+import type { TransportSession } from '../session/transport-session.ts';
+import { VERSION } from '../version.ts';
+
+/** A model that rests, and for how long still. */
+export interface Resting {
+  readonly model: string;
+  readonly why: RestReason;
+  readonly forMs: number;
+}
+
+/** What the last dispatcher of this state directory has noted. Never throws. */
+export async function readResting({ directory }: TransportSession): Promise<readonly Resting[]> {
+  const wallMs = systemClock.wallMs();
+  const { parked } = decodeRests(await readCheckpoint(directory.restsFile), wallMs);
+  return parked.map(({ model, why, untilMs }) => ({ model, why, forMs: untilMs - wallMs }));
+}
+
+/** What rests by the word of the dispatcher here, or as the last one has noted. Never throws. */
+export async function askResting(session: TransportSession): Promise<readonly Resting[]> {
+  const asked = await sendControl(session.directory.path, { op: 'status' }, { timeoutMs: 2_000 });
+  const here = asked.kind === 'answered' ? decodeHostReport(asked.state, VERSION) : null;
+  return here?.parked ?? readResting(session);
+}
+
+/** Ends a rest that was noted; false when the model does not rest. */
+export async function endNotedRest(session: TransportSession, model: string): Promise<boolean> {
+  if (!(await readResting(session)).some((one) => one.model === model)) return false;
+  const { restsFile } = session.directory;
+  await writeCheckpoint(restsFile, withoutRest(await readCheckpoint(restsFile), model));
+  return true;
+}
