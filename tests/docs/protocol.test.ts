@@ -178,6 +178,7 @@ describe('records', () => {
       blocked: [{ model: 'gpt', why: { kind: 'setup', detail: 'x' }, untilMs: null }],
       pollMs: 30_000,
       pushes: [0, 12],
+      requires: ['external'],
       limited: 30,
       wake: null,
       atMs: 1,

@@ -218,6 +218,7 @@ describe('the branch of the conversation', () => {
   });
 
   it('is the one that has a CROSSTALK-VERSION when the default one is not there, or is code', async () => {
+    fixture.git(['config', 'uploadpack.allowFilter', 'true'], { cwd: fixture.remoteDir });
     await commit('talk', 'CROSSTALK-VERSION');
     await commit('side', 'README.md');
     expect(await found()).toBe('talk');

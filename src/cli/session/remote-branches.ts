@@ -88,8 +88,9 @@ export async function findTransports(
     const git = open(scratch);
     await git.raw(['init', '--quiet', '--bare']);
     const refs = asked.map((name) => `+refs/heads/${name}:refs/look/${name}`);
-    const flags = ['--quiet', '--depth=1', '--filter=blob:none', '--no-tags'];
-    await git.raw(['fetch', ...flags, '--', url, ...refs]);
+    // Git does not believe a remote that is called by a path that the rest can be had later.
+    const filter = url.startsWith('/') ? [] : ['--filter=blob:none'];
+    await git.raw(['fetch', '--quiet', '--depth=1', ...filter, '--no-tags', '--', url, ...refs]);
     const listed = await Promise.all(
       asked.map((name) => git.raw(['ls-tree', `refs/look/${name}`, '--', VERSION_FILE])),
     );
