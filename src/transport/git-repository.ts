@@ -24,6 +24,7 @@ import {
   openUrl,
   type RemoteAccess,
   splitSettings,
+  isOnDisk,
 } from './remote-url.ts';
 import { requireWritable } from './require-writable.ts';
 import type { Reached, Repository } from './repository.ts';
@@ -113,10 +114,6 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
     settledAfterMs,
     onWhole,
   });
-}
-
-function isOnDisk(url: string): boolean {
-  return url.startsWith('/') || url.startsWith('file:');
 }
 
 /** Settings of the person that a call of ours would hide, or show. */

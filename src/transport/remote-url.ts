@@ -189,3 +189,8 @@ function decode(text: string): string {
     return text;
   }
 }
+
+/** Whether a remote is a directory that this machine sees: no network is between. */
+export function isOnDisk(url: string): boolean {
+  return url.startsWith('/') || url.startsWith('file:');
+}

@@ -4,7 +4,6 @@
  * dispatcher that runs here says of itself. An outage and a rewritten branch are values: they are
  * what these commands are for.
  */
-import { type Resting, readResting } from './resting.ts';
 import { existsSync } from 'node:fs';
 import { findHeld, findUnsignedFiles } from '../../dispatcher/check-signatures.ts';
 import type { WorkView } from '../../dispatcher/select-work.ts';
@@ -17,8 +16,7 @@ import { CrosstalkError, errorText } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { by } from '../../base/order.ts';
 import { systemRandom } from '../../base/random.ts';
-import { decodeHostReport, type HostReport } from '../../dispatcher/control-host.ts';
-import { sendControl } from '../../local/control-client.ts';
+import type { HostReport } from '../../dispatcher/control-host.ts';
 import { parseJournal } from '../../local/journal.ts';
 import { RAN_BEFORE } from '../../local/local-state.ts';
 import { readInstance } from '../../local/state-directory.ts';
@@ -34,11 +32,12 @@ import type { OpenIndex, RejectedFile } from '../../protocol/open-work.ts';
 import { encodeIndex } from '../../protocol/index-checkpoint.ts';
 import { listWork, type Work } from '../../protocol/list-work.ts';
 import type { Invocation } from '../command.ts';
-import { VERSION } from '../version.ts';
 import { type OpenQuestion, readQuestions } from './open-questions.ts';
 import { findMisplaced } from './misplaced.ts';
 import { noteOutage } from './read-archive.ts';
 import { readOffers } from './serving.ts';
+import { askDispatcher } from './ask-dispatcher.ts';
+import { type Resting, readResting } from './resting.ts';
 import { leaseOf, openSession, type TransportSession } from '../session/transport-session.ts';
 import { rewritten, unreachable } from '../session/remote-errors.ts';
 
@@ -323,11 +322,10 @@ function seeHost(
 async function askHere(
   session: TransportSession,
 ): Promise<Pick<Surroundings, 'here' | 'hereSilent' | 'ranBefore' | 'ownInstance' | 'resting'>> {
-  const asked = await sendControl(session.directory.path, { op: 'status' }, { timeoutMs: 2_000 });
-  const here = asked.kind === 'answered' ? decodeHostReport(asked.state, VERSION) : null;
+  const { report: here, isSilent: hereSilent } = await askDispatcher(session);
   return {
     here,
-    hereSilent: asked.kind === 'silent',
+    hereSilent,
     ownInstance: existsSync(session.directory.idFile)
       ? await readInstance(session.directory, systemRandom).catch(() => null)
       : null,

@@ -3,13 +3,11 @@
  * state directory, and the next one starts none of them before its time.
  */
 import { systemClock } from '../../base/clock.ts';
-import { decodeHostReport } from '../../dispatcher/control-host.ts';
 import { decodeRests, withoutRest } from '../../dispatcher/keep-rests.ts';
 import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
-import { sendControl } from '../../local/control-client.ts';
 import type { RestReason } from '../../protocol/reason.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { VERSION } from '../version.ts';
+import { askDispatcher } from './ask-dispatcher.ts';
 
 /** A model that rests, and for how long still. */
 export interface Resting {
@@ -27,9 +25,8 @@ export async function readResting({ directory }: TransportSession): Promise<read
 
 /** What rests by the word of the dispatcher here, or as the last one has noted. Never throws. */
 export async function askResting(session: TransportSession): Promise<readonly Resting[]> {
-  const asked = await sendControl(session.directory.path, { op: 'status' }, { timeoutMs: 2_000 });
-  const here = asked.kind === 'answered' ? decodeHostReport(asked.state, VERSION) : null;
-  return here?.parked ?? readResting(session);
+  const { report } = await askDispatcher(session);
+  return report?.parked ?? readResting(session);
 }
 
 /** Ends a rest that was noted; false when the model does not rest. */

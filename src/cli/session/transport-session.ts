@@ -34,6 +34,7 @@ import {
 import { createMirror, type Mirror } from '../../transport/mirror.ts';
 import type { Publisher } from '../../transport/transaction.ts';
 import { readTextAt } from '../../transport/read-text.ts';
+import { isOnDisk } from '../../transport/remote-url.ts';
 import { createReadLine, type ReadLine, type ReadSpacing } from '../../transport/space-reads.ts';
 import type { RefListing, Repository } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
@@ -171,8 +172,7 @@ export const CAREFUL_GAP_MS = 1_500;
 
 /** Until the pace is known, no host reads more than its part of what a forge allows. */
 export function spaceUntilKnown(spacing: ReadSpacing, url: string): void {
-  const isHere = url.startsWith('/') || url.startsWith('file:');
-  if (!isHere) spacing.gapMs = Math.max(spacing.gapMs, CAREFUL_GAP_MS);
+  if (!isOnDisk(url)) spacing.gapMs = Math.max(spacing.gapMs, CAREFUL_GAP_MS);
 }
 
 const movedNote = (url: string): string =>
