@@ -1,6 +1,6 @@
 /** The aliases of GUIDE-CLI "Read with plain git", by real git over the commits of a real run. */
 import { expect, it } from 'vitest';
-import { composeReply } from '../../src/protocol/reply.ts';
+import { composeReply, NO_RUN } from '../../src/protocol/reply.ts';
 import { formatTrailers } from '../../src/protocol/trailers.ts';
 import { tellTransition } from '../../src/workflow/run/tell-transition.ts';
 import { createGitFixture } from '../support/git-fixture.ts';
@@ -26,12 +26,7 @@ it('git said hides what a run only notes, git talk shows all, and no answer hide
     hops: 1,
     body: 'the plan\nCrosstalk-Bookkeeping: yes\n',
     failure: null,
-    durationMs: null,
-    tokensIn: null,
-    tokensOut: null,
-    costUsd: null,
-    session: null,
-    agent: null,
+    ...NO_RUN,
   }).commitMessage;
   const told = at.commits.map((commit) => {
     const { subject, text, trailers } = tellTransition(inputOf(at), commit);

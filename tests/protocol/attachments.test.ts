@@ -13,7 +13,7 @@ import {
   parseMessagePath,
   pathProblem,
 } from '../../src/protocol/paths.ts';
-import { composeReply } from '../../src/protocol/reply.ts';
+import { composeReply, NO_RUN } from '../../src/protocol/reply.ts';
 
 const message = 'data/channels/general/2026/q.md';
 const hostile = fc.oneof(
@@ -142,12 +142,7 @@ describe('a folder of files', () => {
       },
       ...{
         failure: null,
-        durationMs: null,
-        tokensIn: null,
-        tokensOut: null,
-        costUsd: null,
-        session: null,
-        agent: null,
+        ...NO_RUN,
       },
       files: [{ name: 'a.png', bytes: Buffer.from('x') }],
     });
