@@ -89,8 +89,6 @@ export interface Excerpt {
   readonly line: number;
   /** 1-based, where a character can be named. */
   readonly column?: number | undefined;
-  /** What stands there; where no column is known it is looked for in the line. */
-  readonly found?: string | undefined;
 }
 
 /**

@@ -8,18 +8,15 @@ import { type Io, paint } from './io.ts';
 const BEFORE_MAX = 30;
 
 /**
- * The line with its number and a caret below what is meant; without a place in the line only the
- * line; nothing where the text has no such line.
+ * The line with its number and a caret below the column; without a column only the line; nothing
+ * where the text has no such line.
  */
 export function pointAt(
   io: Pick<Io, 'columns' | 'colors'>,
-  { text, line, column, found }: Excerpt,
+  { text, line, column: at = 0 }: Excerpt,
 ): readonly string[] {
   const whole = text.split(/\r?\n/)[line - 1];
   if (whole === undefined || whole.trim() === '') return [];
-  // What was found is quoted where it is text of the file.
-  const quoted = found === undefined ? '' : (/^"(.+)"$/.exec(found)?.[1] ?? found);
-  const at = column ?? (quoted === '' ? 0 : whole.indexOf(quoted) + 1);
   const from = Math.max(0, at - 1 - BEFORE_MAX);
   const start = from === 0 ? '' : '…';
   const spaced = (part: string): string => start + plainText(part).replace(/\t/g, ' ');
@@ -30,7 +27,5 @@ export function pointAt(
   const shown = `${paint(io, 'dim', number)}${bar} ${fitWidth(spaced(whole.slice(from)), room)}`;
   if (at < 1) return [shown];
   const before = ' '.repeat(displayWidth(spaced(whole.slice(from, at - 1))));
-  const length = column === undefined ? displayWidth(quoted) : 1;
-  const caret = '^'.repeat(Math.max(1, Math.min(length, room - before.length)));
-  return [shown, `${gutter} ${before}${paint(io, 'red', caret)}`];
+  return [shown, `${gutter} ${before}${paint(io, 'red', '^')}`];
 }

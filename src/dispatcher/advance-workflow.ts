@@ -14,7 +14,7 @@ import { parseBeat, parseBeatName } from '../protocol/beat.ts';
 import { decodeModels } from '../protocol/decode-models.ts';
 import { NOBODY, whoCanBeAsked } from '../protocol/who-can-be-asked.ts';
 import { rememberText } from '../workflow/run/text-memo.ts';
-import { channelFolder } from '../protocol/paths.ts';
+import { channelFolder, SCHEMAS, WORKFLOWS } from '../protocol/paths.ts';
 import { summarizeRun } from '../workflow/run/engine.ts';
 import { createFoldMemo } from '../workflow/run/fold-memo.ts';
 import { tellTransition } from '../workflow/run/tell-transition.ts';
@@ -101,7 +101,7 @@ function forgetEnded({ state }: Dispatcher, markers: readonly OpenMessage[]): vo
     for (const path of known.keys()) if (!open.has(path)) known.delete(path);
   const runs = new Set(state.workflows.channelOf.values());
   for (const name of state.workflows.folderTexts.keys())
-    if (name.startsWith('fork ') && !runs.has(name.slice(5)))
+    if (name !== WORKFLOWS && name !== SCHEMAS && !runs.has(name))
       state.workflows.folderTexts.delete(name);
 }
 

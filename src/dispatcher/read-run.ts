@@ -142,7 +142,7 @@ async function readFork(
     : readFolder(
         reader.repository,
         { commit, folder: channelFolder(fork.run) },
-        memoryOf(reader, `fork ${run}`),
+        memoryOf(reader, run),
       );
 }
 

@@ -6,7 +6,7 @@ import type { Excerpt } from '../base/errors.ts';
 import { formatDuration } from '../base/duration.ts';
 import { suggestName } from '../protocol/address.ts';
 import { isAlias, isPortable, slugName } from '../protocol/names.ts';
-import { describe, isMapping, lineOfKey, readYamlMapping } from '../protocol/yaml.ts';
+import { describe, isMapping, placeOfKey, readYamlMapping } from '../protocol/yaml.ts';
 import { DEFAULTS, type Config, type Origin, type Origins } from './config.ts';
 import { SETTINGS, type Setting } from './config-settings.ts';
 import { present, type Env } from './state-directory.ts';
@@ -39,7 +39,7 @@ export type ConfigDecoded =
     };
 
 /** What a problem of the file is about: a key, or the place that its parser names. 1-based. */
-export type ConfigPlace = Pick<Excerpt, 'line' | 'column' | 'found'>;
+export type ConfigPlace = Pick<Excerpt, 'line' | 'column'>;
 
 /**
  * Settings by precedence: flag, then environment, then file, then default. Every problem is listed,
@@ -59,8 +59,8 @@ export function decodeConfig(sources: ConfigSources): ConfigDecoded {
       problems.push(
         `${whereOf(found.origin, setting.key)}: found ${describeRaw(found.raw, setting.shape)}, expected ${setting.expected}`,
       );
-      if (found.origin.kind === 'file')
-        places.push({ line: found.origin.line, found: setting.key });
+      if (found.origin.kind === 'file' && sources.file !== null)
+        places.push(placeOfKey(sources.file.text, [setting.key]));
     } else origins.set(field, found.origin);
     return value;
   };
@@ -117,10 +117,11 @@ function readFileValues(sources: ConfigSources): {
   const problems: string[] = [];
   const places: ConfigPlace[] = [];
   for (const key of Object.keys(asText.value)) {
-    const line = lineOfKey(text, [key]);
+    const place = placeOfKey(text, [key]);
+    const { line } = place;
     if (!KEYS.includes(key)) {
       problems.push(`${path}:${line}: unknown key "${key}"; ${suggestion(key, KEYS)}`);
-      places.push({ line, found: key });
+      places.push(place);
     }
     // Values stay as written, so that `alias: 007` is a name.
     values.set(key, { raw: asText.value[key], origin: { kind: 'file', path, line } });

@@ -73,7 +73,7 @@ export function unknownOnly(
 
 /** Entries whose adapter this version does not have. */
 export function unknownAdapters(
-  { models, lineOf }: Pick<ModelsFile, 'models' | 'lineOf'>,
+  { models, placeOf }: Pick<ModelsFile, 'models' | 'placeOf'>,
   adapters: readonly string[],
 ): readonly (ModelProblem & { readonly name: string })[] {
   const expected = `one of ${[...adapters].sort(byCodeUnit).join(', ')}`;
@@ -81,7 +81,7 @@ export function unknownAdapters(
     .filter(({ adapter }) => !adapters.includes(adapter))
     .map(({ name, adapter }) => ({
       name,
-      line: lineOf(name, 'adapter'),
+      ...placeOf(name, 'adapter'),
       found: `adapter "${adapter}"`,
       expected,
     }));
@@ -93,7 +93,7 @@ function checkServable(
   input: ServedModelsInput,
 ): Pick<ModelOffer, 'entry' | 'state'> {
   const [problem] = unknownAdapters(
-    { models: new Map([[entry.name, entry]]), lineOf: input[source].lineOf },
+    { models: new Map([[entry.name, entry]]), placeOf: input[source].placeOf },
     input.adapters,
   );
   const { name: model } = entry;

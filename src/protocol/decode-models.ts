@@ -4,14 +4,15 @@ import { plainName } from './address.ts';
 import { decodeEntry, decodeNames } from './decode-model-entry.ts';
 import type { ModelEntry, ModelProblem, ModelsFile } from './models.ts';
 import { readMappingFile } from './take.ts';
-import { describe, isMapping, lineOfKey, readYamlMapping } from './yaml.ts';
+import type { KeyPlace } from './yaml-lines.ts';
+import { describe, isMapping, placeOfKey, readYamlMapping } from './yaml.ts';
 
 /** Reads a models.yaml. Never throws: what is wrong is listed, what is right is served. */
 export function decodeModels(text: string): ModelsFile {
-  const lineOf = (name: string, key: string): number => lineOfKey(text, ['models', name, key]);
+  const placeOf = (name: string, key: string): KeyPlace => placeOfKey(text, ['models', name, key]);
   const { value, problems: ofFile, refuse } = readMappingFile(text);
   const problems = (): readonly ModelProblem[] => ofFile.map((one) => ({ name: null, ...one }));
-  const nothing = { models: new Map(), older: new Map(), compileModels: [], lineOf };
+  const nothing = { models: new Map(), older: new Map(), compileModels: [], placeOf };
   if (value === null) return { ...nothing, isReadable: false, problems: problems() };
   const older = readOlderModels(value);
   if (older !== null) return { ...nothing, isReadable: true, older, problems: [] };
@@ -42,7 +43,7 @@ export function decodeModels(text: string): ModelsFile {
       ofEntries.push(
         ...decoded.problems.map(({ key, ...what }) => ({
           name,
-          line: lineOfKey(text, ['models', name, ...(key === null ? [] : [key])]),
+          ...placeOfKey(text, ['models', name, ...(key === null ? [] : [key])]),
           ...what,
         })),
       );
@@ -53,7 +54,7 @@ export function decodeModels(text: string): ModelsFile {
     older: new Map(),
     compileModels: compileModels ?? [],
     problems: [...problems(), ...ofEntries],
-    lineOf,
+    placeOf,
   };
 }
 

@@ -7,6 +7,7 @@ import { MINUTE } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';
 import type { Admission, MaySend } from './admission.ts';
 import type { FileProblem } from './take.ts';
+import type { KeyPlace } from './yaml-lines.ts';
 import { isMapping } from './yaml.ts';
 
 /**
@@ -89,8 +90,8 @@ export interface ModelsFile {
   /** `compile-model:`: who compiles prose where a marker does not say it; fallbacks in order. */
   readonly compileModels: readonly string[];
   readonly problems: readonly ModelProblem[];
-  /** Line of a key of an entry. */
-  readonly lineOf: (name: string, key: string) => number;
+  /** Where a key of an entry stands. */
+  readonly placeOf: (name: string, key: string) => KeyPlace;
 }
 
 export const MODEL_DEFAULTS = {

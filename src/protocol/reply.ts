@@ -2,7 +2,13 @@
  * A reply: the final answer to one (message, recipient), as a file and as the commit that people
  * read in `git log`. PROTOCOL.md "Replies".
  */
-import { formatTrailers, type Trailer } from './trailers.ts';
+import {
+  formatCost,
+  formatTokens,
+  formatTrailers,
+  type Trailer,
+  withoutTrailers,
+} from './trailers.ts';
 import { formatIso } from '../base/clock.ts';
 import { type Attachment, fieldOfAttachments } from './attachments.ts';
 import { decodeMessage } from './message.ts';
@@ -179,11 +185,7 @@ export function textForLog(text: string): string {
     ...lines.slice(0, BODY_LINES_MAX).map((line) => line.slice(0, 500)),
     ...(lines.length > BODY_LINES_MAX ? [`… (${lines.length - BODY_LINES_MAX} more lines)`] : []),
   ];
-  // No line of a text passes for a trailer, also for `git log --grep`.
-  return kept
-    .join('\n')
-    .trim()
-    .replace(/^(?=Crosstalk-)/gm, ' ');
+  return withoutTrailers(kept.join('\n').trim());
 }
 
 const ANSWERS = '→';
@@ -239,7 +241,7 @@ function composeCommitMessage(facts: ReplyFacts): string {
       'Tokens',
       facts.tokensIn === null && facts.tokensOut === null
         ? null
-        : `${facts.tokensIn ?? 0} in, ${facts.tokensOut ?? 0} out`,
+        : formatTokens(facts.tokensIn ?? 0, facts.tokensOut ?? 0),
     ],
     [
       'Files',
@@ -249,7 +251,7 @@ function composeCommitMessage(facts: ReplyFacts): string {
     ],
     ['Branch', facts.work?.branch ?? null],
     ['Commit', facts.work?.branch == null ? null : facts.work.commit],
-    ['Cost', facts.costUsd === null ? null : `${facts.costUsd.toFixed(4)} USD`],
+    ['Cost', facts.costUsd === null ? null : formatCost(facts.costUsd)],
   ];
   return `${subject}\n\n${textForLog(facts.body)}\n\n${formatTrailers(trailers)}`;
 }

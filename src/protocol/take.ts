@@ -5,7 +5,8 @@
  * Pure.
  */
 import { parseDuration } from '../base/duration.ts';
-import { describe, lineOfKey, readYamlMapping } from './yaml.ts';
+import type { KeyPlace } from './yaml-lines.ts';
+import { describe, placeOfKey, readYamlMapping } from './yaml.ts';
 
 /** What may stand in a field. */
 export interface Form<T> {
@@ -96,9 +97,8 @@ export function duration(expected: string, minMs = 0, maxMs = Infinity): Form<nu
   return { expected, decode };
 }
 
-/** What is wrong in a file. `line` is 1-based. */
-export interface FileProblem {
-  readonly line: number;
+/** What is wrong in a file, and where. */
+export interface FileProblem extends KeyPlace {
   readonly found: string;
   readonly expected: string;
 }
@@ -116,14 +116,17 @@ export interface MappingFile {
 /** Reads a file of settings, with the types that YAML gives. */
 export function readMappingFile(file: string): MappingFile {
   const problems: FileProblem[] = [];
-  const note = (line: number, found: string, expected: string): null => {
-    problems.push({ line, found, expected });
+  const note = (problem: FileProblem): null => {
+    problems.push(problem);
     return null;
   };
   const read = readYamlMapping(file, 'typed');
   return {
-    value: read.kind === 'mapping' ? read.value : note(read.line, read.why, read.remedy),
+    value:
+      read.kind === 'mapping'
+        ? read.value
+        : note({ line: read.line, column: read.column, found: read.why, expected: read.remedy }),
     problems,
-    refuse: (path, found, expected) => note(lineOfKey(file, path), found, expected),
+    refuse: (path, found, expected) => note({ ...placeOfKey(file, path), found, expected }),
   };
 }

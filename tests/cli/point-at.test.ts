@@ -14,10 +14,6 @@ describe('the line of a file that something is wrong with', () => {
       lines: [' 2 | to: [opus, gpt', '   |     ^'],
     },
     {
-      ...{ what: 'what was found', text: 'to: opsu\n', place: { line: 1, found: '"opsu"' } },
-      lines: [' 1 | to: opsu', '   |     ^^^^'],
-    },
-    {
       ...{ what: 'wide signs before it', text: 'to: 名前 x', place: { line: 1, column: 8 } },
       lines: [' 1 | to: 名前 x', '   |          ^'],
     },
@@ -26,7 +22,7 @@ describe('the line of a file that something is wrong with', () => {
       lines: [' 1 | a: b', '   |   ^'],
     },
     {
-      ...{ what: 'what is not there', text: 'to: opus', place: { line: 1, found: 'no "from:"' } },
+      ...{ what: 'no column', text: 'to: opus', place: { line: 1 } },
       lines: [' 1 | to: opus'],
     },
     { what: 'a line that is not there', text: 'one', place: { line: 7, column: 1 }, lines: [] },

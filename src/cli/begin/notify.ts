@@ -31,6 +31,8 @@ export interface NoticeSink {
 /** A notice and what makes it the same as another. */
 export interface KeyedNotice extends Notice {
   readonly key: string;
+  /** How long it stays told; a need that stands is told again only when it was gone this long. */
+  readonly keptMs: number;
 }
 
 const STEP_MS = 2 * SECOND;
@@ -122,10 +124,8 @@ function createWatch(parts: WatchParts) {
     try {
       const around = await lookFrom(opened);
       const notices = (await readNeeds(parts.invocation, around)).flatMap(noticeOfNeed);
-      // What is still so stays told; it is told again only when it was gone for a while.
-      for (const { key } of notices)
-        if (told?.has(key) === true)
-          told.set(key, { untilMs: systemClock.wallMs() + FORGOTTEN_MS });
+      for (const { key, keptMs } of notices)
+        if (told?.has(key) === true) told.set(key, { untilMs: systemClock.wallMs() + keptMs });
       queue.push(...notices);
     } finally {
       await opened.close();
@@ -140,10 +140,8 @@ function createWatch(parts: WatchParts) {
       if (fresh.length === 0) return;
       const rest = await deliverNotices({ ...parts, state }, fresh, failing);
       const wallMs = systemClock.wallMs();
-      for (const { key } of fresh.filter((notice) => !rest.includes(notice)))
-        told.set(key, {
-          untilMs: wallMs + (key.startsWith('need ') ? FORGOTTEN_MS : EVENT_KEPT_MS),
-        });
+      for (const { key, keptMs } of fresh.filter((notice) => !rest.includes(notice)))
+        told.set(key, { untilMs: wallMs + keptMs });
       queue.unshift(...rest.slice(-QUEUE_MAX));
       for (const [key, { untilMs }] of told)
         if (untilMs < wallMs || told.size > KEPT_MAX) told.delete(key);
@@ -237,6 +235,7 @@ export function noticeOfNeed(need: Need): readonly KeyedNotice[] {
   return [
     {
       key: `need ${key}`,
+      keptMs: FORGOTTEN_MS,
       kind: reason.kind === 'run-budget' ? 'budget' : 'needs-person',
       title: `crosstalkd: ${says}`,
       text: says,
@@ -267,6 +266,7 @@ export function noticeOfEvent({ event, fields }: LogRecord): readonly KeyedNotic
     return [
       {
         key: `failed ${message} ${model}`,
+        keptMs: EVENT_KEPT_MS,
         kind: 'failed',
         title: `crosstalkd: ${what}`,
         text: `${what}: ${message}`,
@@ -278,6 +278,7 @@ export function noticeOfEvent({ event, fields }: LogRecord): readonly KeyedNotic
     return [
       {
         key: `budget ${model} ${text('reason')}`,
+        keptMs: EVENT_KEPT_MS,
         kind: 'budget',
         title: `crosstalkd: ${model} stops at its budget`,
         text: text('reason'),
@@ -291,6 +292,7 @@ export function noticeOfEvent({ event, fields }: LogRecord): readonly KeyedNotic
     return [
       {
         key: `host-gone ${host} ${day}`,
+        keptMs: EVENT_KEPT_MS,
         kind: 'host-gone',
         title: `crosstalkd: ${what}`,
         text: `${what} for ${message}. ${text('reason') || text('next')}`,

@@ -236,9 +236,9 @@ export function composeFooter(
 /** As many of the parts as fit, the first ones; one that is too long is cut, and is the last. */
 function fitParts(parts: readonly string[], width: number): string {
   let text = '';
-  for (const part of parts) {
-    const next = text === '' ? part : `${text} · ${part}`;
-    if (displayWidth(next) > width) return text.includes(' · ') ? text : fitWidth(next, width);
+  for (const [count, part] of parts.entries()) {
+    const next = count === 0 ? part : `${text} · ${part}`;
+    if (displayWidth(next) > width) return count > 1 ? text : fitWidth(next, width);
     text = next;
   }
   return text;
@@ -270,7 +270,7 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
   'host.draining': ({ by }) => `draining, asked by ${text(by)}: ends when its agents are done`,
   'dispatcher.ended': ({ why }) => `ended: ${text(why)}`,
   'message.rejected': ({ path, line, found, expected }) =>
-    `rejected ${text(path)}:${text(line)}: found ${text(found)}; expected ${text(expected)}${/crosstalkd /.test(text(expected)) ? '' : ` → crosstalkd lint ${shellWord(text(path))}`}`,
+    `rejected ${text(path)}:${text(line)}: found ${text(found)}; expected ${text(expected)} → crosstalkd lint ${shellWord(text(path))}`,
 };
 
 /** What a line tells beside its event. */

@@ -11,6 +11,7 @@ import { readHostModels } from '../../local/host-models.ts';
 import { stateRoot } from '../../local/state-directory.ts';
 import { decodeModels } from '../../protocol/decode-models.ts';
 import { CHANNELS, messageId, MODELS_FILE, parseMessagePath } from '../../protocol/paths.ts';
+import { trailerFormat } from '../../protocol/trailers.ts';
 import { createGit, type Git } from '../../transport/git-runner.ts';
 import { TIP_REF } from '../../transport/git-cache.ts';
 import { type Invocation, option } from '../command.ts';
@@ -63,8 +64,7 @@ const WORDS: Readonly<
       .flatMap((path) => (isMessage(path) ? [shortenId(messageId(path))] : []))
       .slice(0, WORDS_MAX);
   },
-  runs: (git) =>
-    linesOf(git, [...NEWEST, '--format=%(trailers:key=Crosstalk-Run,valueonly)', TIP_REF]),
+  runs: (git) => linesOf(git, [...NEWEST, `--format=${trailerFormat('Run', '%x0A')}`, TIP_REF]),
   channels: async (git) =>
     (await linesOf(git, ['ls-tree', '--name-only', TIP_REF, `${CHANNELS}/`])).map((path) =>
       path.slice(CHANNELS.length + 1),

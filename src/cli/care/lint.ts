@@ -392,7 +392,7 @@ function formatLinted(io: Io, linted: Linted): readonly string[] {
   return [
     ...problems.flatMap(({ line, column, found, expected }) => [
       `${name}:${column === undefined ? line : `${line}:${column}`}: ${paint(io, 'red', 'rejected')}: found ${oneLine(found, 300)}; expected ${oneLine(expected, 300)}`,
-      ...(text === undefined ? [] : pointAt(io, { text, line, column, found })),
+      ...(text === undefined ? [] : pointAt(io, { text, line, column })),
     ]),
     ...(isPushed === false ? [`${name}: not pushed as it is here`] : []),
     ...warnings.map(

@@ -14,6 +14,7 @@ import { sayAwaited, sayReason } from '../../protocol/say-reason.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { fixOf, needsPerson } from '../../protocol/remedy.ts';
 import { ONLY_KEY, parseTurn, taskNumber, turnOfTask } from '../../protocol/run-paths.ts';
+import { formatCost } from '../../protocol/trailers.ts';
 import type { GateView, StepView, TaskView } from '../../workflow/run/fold.ts';
 
 export interface Drawing {
@@ -244,7 +245,7 @@ function taskText(task: TaskView, held: ReadonlyMap<string, string>): string {
           : 'runs'
         : null,
     task.durationMs === null ? null : formatDuration(task.durationMs),
-    task.usd === 0 ? null : `${task.usd.toFixed(4)} USD`,
+    task.usd === 0 ? null : formatCost(task.usd),
     task.attempts !== null && task.attempts > 1 ? `attempt ${task.attempts}` : null,
   ];
   return parts.filter((part) => part !== null).join('  ');
@@ -265,7 +266,7 @@ function groupText(tasks: readonly TaskView[]): string {
     `${done} of ${tasks.length} done`,
     failed === 0 ? null : `${failed} failed`,
     cancelled === 0 ? null : `${cancelled} cancelled`,
-    usd === 0 ? null : `${usd.toFixed(4)} USD`,
+    usd === 0 ? null : formatCost(usd),
   ];
   return parts.filter((part) => part !== null).join(', ');
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type Oid, parseOid } from '../../base/ids.ts';
 import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
 import { channelFolder, runFiles } from '../../protocol/paths.ts';
+import { withTrailers } from '../../protocol/trailers.ts';
 import { isMapping } from '../../protocol/yaml.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { dropAnswered } from './open-questions.ts';
@@ -81,7 +82,7 @@ export async function readLeft(
   let questions: readonly string[] = [...asked];
   if (kept?.tip !== tip) {
     const from = goesOn ? kept.tip : null;
-    const only = ['--extended-regexp', '--grep=^Crosstalk-(Failed|Retries|Re|Asks): '];
+    const only = withTrailers(['Failed', 'Retries', 'Re', 'Asks']);
     await walkCommits(
       { env, session, from, to: tip, only, fields: ['%ae', '%at'], trailers: TRAILERS },
       (values) => {

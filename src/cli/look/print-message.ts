@@ -11,6 +11,7 @@ import { firstLine } from '../../protocol/reply.ts';
 import { displayWidth, fitWidth, padWidth } from '../../base/display-width.ts';
 import { type Colour, type Io, lineFor, paint, plain } from '../io.ts';
 import { counted } from '../../protocol/say-reason.ts';
+import { formatCost } from '../../protocol/trailers.ts';
 import type { FoldedRun } from './fold-runs.ts';
 import type { MessageState, StateKind } from './message-state.ts';
 import type { Said, Unreadable } from './read-conversation.ts';
@@ -180,7 +181,7 @@ export function formatEffort({ message: { fields } }: Said): string | null {
     fields.tokensIn === null && fields.tokensOut === null
       ? null
       : `${fields.tokensIn ?? 0} + ${fields.tokensOut ?? 0} tokens`,
-    fields.costUsd === null ? null : `${fields.costUsd.toFixed(4)} USD`,
+    fields.costUsd === null ? null : formatCost(fields.costUsd),
   ].filter((part) => part !== null);
   return parts.length === 0 ? null : parts.join(', ');
 }

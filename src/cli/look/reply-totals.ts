@@ -3,7 +3,7 @@
  * the trailers of their commits. The sums and the commit that they reach to are kept in the state
  * directory, so that only what is new is read. They never fall, but by an accepted rewrite.
  */
-import { readTrailer } from '../../protocol/trailers.ts';
+import { readCost, readTokens, readTrailer } from '../../protocol/trailers.ts';
 import { join } from 'node:path';
 import { DAY } from '../../base/clock.ts';
 import { type Oid, parseOid } from '../../base/ids.ts';
@@ -91,11 +91,11 @@ function addReply(sums: Map<string, ReplyTotals>, values: readonly string[]): vo
   };
   sums.set(key, sum);
   sum[end] += 1;
-  const used = /^(\d{1,15}) in, (\d{1,15}) out$/.exec(tokens);
-  sum.retried += Math.max(0, numberOf(/^(\d{1,6})$/.exec(attempt)?.[1]) - 1);
-  sum.tokensIn += numberOf(used?.[1]);
-  sum.tokensOut += numberOf(used?.[2]);
-  sum.costUsd += usdOf(cost);
+  const { tokensIn, tokensOut } = readTokens(tokens);
+  sum.retried += Math.max(0, Number(/^\d{1,6}$/.exec(attempt)?.[0] ?? 0) - 1);
+  sum.tokensIn += tokensIn;
+  sum.tokensOut += tokensOut;
+  sum.costUsd += readCost(cost);
 }
 
 /** How a reply ended: by its trailers; in a commit of an older program by its subject. */
@@ -122,16 +122,8 @@ export function sumCostOfDay(
   const since = day.wallMs - (day.wallMs % DAY);
   return commits.reduce((sum, { author, authoredMs, message }) => {
     if (authoredMs < since || !author.email.endsWith(`@${day.host}.crosstalk`)) return sum;
-    return sum + usdOf(readTrailer(message, 'Cost') ?? '');
+    return sum + readCost(readTrailer(message, 'Cost') ?? '');
   }, 0);
-}
-
-function usdOf(cost: string): number {
-  return numberOf(/^(\d{1,12}(?:\.\d{1,12})?) USD$/.exec(cost)?.[1]);
-}
-
-function numberOf(text: string | undefined): number {
-  return text === undefined ? 0 : Number(text);
 }
 
 const COUNTS = ['answered', 'failed', 'retried', 'tokensIn', 'tokensOut', 'costUsd'] as const;

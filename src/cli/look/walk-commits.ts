@@ -5,6 +5,7 @@
 import { MINUTE, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
+import { type TrailerKey, trailerFormat } from '../../protocol/trailers.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
@@ -24,8 +25,8 @@ export interface CommitWalk {
   readonly paths?: readonly string[];
   /** Fields as `--format` of git names them. */
   readonly fields: readonly string[];
-  /** Names of trailers without their `Crosstalk-`; their values follow the fields. */
-  readonly trailers: readonly string[];
+  /** Their values follow the fields. */
+  readonly trailers: readonly TrailerKey[];
 }
 
 /** Every commit of the range, by whatever merges it came, oldest first. */
@@ -34,7 +35,7 @@ export async function walkCommits(
   take: (values: readonly string[]) => void,
 ): Promise<void> {
   const git = createGit({ env, gitDir: session.directory.cache, clock: systemClock });
-  const named = trailers.map((key) => `%(trailers:key=Crosstalk-${key},valueonly,separator=;)`);
+  const named = trailers.map((key) => trailerFormat(key));
   const format = `--format=${[...fields, ...named].join('%x01')}`;
   let rest = '';
   const decoder = new TextDecoder();

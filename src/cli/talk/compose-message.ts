@@ -47,11 +47,11 @@ export function requireMessage(
 ): Message {
   const read = decodeMessage(bytes, at);
   if (read.kind === 'message') return read.message;
-  const { line, column, found } = read.rejection;
+  const { line, column } = read.rejection;
   const text = new TextDecoder().decode(bytes.subarray(0, MESSAGE_BYTES_MAX));
   throw new CrosstalkError('MESSAGE_REJECTED', `${name}:${formatRejection(read.rejection)}`, {
     fix: fixBy`crosstalkd lint ${fileName}`,
-    excerpts: [{ text, line, column, found }],
+    excerpts: [{ text, line, column }],
   });
 }
 

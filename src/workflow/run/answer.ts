@@ -1,6 +1,7 @@
 /** The answer to a task: what its reply file says, and whether it may be used. */
 import { readMessage } from './message-memo.ts';
 import { oneLine } from '../../base/plain-text.ts';
+import { headLine } from '../../protocol/head-line.ts';
 import { firstLine } from '../../protocol/reply.ts';
 import { checkedUsage } from '../../protocol/usage.ts';
 import { evaluateTemplate } from '../language/template.ts';
@@ -64,7 +65,7 @@ export const readAnswer: (text: string) => Answer = rememberText((text): Answer 
     durationMs: fields.durationMs,
     usd: costUsd ?? 0,
     tokens: (tokensIn ?? 0) + (tokensOut ?? 0),
-    isReused: /^reused:/m.test(yaml),
+    isReused: headLine(yaml, 'reused') !== null,
   };
 });
 
@@ -102,8 +103,7 @@ function fitOnce(schema: Json): (body: string) => ReturnType<typeof findFitting>
 export function failureLine(answer: Answer): string {
   // A child run lists its reasons below the first line.
   const said = oneLine(answer.failure === 'workflow' ? answer.body : firstLine(answer.body), 300);
-  const failure = answer.failure ?? 'failed';
-  return said === '' || said.startsWith(failure) ? said || failure : `${failure}: ${said}`;
+  return said === '' ? (answer.failure ?? 'failed') : said;
 }
 
 /** A field of a JSON object as a number or text for `vote` and `best`. */

@@ -119,12 +119,11 @@ function handle(fold: Fold, control: Control, amend: (control: Control) => Handl
     case 'retry': {
       const only: Json | undefined = control.keys['step'];
       const undone = begunUndos(fold);
-      const stepOf = (name: string): string => name.split(' ')[0] ?? name;
       const failed = fold.failedChains.filter(
-        ({ name }) => typeof only !== 'string' || stepOf(name) === only,
+        ({ step }) => typeof only !== 'string' || step === only,
       );
       // A step that continues after what it needs was taken back would say that all is done.
-      const chains = failed.filter(({ name }) => undone.size === 0 || undone.has(stepOf(name)));
+      const chains = failed.filter(({ step }) => undone.size === 0 || undone.has(step));
       if (chains.length < failed.length && chains.length === 0)
         return refuse(
           'the run is taking back what it did; start it again when it has ended: crosstalkd workflow retry',

@@ -293,6 +293,7 @@ function giveUp(
 ): Outcome {
   fold.failedChains.push({
     folder: spec.folder,
+    step: spec.step,
     name: `${spec.step}${spec.key === ONLY_KEY || spec.key === '' ? '' : ` ${spec.key}`}`,
     again: (atMs) => [
       {

@@ -147,6 +147,8 @@ export interface StepView {
 /** A chain that failed for good. */
 export interface FailedChain {
   readonly folder: string;
+  readonly step: string;
+  /** The step and, of several, the item; for people. */
   readonly name: string;
   readonly again: (atMs: number) => readonly NewFile[];
 }

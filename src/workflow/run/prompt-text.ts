@@ -32,6 +32,7 @@ export function renderPrompt(
   { values, notes }: { readonly values: Values; readonly notes: readonly string[] },
   nonce: string,
 ): string {
+  let isFenced = notes.length > 0;
   const text = renderTemplate(template, values, (value, expression) => {
     const isData = [...rootsOf(expression)].some((root) => DATA_ROOTS.includes(root));
     if (
@@ -42,14 +43,15 @@ export function renderPrompt(
       value === null
     )
       return showValue(value);
+    isFenced = true;
     return fence(showValue(value), labelOf(template, expression), nonce);
   });
-  return withLabel(`${text.trim()}${reworkRequest(notes, nonce)}`, nonce);
+  const prompt = `${text.trim()}${reworkRequest(notes, nonce)}`;
+  return isFenced ? withNotice(prompt, nonce) : prompt;
 }
 
-/** Adds the sentence that makes fenced text data, if there is any. */
-function withLabel(text: string, nonce: string): string {
-  if (!text.includes(`<data-${nonce}`)) return text;
+/** Below the sentence that says that fenced text is data. */
+function withNotice(text: string, nonce: string): string {
   return `${fenceNotice(nonce)}\n\n${text}`;
 }
 
@@ -99,7 +101,7 @@ export function synthesisPrompt(
         `### Answer ${each.key}${each.isFailed ? ' (FAILED)' : ''}\n\n${fence(each.text, each.key, nonce)}`,
     )
     .join('\n\n');
-  return withLabel(
+  return withNotice(
     `${task}\n\n## The task they were given\n\n${fence(question, 'task', nonce)}\n\n## Their answers\n\n${answers}`,
     nonce,
   );
