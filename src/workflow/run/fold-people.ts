@@ -17,7 +17,7 @@ import {
 import { showValue } from '../language/expression-evaluate.ts';
 import { outcome, propose, settle } from './fold-context.ts';
 import { ask as askFold, hasFile, readFile } from './fold-memo.ts';
-import type { Unit } from './fold-prompt.ts';
+import type { Unit } from './unit.ts';
 import { isJsonObject, type Json, parseJson } from '../language/json.ts';
 import { readMessage } from './message-memo.ts';
 import type { Ask, Wait } from '../language/plan.ts';

@@ -2,34 +2,34 @@
  * One level of steps: each in its order, with what it may see, until every step has an outcome or
  * something is proposed that brings it nearer.
  */
-import {
-  hasBelow,
-  isEnded,
-  isUsable,
-  occupy,
-  outcome,
-  outcomeValue,
-  settle,
-  stopBelow,
-} from './fold-context.ts';
-import { noteEarlierRounds } from './earlier-rounds.ts';
-import { parseStartedPath } from '../../protocol/paths.ts';
+import { inOrder } from '../language/reach.ts';
+import { folderOfStep, ONLY_KEY } from '../../protocol/run-paths.ts';
+import { evaluateDeep, evaluateTemplate, stepsRead } from '../language/template.ts';
+import { isListStep, type Step } from '../language/plan.ts';
 import { mayStartAgain } from '../../protocol/start-again.ts';
+import { parseStartedPath } from '../../protocol/paths.ts';
+import type { Cap, Fold, Level, Outcome } from './fold.ts';
+import { FIRST_ROUND, gateName, reworksLeft, roundsOf } from './rounds.ts';
 import { ask, foldPart, keepValue } from './fold-memo.ts';
+import {
+  contextOf,
+  itemUnit,
+  passUnit,
+  type StepContext,
+  type Unit,
+  unitFolder,
+  unitOf,
+  withChildren,
+  withSelf,
+} from './unit.ts';
+import { noteEarlierRounds } from './earlier-rounds.ts';
+import { hasBelow, isEnded, isUsable, occupy, outcome, settle, stopBelow } from './fold-context.ts';
+import { foldOwnLimits } from './step-budget.ts';
+import { itemsOf } from './fold-items.ts';
+import { groupOutcome, summarize } from './summarize.ts';
+import { foldPrompt } from './fold-prompt.ts';
 import { foldAsk, foldWait } from './fold-people.ts';
 import { foldUses } from './fold-uses.ts';
-import { foldOwnLimits } from './step-budget.ts';
-import { groupOutcome, summarize } from './summarize.ts';
-import { foldPrompt, type Unit, unitFolder, withSelf } from './fold-prompt.ts';
-import { type Item, itemsOf } from './fold-items.ts';
-import type { Values } from '../language/expression-evaluate.ts';
-import { isJsonObject, type Json, type JsonObject } from '../language/json.ts';
-import { isListStep, type Step } from '../language/plan.ts';
-import { ancestorsInOrder, inOrder } from '../language/reach.ts';
-import { FIRST_ROUND, gateName, reworksLeft, type Round, roundsOf } from './rounds.ts';
-import { evaluateDeep, evaluateTemplate, stepsRead } from '../language/template.ts';
-import { formatTurn, ONLY_KEY, folderOfStep } from '../../protocol/run-paths.ts';
-import type { Cap, Fold, Level, Outcome } from './fold.ts';
 
 /** The outcomes of all steps of a level, by id. */
 export function foldLevel(fold: Fold, level: Level): ReadonlyMap<string, Outcome> {
@@ -68,45 +68,6 @@ export function foldLevel(fold: Fold, level: Level): ReadonlyMap<string, Outcome
     fold.steps.splice(at, 0, view);
   }
   return outcomes;
-}
-
-interface StepContext {
-  readonly step: Step;
-  readonly outcomes: ReadonlyMap<string, Outcome>;
-  readonly round: Round;
-  /** All that the step is given, for the memo. */
-  readonly inputs: readonly unknown[];
-}
-
-/** What the expressions of a step see, and when it could begin. */
-export function visibleTo(
-  level: Level,
-  step: Step,
-  outcomes: ReadonlyMap<string, Outcome>,
-): {
-  readonly values: Values;
-  readonly atMs: number;
-  readonly visible: ReadonlyMap<string, Outcome>;
-} {
-  const before = ancestorsInOrder(step.id, level.steps).flatMap((id) => {
-    const known = outcomes.get(id);
-    return known === undefined ? [] : [[id, known] as const];
-  });
-  const visible = [...level.outer, ...before] as const;
-  const run = level.values.get('run');
-  const spent = {
-    ...(isJsonObject(run) ? run : {}),
-    usd: visible.reduce((sum, [, each]) => sum + each.usd, 0),
-    tokens: visible.reduce((sum, [, each]) => sum + each.tokens, 0),
-  };
-  const steps: JsonObject = Object.fromEntries(
-    visible.map(([id, each]) => [id, outcomeValue(each)]),
-  );
-  return {
-    values: new Map<string, Json>([...level.values, ['run', spent], ['steps', steps]]),
-    visible: new Map(visible),
-    atMs: Math.max(level.atMs, ...step.needs.map((need) => outcomes.get(need)?.atMs ?? 0)),
-  };
 }
 
 /** The step in its round, and what the rounds before cost. */
@@ -158,29 +119,6 @@ function foldStep(fold: Fold, level: Level, context: StepContext): Outcome {
   return foldOwnLimits(fold, unit, folded);
 }
 
-/** A step that may begin. */
-function unitOf(level: Level, { step, outcomes, round }: StepContext): Unit {
-  const { values, visible, atMs } = visibleTo(level, step, outcomes);
-  return {
-    step,
-    level,
-    values,
-    visible,
-    stepFolder: folderOfStep(level.folder, step.id),
-    key: null,
-    prefix: formatTurn({ round: round.round, pass: 1 }),
-    pass: 1,
-    turn: turnOf(level.turn, round),
-    atMs: Math.max(atMs, round.atMs),
-    notes: round.notes,
-  };
-}
-
-/** Work that was sent back is done again, also where nothing in its prompt says so. */
-function turnOf(turn: string, { round }: Round): string {
-  return round === 1 ? turn : [turn, `r${String(round)}`].filter((part) => part !== '').join('.');
-}
-
 /** `continue-on-error`: the failure is kept to be seen, but dependants continue. */
 function tolerate(step: Step, folded: Outcome): Outcome {
   return step.continueOnError && folded.status === 'failed'
@@ -224,19 +162,6 @@ function foldItems(fold: Fold, unit: Unit): Outcome {
     );
   }
   return summarize(unit, folded);
-}
-
-function itemUnit(fold: Fold, unit: Unit, item: Item): Unit {
-  const { key } = item;
-  return keepValue(
-    fold.memo,
-    { key: `unit ${unit.stepFolder}${key}`, basis: [unit, item] },
-    () => ({
-      ...unit,
-      key,
-      values: new Map([...unit.values, ...item.names]),
-    }),
-  );
 }
 
 /** The passes of a loop; one pass where there is none. */
@@ -287,48 +212,6 @@ function actedIn(fold: Fold, folder: string): boolean {
       (path) => path.startsWith(folder) && parseStartedPath(path) !== null,
     ),
   );
-}
-
-interface Pass {
-  readonly pass: number;
-  /** What its steps came to in the pass before; empty in the first. */
-  readonly before: ReadonlyMap<string, Outcome>;
-  readonly atMs: number;
-}
-
-function passUnit(fold: Fold, unit: Unit, { pass, before, atMs }: Pass): Unit {
-  const { step, stepFolder, key, prefix, turn, values } = unit;
-  return keepValue(
-    fold.memo,
-    {
-      key: `pass ${String(pass)} ${stepFolder}${key ?? ''}`,
-      basis: [unit, atMs, ...before.values()],
-    },
-    () => {
-      const members =
-        step.body.kind === 'group' ? step.body.steps.map((child) => child.id) : [step.id];
-      const valueOf = (of: Outcome | undefined): Json =>
-        of === undefined ? null : outcomeValue(of);
-      const prev = Object.fromEntries(members.map((id) => [id, valueOf(before.get(id))]));
-      return {
-        ...unit,
-        atMs,
-        pass,
-        prefix: `${prefix}${formatTurn({ round: 1, pass })}`,
-        turn: pass === 1 ? turn : [turn, String(pass)].filter((part) => part !== '').join('.'),
-        values: new Map<string, Json>([...values, ['loop', { n: pass, prev }]]),
-      };
-    },
-  );
-}
-
-function withChildren(values: Values, children: ReadonlyMap<string, Outcome>): Values {
-  const steps = values.get('steps');
-  const inner = Object.fromEntries([...children].map(([id, each]) => [id, outcomeValue(each)]));
-  return new Map<string, Json>([
-    ...values,
-    ['steps', { ...(isJsonObject(steps) ? steps : {}), ...inner }],
-  ]);
 }
 
 interface Body {
@@ -395,20 +278,4 @@ function foldGroup(fold: Fold, unit: Unit, steps: readonly Step[]): Body {
   const made = groupOutcome(unit, steps, children);
   if (!isEnded(made) && hasBelow(fold, folder)) occupy(fold, own);
   return { outcome: made, children };
-}
-
-/** What the people asked should see: what the steps before said, shortened. */
-function contextOf(unit: Unit): string {
-  const steps = unit.values.get('steps');
-  if (!isJsonObject(steps)) return '';
-  return unit.step.needs
-    .flatMap((need) => {
-      const value = steps[need];
-      const text =
-        isJsonObject(value) && typeof value['text'] === 'string' ? value['text'].trim() : '';
-      return text === ''
-        ? []
-        : [`## ${need}\n\n${text.length > 4_000 ? `${text.slice(0, 4_000)}…` : text}`];
-    })
-    .join('\n\n');
 }

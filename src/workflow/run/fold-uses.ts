@@ -1,7 +1,7 @@
 /** Child runs. */
 import { writeYaml } from '../../protocol/yaml.ts';
 import { foldChain } from './fold-chain.ts';
-import { type Unit, unitFolder } from './fold-prompt.ts';
+import { type Unit, unitFolder } from './unit.ts';
 import { type JsonObject, parseJson } from '../language/json.ts';
 import { describeTurn } from './task-file.ts';
 import { evaluateDeep } from '../language/template.ts';

@@ -7,7 +7,7 @@ import { byCodeUnit } from '../../base/order.ts';
 import { parseMessagePath } from '../../protocol/paths.ts';
 import { folderOfStep, taskNumber, topStepOf } from '../../protocol/run-paths.ts';
 import type { Fold, Outcome } from './fold.ts';
-import { runCap } from './fold-chain.ts';
+import { runCap } from './chain.ts';
 import { isEnded, occupy, stopBelow } from './fold-context.ts';
 import { viewTask } from './task-view.ts';
 

@@ -1,7 +1,7 @@
 /** The budget of a single step. */
 import { isEnded, settle, stopBelow, wantsAgent, withdraw } from './fold-context.ts';
 import { markUncacheable, readFile } from './fold-memo.ts';
-import type { Unit } from './fold-prompt.ts';
+import type { Unit } from './unit.ts';
 import { isJsonObject, parseJson } from '../language/json.ts';
 import type { Fold, Outcome } from './fold.ts';
 

@@ -1,7 +1,7 @@
 /** Many outcomes → one: of the items of a list step, of the steps of a group. */
 import { isEnded, isUsable, outcome, outcomeValue } from './fold-context.ts';
 import type { Item } from './fold-items.ts';
-import type { Unit } from './fold-prompt.ts';
+import type { Unit } from './unit.ts';
 import type { JsonObject } from '../language/json.ts';
 import type { Step } from '../language/plan.ts';
 import type { Outcome } from './fold.ts';

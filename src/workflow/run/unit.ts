@@ -1,0 +1,188 @@
+/**
+ * A unit: one item of a step in one pass, with what its expressions see and where its files stand.
+ * Pure but for the memo.
+ */
+import type { Step } from '../language/plan.ts';
+import type { Values } from '../language/expression-evaluate.ts';
+import { folderOfStep, formatTurn, ONLY_KEY } from '../../protocol/run-paths.ts';
+import { isJsonObject, type Json, type JsonObject } from '../language/json.ts';
+import { ancestorsInOrder } from '../language/reach.ts';
+import type { Fold, Level, Outcome } from './fold.ts';
+import { outcomeValue } from './fold-context.ts';
+import type { Round } from './rounds.ts';
+import type { Item } from './fold-items.ts';
+import { keepValue } from './fold-memo.ts';
+
+/** One item of a step in one pass. */
+export interface Unit {
+  readonly step: Step;
+  readonly level: Level;
+  readonly values: Values;
+  /** The finished steps it may read. */
+  readonly visible: ReadonlyMap<string, Outcome>;
+  /** `steps/<step>/`. */
+  readonly stepFolder: string;
+  /** Key of the item, or null for a step without items. */
+  readonly key: string | null;
+  /** `r2-n3-`: round and pass. */
+  readonly prefix: string;
+  readonly pass: number;
+  readonly turn: string;
+  readonly atMs: number;
+  readonly notes: readonly string[];
+}
+
+/** The folder of a candidate, of the synthesis (`join`), or of the only task. */
+export function unitFolder(unit: Unit, candidate: string | null): string {
+  const { stepFolder, prefix, key } = unit;
+  if (key === null) return `${stepFolder}${prefix}${candidate ?? ONLY_KEY}/`;
+  return candidate === null
+    ? `${stepFolder}${prefix}${key}/`
+    : `${stepFolder}${prefix}${key}/${candidate}/`;
+}
+
+/** The names a step's own checks and conditions see: everything before it, and itself. */
+export function withSelf(values: Values, id: string, self: Outcome): Values {
+  const steps = values.get('steps');
+  return new Map([
+    ...values,
+    ['steps', { ...(isJsonObject(steps) ? steps : {}), [id]: outcomeValue(self) }],
+  ]);
+}
+
+/** A step in its round, and what the steps before it came to. */
+export interface StepContext {
+  readonly step: Step;
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  readonly round: Round;
+  /** All that the step is given, for the memo. */
+  readonly inputs: readonly unknown[];
+}
+
+/** What the expressions of a step see, and when it could begin. */
+function visibleTo(
+  level: Level,
+  step: Step,
+  outcomes: ReadonlyMap<string, Outcome>,
+): {
+  readonly values: Values;
+  readonly atMs: number;
+  readonly visible: ReadonlyMap<string, Outcome>;
+} {
+  const before = ancestorsInOrder(step.id, level.steps).flatMap((id) => {
+    const known = outcomes.get(id);
+    return known === undefined ? [] : [[id, known] as const];
+  });
+  const visible = [...level.outer, ...before] as const;
+  const run = level.values.get('run');
+  const spent = {
+    ...(isJsonObject(run) ? run : {}),
+    usd: visible.reduce((sum, [, each]) => sum + each.usd, 0),
+    tokens: visible.reduce((sum, [, each]) => sum + each.tokens, 0),
+  };
+  const steps: JsonObject = Object.fromEntries(
+    visible.map(([id, each]) => [id, outcomeValue(each)]),
+  );
+  return {
+    values: new Map<string, Json>([...level.values, ['run', spent], ['steps', steps]]),
+    visible: new Map(visible),
+    atMs: Math.max(level.atMs, ...step.needs.map((need) => outcomes.get(need)?.atMs ?? 0)),
+  };
+}
+
+/** A step that may begin. */
+export function unitOf(level: Level, { step, outcomes, round }: StepContext): Unit {
+  const { values, visible, atMs } = visibleTo(level, step, outcomes);
+  return {
+    step,
+    level,
+    values,
+    visible,
+    stepFolder: folderOfStep(level.folder, step.id),
+    key: null,
+    prefix: formatTurn({ round: round.round, pass: 1 }),
+    pass: 1,
+    turn: turnOf(level.turn, round),
+    atMs: Math.max(atMs, round.atMs),
+    notes: round.notes,
+  };
+}
+
+/** Work that was sent back is done again, also where nothing in its prompt says so. */
+function turnOf(turn: string, { round }: Round): string {
+  return round === 1 ? turn : [turn, `r${String(round)}`].filter((part) => part !== '').join('.');
+}
+
+/** The unit of one item of a list step. */
+export function itemUnit(fold: Fold, unit: Unit, item: Item): Unit {
+  const { key } = item;
+  return keepValue(
+    fold.memo,
+    { key: `unit ${unit.stepFolder}${key}`, basis: [unit, item] },
+    () => ({
+      ...unit,
+      key,
+      values: new Map([...unit.values, ...item.names]),
+    }),
+  );
+}
+
+interface Pass {
+  readonly pass: number;
+  /** What its steps came to in the pass before; empty in the first. */
+  readonly before: ReadonlyMap<string, Outcome>;
+  readonly atMs: number;
+}
+
+/** The unit of one pass of a loop. */
+export function passUnit(fold: Fold, unit: Unit, { pass, before, atMs }: Pass): Unit {
+  const { step, stepFolder, key, prefix, turn, values } = unit;
+  return keepValue(
+    fold.memo,
+    {
+      key: `pass ${String(pass)} ${stepFolder}${key ?? ''}`,
+      basis: [unit, atMs, ...before.values()],
+    },
+    () => {
+      const members =
+        step.body.kind === 'group' ? step.body.steps.map((child) => child.id) : [step.id];
+      const valueOf = (of: Outcome | undefined): Json =>
+        of === undefined ? null : outcomeValue(of);
+      const prev = Object.fromEntries(members.map((id) => [id, valueOf(before.get(id))]));
+      return {
+        ...unit,
+        atMs,
+        pass,
+        prefix: `${prefix}${formatTurn({ round: 1, pass })}`,
+        turn: pass === 1 ? turn : [turn, String(pass)].filter((part) => part !== '').join('.'),
+        values: new Map<string, Json>([...values, ['loop', { n: pass, prev }]]),
+      };
+    },
+  );
+}
+
+/** The names that `until` of a group sees: also the steps inside it. */
+export function withChildren(values: Values, children: ReadonlyMap<string, Outcome>): Values {
+  const steps = values.get('steps');
+  const inner = Object.fromEntries([...children].map(([id, each]) => [id, outcomeValue(each)]));
+  return new Map<string, Json>([
+    ...values,
+    ['steps', { ...(isJsonObject(steps) ? steps : {}), ...inner }],
+  ]);
+}
+
+/** What the people asked should see: what the steps before said, shortened. */
+export function contextOf(unit: Unit): string {
+  const steps = unit.values.get('steps');
+  if (!isJsonObject(steps)) return '';
+  return unit.step.needs
+    .flatMap((need) => {
+      const value = steps[need];
+      const text =
+        isJsonObject(value) && typeof value['text'] === 'string' ? value['text'].trim() : '';
+      return text === ''
+        ? []
+        : [`## ${need}\n\n${text.length > 4_000 ? `${text.slice(0, 4_000)}…` : text}`];
+    })
+    .join('\n\n');
+}
