@@ -148,7 +148,8 @@ async function notePiece(
   }
   for (const [channel, isOpen] of await readRunMarks(exists, changes))
     into.runs.set(channel, isOpen);
-  for (const mark of await readStarted({ repository, range, exists }, changes))
+  // A reply that is judged again takes its mark along, which must be read with it.
+  for (const mark of await readStarted({ repository, range, exists }, [...changes, ...beside]))
     into.started.push(mark);
   const known = new Set([...written, ...reopened].map(({ path }) => path));
   return [...written, ...reopened, ...beside.filter(({ path }) => !known.has(path))];

@@ -22,15 +22,30 @@ const PATHS = [
   `${general}/day/e\u0301.md`,
 ];
 const NAMES = ['opus', 'sonnet'];
-const MODELS = `models:\n${NAMES.map((name) => `  ${name}: { adapter: command, command: [cat] }\n`).join('')}`;
-
 type Files = Map<string, string>;
+
+const MODELS = `models:\n${NAMES.map((name) => `  ${name}: { adapter: command, command: [cat] }\n`).join('')}`;
 
 interface Act {
   readonly at: string;
   readonly what: 'opus' | 'opus, sonnet' | 'no message' | 'remove' | 'unanswer' | 'move' | 'models';
   readonly to: string;
 }
+
+interface Step {
+  readonly acts: readonly Act[];
+  readonly isStarted: boolean;
+  readonly isAnswered: boolean;
+}
+
+/** What was started and answered becomes no message, then its copy comes: it was started. */
+const REJUDGED: readonly Step[] = [
+  { acts: [{ at: PATHS[1] ?? '', what: 'opus', to: '' }], isStarted: true, isAnswered: true },
+  ...[
+    { at: PATHS[1] ?? '', what: 'no message' as const, to: '' },
+    { at: PATHS[0] ?? '', what: 'opus' as const, to: '' },
+  ].map((one) => ({ acts: [one], isStarted: false, isAnswered: false })),
+];
 
 /** What a person does to the files. Marks are left alone: one that is removed tells nothing. */
 function act(files: Files, { at, what, to }: Act): void {
@@ -135,7 +150,10 @@ describe('a piece of work that was started', () => {
           await commit();
         }
       }),
-      { numRuns: Number(process.env['RUNS'] ?? 150) },
+      {
+        numRuns: Number(process.env['RUNS'] ?? 150),
+        examples: [[[...REJUDGED]]],
+      },
     );
   });
 });
