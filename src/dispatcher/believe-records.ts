@@ -12,7 +12,7 @@ import { beatRef } from './carry-beat.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { trustNow } from './in-force.ts';
 import { createRecord } from './records.ts';
-import type { SeenRecord } from './state.ts';
+import type { SeenRecord } from './notes.ts';
 
 const FORGED: SeenRecord = { text: '', claim: null, isForged: true };
 

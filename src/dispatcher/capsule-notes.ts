@@ -1,7 +1,7 @@
 /** The capsules that this process has written or read, by the key of the work. */
 import type { Dispatcher } from './dispatcher.ts';
 import type { OwnClaim } from './own-claims.ts';
-import type { CapsuleNote } from './state.ts';
+import type { CapsuleNote } from './notes.ts';
 
 /** More pieces of work than these are not remembered here. */
 const NOTES_MAX = 256;

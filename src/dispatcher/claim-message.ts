@@ -13,7 +13,7 @@ import { parseMessagePath, ulidOf } from '../protocol/paths.ts';
 import type { PushOutcome, RefUpdate, RemoteFailure } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { hasRoomForTwo, mayPush } from './keep-pace.ts';
-import type { Refusal } from './state.ts';
+import type { Refusal } from './notes.ts';
 import {
   advance,
   draftOwn,

@@ -11,7 +11,7 @@ import { parseMessagePath, replyPath, runFiles } from '../protocol/paths.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import { parseHeader } from '../workflow/run/header.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { MarkerPlace } from './state.ts';
+import type { MarkerPlace } from './notes.ts';
 import { openMessage } from '../protocol/open-message.ts';
 import { actsOutside } from '../protocol/isolation.ts';
 

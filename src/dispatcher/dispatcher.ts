@@ -16,7 +16,8 @@ import type { Publisher } from '../transport/transaction.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { ReadSpacing } from '../transport/space-reads.ts';
 import type { LeaseTimes } from '../protocol/pace.ts';
-import type { Serving, State } from './state.ts';
+import type { State } from './state.ts';
+import type { Serving } from './notes.ts';
 
 export interface Settings {
   readonly alias: string;

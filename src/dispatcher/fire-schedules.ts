@@ -20,7 +20,7 @@ import type { TipView } from '../transport/transaction.ts';
 import { readFolder } from '../transport/read-folder.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Scheduled } from './state.ts';
+import type { Scheduled } from './notes.ts';
 import { enqueue } from './post.ts';
 import { requires, type Trust } from '../protocol/trust.ts';
 import { formatSubject } from '../protocol/subject.ts';

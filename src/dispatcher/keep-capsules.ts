@@ -18,7 +18,7 @@ import { limitsNow } from './keep-pace.ts';
 import { workOf } from './keep-work.ts';
 import { type LiveClaim, liveClaims, type OwnClaim } from './own-claims.ts';
 import { namesUnder } from './refs-under.ts';
-import type { CapsuleNote } from './state.ts';
+import type { CapsuleNote } from './notes.ts';
 
 /** Anybody who can push can write capsules of no work: so many are removed by one push. */
 const REMOVED_MAX = 64;

@@ -7,7 +7,7 @@ import { decodeRest } from '../protocol/decode-rest.ts';
 import { sayReason } from '../protocol/say-reason.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Parked } from './state.ts';
+import type { Parked } from './notes.ts';
 
 /** A rest longer than this is no rest of ours: the clock was set back. */
 const REST_MS_MAX = 8 * 86_400_000;

@@ -7,7 +7,7 @@ import type { CapsuleWork } from '../protocol/capsule-work.ts';
 import { note, noteOf } from './capsule-notes.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { LiveClaim } from './own-claims.ts';
-import type { WorkNote } from './state.ts';
+import type { WorkNote } from './notes.ts';
 
 /** A look reads every file: it is no more than this part of the time. */
 const LOOK_PART = 20;

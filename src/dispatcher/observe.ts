@@ -15,7 +15,7 @@ import { strayClaims } from './follow-moves.ts';
 import { isOurs } from './lapsed-claims.ts';
 import { leaseTimes, limitsNow, noteSeen } from './keep-pace.ts';
 import { createRecord } from './records.ts';
-import type { SeenRecord } from './state.ts';
+import type { SeenRecord } from './notes.ts';
 import { requires } from '../protocol/trust.ts';
 import { believeBeats, judgeRecord, trustInHosts } from './believe-records.ts';
 import { trustNow } from './in-force.ts';

@@ -16,7 +16,7 @@ import type { Transaction, TransactionOutcome } from '../transport/transaction.t
 import type { RemoteFailure } from '../transport/repository.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { limitsNow, mayPush } from './keep-pace.ts';
-import type { Outgoing, Rider } from './state.ts';
+import type { Outgoing, Rider } from './notes.ts';
 import { hasLanded, learnCrowd } from './learn-crowd.ts';
 import { pokeOthers } from './poke-others.ts';
 import {

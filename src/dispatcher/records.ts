@@ -1,6 +1,6 @@
 /** Records that other hosts wrote at refs, as read. */
 import { parseClaim } from '../protocol/claim.ts';
-import type { SeenRecord } from './state.ts';
+import type { SeenRecord } from './notes.ts';
 
 /**
  * A record with this text. It is read once: a claim that stands for long is asked about with every

@@ -9,7 +9,7 @@ import type { Oid } from '../base/ids.ts';
 import { UNMOVED_MAX, unmovedMs } from '../transport/wait-after-loss.ts';
 import type { TransactionOutcome } from '../transport/transaction.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Outgoing, Refusal } from './state.ts';
+import type { Outgoing, Refusal } from './notes.ts';
 
 export type Refused = Extract<TransactionOutcome, { kind: 'refused' }>;
 

@@ -15,7 +15,7 @@ import { isTask, type Work } from '../protocol/list-work.ts';
 import { elsewhere, messageId } from '../protocol/paths.ts';
 import type { Reason, ReasonOf } from '../protocol/reason.ts';
 import { namesUnder, refsUnder } from './refs-under.ts';
-import type { LostClaim, Parked, Serving } from './state.ts';
+import type { LostClaim, Parked, Serving } from './notes.ts';
 
 export interface WorkView {
   readonly alias: string;

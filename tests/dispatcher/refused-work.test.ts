@@ -5,7 +5,7 @@ import {
   nextRefusal,
   type Refused,
 } from '../../src/dispatcher/refused-work.ts';
-import type { Refusal } from '../../src/dispatcher/state.ts';
+import type { Refusal } from '../../src/dispatcher/notes.ts';
 import { oidOf } from '../support/git-fixture.ts';
 
 const [HERE, THERE] = [oidOf('1'.repeat(40)), oidOf('2'.repeat(40))];

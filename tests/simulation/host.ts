@@ -11,7 +11,7 @@ import type { Oid } from '../../src/base/ids.ts';
 import { createLog } from '../../src/base/log.ts';
 import type { Dispatcher, Doors, Settings } from '../../src/dispatcher/dispatcher.ts';
 import { createDispatcher } from '../../src/dispatcher/create-dispatcher.ts';
-import type { Serving } from '../../src/dispatcher/state.ts';
+import type { Serving } from '../../src/dispatcher/notes.ts';
 import { runDispatcher } from '../../src/dispatcher/loop.ts';
 import { decodeModels } from '../../src/protocol/decode-models.ts';
 import { decodeIndex } from '../../src/protocol/index-checkpoint.ts';

@@ -5,7 +5,7 @@
 import { findStart } from '../../protocol/find-start.ts';
 import { NO_BUDGETS } from '../../protocol/budgets.ts';
 import { HOUR, systemClock } from '../../base/clock.ts';
-import type { Serving } from '../../dispatcher/state.ts';
+import type { Serving } from '../../dispatcher/notes.ts';
 import type { WorkView } from '../../dispatcher/select-work.ts';
 import type { Work } from '../../protocol/list-work.ts';
 import type { HostSays, Reason, ReasonOf } from '../../protocol/reason.ts';

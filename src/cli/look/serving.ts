@@ -13,7 +13,7 @@ import { type ModelOffer, selectServedModels } from '../../local/served-models.t
 import type { ModelProblem } from '../../protocol/models.ts';
 import { decodeModels } from '../../protocol/decode-models.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
-import type { Serving } from '../../dispatcher/state.ts';
+import type { Serving } from '../../dispatcher/notes.ts';
 
 export interface ServingSources {
   readonly configDirectory: ConfigDirectory;
