@@ -17,7 +17,7 @@ import { fixIs, fixLine } from '../support/fix.ts';
 
 let built: string;
 beforeAll(async () => {
-  built = await buildSources();
+  built = await buildSources('local/durable-file.ts');
   await chmod(built, 0o755);
 });
 afterAll(() => rm(built, { recursive: true, force: true }));

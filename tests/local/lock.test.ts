@@ -16,7 +16,7 @@ import { fixIs } from '../support/fix.ts';
 
 let built: string;
 beforeAll(async () => {
-  built = await buildSources();
+  built = await buildSources('local/lock.ts', 'base/clock.ts', 'base/random.ts');
 });
 afterAll(() => rm(built, { recursive: true, force: true }));
 

@@ -9,7 +9,7 @@ import { buildSources, startChild, tempDirectory } from './run-child.ts';
 
 let built: string;
 beforeAll(async () => {
-  built = await buildSources();
+  built = await buildSources('local/outbox.ts');
 });
 afterAll(() => rm(built, { recursive: true, force: true }));
 

@@ -1,15 +1,14 @@
 /** Small real programs made of the sources under test: started, listened to, killed. */
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import ts from 'typescript';
+import { build } from 'esbuild';
 import { onTestFinished } from 'vitest';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
-const LAYERS = ['base', 'protocol', 'local'];
 
 /** An empty directory that goes away with the test. */
 export async function tempDirectory(): Promise<string> {
@@ -18,32 +17,27 @@ export async function tempDirectory(): Promise<string> {
   return path;
 }
 
-/** The sources as JavaScript that any user may run, in a directory to be removed by the caller. */
-export async function buildSources(): Promise<string> {
+/**
+ * Sources (`local/lock.ts`) with all that they need, as JavaScript that any user may run, in a
+ * directory to be removed by the caller.
+ */
+export async function buildSources(...names: readonly string[]): Promise<string> {
   const built = await mkdtemp(join(tmpdir(), 'crosstalk-built-'));
   await writeFile(join(built, 'package.json'), '{"type":"module"}');
   await symlink(join(REPOSITORY, 'node_modules'), join(built, 'node_modules'));
-  for (const layer of LAYERS) {
-    await mkdir(join(built, layer));
-    for (const name of await readdir(join(REPOSITORY, 'src', layer))) {
-      const source = await readFile(join(REPOSITORY, 'src', layer, name), 'utf8');
-      await writeFile(join(built, layer, name.replace(/\.ts$/, '.js')), transpile(source));
-    }
-  }
+  await build({
+    entryPoints: names.map((name) => join(REPOSITORY, 'src', name)),
+    outbase: join(REPOSITORY, 'src'),
+    outdir: built,
+    bundle: true,
+    // What two of them share is there once, with its state.
+    splitting: true,
+    packages: 'external',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+  });
   return built;
-}
-
-function transpile(source: string): string {
-  const { ES2022 } = ts.ScriptTarget;
-  const { ESNext } = ts.ModuleKind;
-  return ts.transpileModule(source, {
-    compilerOptions: {
-      target: ES2022,
-      module: ESNext,
-      verbatimModuleSyntax: true,
-      rewriteRelativeImportExtensions: true,
-    },
-  }).outputText;
 }
 
 export interface Child {

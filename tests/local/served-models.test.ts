@@ -226,7 +226,12 @@ describe('approvals', () => {
   );
 
   it('that several commands give at the same moment are all kept', async () => {
-    const built = await buildSources();
+    const built = await buildSources(
+      'local/approvals.ts',
+      'local/config-directory.ts',
+      'base/clock.ts',
+      'base/random.ts',
+    );
     onTestFinished(() => rm(built, { recursive: true, force: true }));
     const config = await directory();
     const children = ['a', 'b', 'c', 'd', 'e'].map((name) =>
