@@ -64,10 +64,18 @@ function all(kind: FailureClass, codes: readonly string[]): Readonly<Record<stri
 /** Looked for before the status is: they say more than 429 and 400 do. */
 const SPECIFIC: Words = [
   // What counts by the minute is soon over, whatever else is said of quotas.
-  ['rate-limit', /per[-_ ]?(?:min(?:ute)?|second)\b|\b[rt]pm\b|please wait before trying|throttl/i],
+  [
+    'rate-limit',
+    /per[-_ ]?(?:min(?:ute)?|second)(?![a-z])|\b[rt]pm\b|please wait before trying|throttl/i,
+  ],
   [
     'rate-limit',
     /\bnot your usage limit|temporarily (?:rate[- ]?)?limiting|please slow down|please wait a moment|reduce (?:your )?concurrency/i,
+  ],
+  // A limit of one conversation is none of use: "Context limit reached", "300000 tokens > 200000"
+  [
+    'context',
+    /\bcontext limit|\bsession token limit|\b\d{4,12} tokens? ?(?:>|exceeds?|is more than) ?(?:the )?(?:limit )?\d{4,12}\b/i,
   ],
   // "5-hour limit", "weekly limit", "monthly spending cap", "premium request allowance"
   [
@@ -91,6 +99,12 @@ const SPECIFIC: Words = [
   [
     'usage-limit',
     /\b(?:out of|no(?: more| remaining)?|not enough|insufficient|purchase(?: more)?|buy(?: more)?|add|requires more|low on|top up)(?: extra| usage)? (?:quota|balance|credits?|funds|usage)\b/i,
+  ],
+  // "no AI credits remaining", "insufficient G1 credits", "rate limit for your plan"
+  // linear: no part is repeated without an end
+  [
+    'usage-limit',
+    /\b(?:insufficient|no|0)(?: [\w-]{1,20}){1,2} (?:credits?|quota|balance)\b|\b(?:limits?|quotas?) (?:for|of|on) (?:your|this|the) (?:plan|tier|subscription|month|week|day)\b/i,
   ],
   [
     'usage-limit',
@@ -120,25 +134,39 @@ const SPECIFIC: Words = [
     // linear: no part is repeated without an end
     /\b(?:payload|body|prompt|input|request) (?:size|length)(?: \w{1,20}){0,3} exceeds?|range of input length|\bstart a new (?:session|thread|chat|conversation)\b/i,
   ],
-  ['context', /exceeded (?:model )?token limit|^4(?:00|13) (?:status code )?\(no body\)/i],
   [
-    'refused',
-    // linear: the gap is at most 60 characters
-    /usage polic(?:y|ies)|content (?:polic(?:y|ies)|filter|management)|violat(?:e|es|ing|ion of) .{0,60}polic(?:y|ies)|flagged (?:for|as|by) /i,
+    'context',
+    /exceeded (?:model )?token limit|^4(?:00|13) (?:status code )?\(no body\)|\b(?:entity|content|pdf|file|image|attachment) too (?:large|long|big)/i,
+  ],
+  // "input tokens exceed the configured limit", "total length of 23094823 bytes exceeds the 20 MB"
+  // linear: the gap is at most 40 characters
+  [
+    'context',
+    /\b(?:input|prompt|tokens|bytes)\b.{0,40}\bexceeds? the (?:configured |allowed )?(?:limit|\d{1,4} ?[mk]b)\b/i,
   ],
   [
     'refused',
-    /safety (?:filter|reason|system|setting)s?|\b(?:prompt|response|request|content|output) (?:was |is |has been )?blocked|inappropriate content|prohibited[_ ]content/i,
+    // linear: the gap is at most 60 characters
+    /usage polic(?:y|ies)|content (?:polic(?:y|ies)|filter|management)|violat(?:e|es|ing|ion of) .{0,60}(?:polic(?:y|ies)|terms|guidelines)|flagged (?:for|as|by) /i,
+  ],
+  [
+    'refused',
+    /safety (?:filter|reason|system|setting|classifier)s?|\b(?:prompt|response|request|content|output|candidate|generation|answer|image) (?:was |is |has been )?(?:blocked|filtered)|inappropriate content|prohibited content|responsible ai\b|\brefusal\b|suspicious activity/i,
   ],
 ];
 
 const GENERAL: Words = [
-  ['auth', /\b40[13]\b|unauthori[sz]ed|\bforbidden\b|authentication|re-?authenticat/i],
+  ['auth', /(?<!\.\w{1,5}:|\bline )\b40[13]\b|unauthori[sz]ed|\bforbidden\b|authentication|re-?authenticat/i],
   ['auth', /invalid (?:x-)?(?:api[ -]?key|token|credentials|bearer)|incorrect api key/i],
   [
     'auth',
     // linear: the gap is at most 40 characters
-    /\b(?:api[_ ]?key|token|credentials?|session|log-?in|oauth)\b.{0,40}(?:expired|revoked|invalid|not valid|missing|rejected|not set|not found)/i,
+    /\b(?:api key|(?<!unexpected )token|credentials?|session|log-?in|oauth|subscription|licen[cs]e)\b.{0,40}(?:expired|revoked|invalid|not valid|missing|rejected|disabled|leaked|not set|not found)/i,
+  ],
+  [
+    'auth',
+    // linear: the gap is at most 40 characters
+    /\b(?:specify|requires setting|set|load|provide)\b.{0,40}(?:api key|credentials|env(?:ironment)? var)|api key helper|bad credentials|error authenticating|invalid grant/i,
   ],
   [
     'auth',
@@ -146,7 +174,7 @@ const GENERAL: Words = [
   ],
   [
     'auth',
-    /not (?:logged|signed) in|(?:logged|signed) out|\b(?:log|sign)[ -]?in (?:first|again|to|with|required)|please (?:run )?.?\/?(?:log|sign)[ -]?in|run \S{1,30} (?:auth )?login\b/i,
+    /not (?:logged|signed) in|(?:logged|signed) out|\b(?:log|sign)[ -]?in (?:first|again|to|with|required)|(?:failed|unable|need|have) to (?:log|sign)[ -]?in|please (?:run )?.?\/?(?:log|sign)[ -]?in|run \S{1,30} (?:auth )?login\b/i,
   ],
   [
     'auth',
@@ -155,9 +183,12 @@ const GENERAL: Words = [
   [
     'auth',
     // linear: the gap is at most 30 characters
-    /\b(?:account|organi[sz]ation)\b.{0,30}(?:disabled|suspended|deactivated)|does not have access to|access (?:was |is )?denied/i,
+    /\b(?:account|organi[sz]ation)\b.{0,30}(?:disabled|suspended|deactivated|blocked|must be verified|not eligible)|\b(?:location|country|region|territory)\b.{0,30}not supported|does not have access to|access (?:was |is )?denied/i,
   ],
-  ['rate-limit', /\b(?:429|529)\b|too many requests|rate[ _-]?limit|overload|slow down/i],
+  [
+    'rate-limit',
+    /(?<!\.\w{1,5}:|\bline )\b(?:429|529)\b|too many (?:concurrent |parallel )?(?:requests|connections|calls)|rate[ -]?limit|overload|slow down|\b(?:server|service|provider) is (?:too |currently )?busy/i,
+  ],
   [
     'rate-limit',
     /resource(?: has been |_)?exhausted|at (?:full )?capacity|no capacity|capacity exceeded|high load/i,
@@ -165,28 +196,47 @@ const GENERAL: Words = [
   [
     'model',
     // linear: the gap is at most 80 characters
-    /\bmodel\b.{0,80}(?:does not exist|not found|not supported|is unknown|not available|retired)/i,
+    /\bmodels?\b.{0,80}(?:not exist|n't exist|not found|not supported|is unknown|not available|retired|deprecated|discontinued)/i,
   ],
-  ['model', /\b404\b|issue with the selected model|not found on provider|no endpoints found/i],
+  [
+    'model',
+    /\bhas been (?:retired|deprecated|discontinued)\b|\bchoose (?:another|a different) model/i,
+  ],
+  ['model', /(?<!\.\w{1,5}:|\bline )\b404\b|issue with the selected model|not found on provider|no endpoints found/i],
   ['model', /\b(?:unknown|invalid|unsupported|no such) model/i],
   ['empty', /empty response|no response was returned/i],
   ['setup', /not inside a trusted directory|not trusted|untrusted|E2BIG|cannot be used with root/i],
   ['setup', /unknown (?:option|argument|flag)|unexpected argument|unrecognized/i],
-  ['unavailable', /\b(?:500|502|503|504|520|522|524)\b|server error|internal error|bad gateway/i],
+  ['unavailable', /(?<!\.\w{1,5}:|\bline )\b(?:500|502|503|504|520|522|524)\b|server error|internal error|bad gateway/i],
   [
     'unavailable',
     /connection (?:refused|error|reset|closed|dropped|lost|aborted)|could ?n.t connect|(?:could not|cannot|failed to|unable to) connect|socket (?:hang up|connection was closed)/i,
   ],
   [
     'unavailable',
-    /ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|certificate|fetch failed|timed out|network|unexpected EOF/i,
+    /ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|certificate|fetch failed|timed out|time-?out|network|unexpected EOF/i,
   ],
-  ['unavailable', /stream (?:disconnected|error|closed)|other side closed|closed unexpectedly/i],
   [
     'unavailable',
-    /high demand|reconnecting|unavailable|failed to get response|error while processing|could not reach/i,
+    /stream (?:disconnected|error|closed|premature close)|other side closed|closed unexpectedly|premature close|socket closed|goaway\b/i,
   ],
+  [
+    'unavailable',
+    /name resolution|\bdns error|failed to look ?up|(?:tls|ssl) handshake|\btransient\b|error (?:occurred )?while processing|trouble connecting/i,
+  ],
+  ['unavailable', /high demand|reconnecting|unavailable|failed to get response|could not reach/i],
   ['unavailable', /^terminated$|error: terminated/im],
+];
+
+/** The same in Chinese, as providers there answer. */
+const CHINESE: Words = [
+  ['usage-limit', /上限|限额|配额|额度|余额|欠费/],
+  ['rate-limit', /频率|频繁|限流|并发|繁忙|过载/],
+  ['context', /(?:长度|上下文|输入).{0,20}(?:超|过长|限制)/],
+  ['refused', /敏感|违规|不安全/],
+  ['auth', /未登录|重新登录|鉴权|认证|密钥|令牌|无权/],
+  ['model', /模型.{0,20}不(?:存在|支持)/],
+  ['unavailable', /超时|网络|连接|内部错误|不可用/],
 ];
 
 /** Anything that is full, in words of no program known. */
@@ -214,8 +264,9 @@ export interface ErrorSigns {
 
 /** The class that codes, words or a status stand for, or null. */
 export function classify({ text, status, codes }: ErrorSigns): FailureClass | null {
-  const said =
+  const ends =
     text.length > 2 * SEARCHED ? `${text.slice(0, SEARCHED)}\n${text.slice(-SEARCHED)}` : text;
+  const said = [ends, ...[ends, ...codes].map(inWords)].join('\n');
   const known = codes.flatMap((code) => ofCode(code) ?? []);
   const [first] = known;
   // A limit by its code may be that of a minute or of a month, and a bad request may be too long:
@@ -226,8 +277,14 @@ export function classify({ text, status, codes }: ErrorSigns): FailureClass | nu
     first ??
     ofStatus(status ?? statusIn(said)) ??
     find(GENERAL, said) ??
+    find(CHINESE, said) ??
     find(FULL, said)
   );
+}
+
+/** A name of a program's own as words: `ModelNotFoundError`, `INSUFFICIENT_CREDITS`. */
+function inWords(text: string): string {
+  return text.replace(/([a-z])(?=[A-Z])/g, '$1 ').replaceAll('_', ' ');
 }
 
 function ofCode(code: string): FailureClass | null {
@@ -238,7 +295,7 @@ function ofCode(code: string): FailureClass | null {
 /** `402: …`, `HTTP 503`, `API Error: 429 …`, `status code 500`. */
 function statusIn(text: string): number | null {
   const match =
-    /(?:^\s*|\bHTTP(?:\/\d(?:\.\d)?)? |\berror:? |\bstatus(?: code)?:? |\bcode:? |\()([45]\d\d)\b/i.exec(
+    /(?:^\s*|\bHTTP(?:\/\d(?:\.\d)?)? |error:? |\bstatus(?: code)?:? |\bcode:? |\()([45]\d\d)\b/i.exec(
       text,
     );
   return match === null ? null : Number(match[1]);
@@ -259,6 +316,7 @@ function ofStatus(status: number | null): FailureClass | null {
     413: 'context',
     429: 'rate-limit',
     451: 'refused',
+    499: 'unavailable',
     529: 'rate-limit',
   };
   return known[status] ?? (status >= 500 && status < 600 ? 'unavailable' : null);

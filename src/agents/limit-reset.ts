@@ -23,19 +23,25 @@ interface Sign {
 
 /** Words before a moment: the surest first. */
 const SIGNS: readonly Sign[] = [
-  { sign: /retry[-_ ]?(?:after|delay|in)|reset[-_ ]?(?:in|after)\b/gi, bareSeconds: true },
+  {
+    sign: /retry[-_ ]?(?:after|delay|in)|reset[-_ ]?(?:in|after|delay)\b|\bcool[- ]?down\b/gi,
+    bareSeconds: true,
+  },
   { sign: /limit reached\|/gi, bareSeconds: false },
   {
     sign: /\bresets?(?=[^a-z]|at|in|on|time|date)|\bresetting\b|\b(?:renew|replenish|refresh|refill)(?:s|es|ed)?\b/gi,
     bareSeconds: false,
   },
-  { sign: /\b(?:again|retry|retrying|wait|waiting|back off)\b/gi, bareSeconds: true },
   {
-    sign: /\b(?:available|back|until|resumes?|restored?|lifted|lifts|expires?|ends|unblock(?:s|ed)?|next attempt)\b/gi,
+    sign: /\b(?:again|retry|retrying|wait|waiting|back off|versuchen|warten|r[eé]essayez)\b/gi,
+    bareSeconds: true,
+  },
+  {
+    sign: /\b(?:available|back|access|until|resumes?|restored?|lifted|lifts|expires?|ends|unblock(?:s|ed)?|next attempt)\b/gi,
     bareSeconds: false,
   },
   {
-    sign: /(?=\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2})|(?=\b(?:sun|mon|tues|wednes|thurs|fri|satur)day\b)|(?=\b(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]{0,6} \d{1,2}\b)|(?=\b\d{1,2}(?::\d{2})? ?[ap]m\b)/gi,
+    sign: /(?=\b\d{4}[-/]\d{1,2}[-/]\d{1,2},?[T ]\d{1,2}:\d{2})|(?=\b(?:sun|mon|tues|wednes|thurs|fri|satur)day\b)|(?=\b(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]{0,6} \d{1,2}\b)|(?=\b\d{1,2}(?::\d{2})? ?[ap]m\b)/gi,
     bareSeconds: false,
     isBare: true,
   },
@@ -46,10 +52,12 @@ const SIGNS: readonly Sign[] = [
  * tell.
  */
 export function parseReset(text: string, nowMs: number): number | null {
+  // `quotaResetDelay` as words.
+  const words = text.replace(/([a-z])(?=[A-Z])/g, '$1 ');
   for (const { sign, bareSeconds, isBare } of SIGNS)
-    for (const match of first(text.matchAll(sign), SIGNS_MAX)) {
+    for (const match of first(words.matchAll(sign), SIGNS_MAX)) {
       const start = match.index + match[0].length;
-      const at = readMoment(text.slice(start, start + REACH), { nowMs, bareSeconds });
+      const at = readMoment(words.slice(start, start + REACH), { nowMs, bareSeconds });
       const earliestMs = isBare === true ? nowMs + MINUTE : nowMs - JUST_PAST_MS;
       if (at !== null && at > earliestMs && at < nowMs + RESET_MAX_MS) return at;
     }

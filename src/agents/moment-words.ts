@@ -8,6 +8,7 @@
  */
 import { ownValue } from '../base/own-value.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../base/clock.ts';
+import { tokenize } from './moment-tokens.ts';
 import {
   addDays,
   type Day,
@@ -25,19 +26,35 @@ import {
 const PASSED_MAX = 8;
 /** Seconds since the epoch begin here (2001), milliseconds at a thousand times that. */
 const EPOCH_S_MIN = 1e9;
+/** Of two readings of a date, the one within this time is meant. */
+const SOON_MS = 40 * DAY;
 /** A clock time that is past by less is not that of tomorrow: the telling took a while. */
 const JUST_PAST_MS = 10 * MINUTE;
 
 const UNITS: Readonly<Record<string, number>> = {
   ...sameFor(['ms', 'msec', 'msecs', 'millis', 'millisecond', 'milliseconds'], 1),
-  ...sameFor(['s', 'sec', 'secs', 'second', 'seconds'], SECOND),
-  ...sameFor(['m', 'min', 'mins', 'minute', 'minutes'], MINUTE),
-  ...sameFor(['h', 'hr', 'hrs', 'hour', 'hours'], HOUR),
-  ...sameFor(['d', 'day', 'days'], DAY),
-  ...sameFor(['w', 'wk', 'wks', 'week', 'weeks'], 7 * DAY),
+  ...sameFor(['s', 'sec', 'secs', 'second', 'seconds', 'sekunden', 'secondes'], SECOND),
+  ...sameFor(['m', 'min', 'mins', 'minute', 'minutes', 'minuten', 'minutos'], MINUTE),
+  ...sameFor(['h', 'hr', 'hrs', 'hour', 'hours', 'stunden', 'heures', 'horas'], HOUR),
+  ...sameFor(['d', 'day', 'days', 'tagen', 'jours', 'dias'], DAY),
+  ...sameFor(['w', 'wk', 'wks', 'week', 'weeks', 'wochen', 'semaines', 'semanas'], 7 * DAY),
   ...sameFor(['month', 'months'], 30 * DAY),
 };
-const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+/** English, German, French, Spanish, Italian and Portuguese, without accents. */
+const MONTHS: readonly (readonly string[])[] = [
+  'jan january januar janvier janv enero ene gennaio janeiro',
+  'feb february februar fevrier fevr febrero febbraio fevereiro fev',
+  'mar march marz mars marzo marco',
+  'apr april avril avr abril abr aprile',
+  'may mai mayo maggio maio',
+  'jun june juni juin junio giugno junho',
+  'jul july juli juillet juil julio luglio julho',
+  'aug august aout agosto',
+  'sep sept september septembre septiembre settembre setembro',
+  'oct october okt oktober octobre octubre ottobre outubro',
+  'nov november novembre noviembre novembro',
+  'dec december dez dezember decembre diciembre dic dicembre dezembro',
+].map((names) => names.split(' '));
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 const COUNTS: Readonly<Record<string, number>> = {
   ...{ a: 1, an: 1, one: 1, two: 2, couple: 2, three: 3, four: 4, five: 5, six: 6, seven: 7 },
@@ -85,7 +102,9 @@ export function readMoment(text: string, context: MomentContext): number | null 
   let passed = 0;
   for (let index = 0; index < tokens.length;) {
     const rest = tokens.slice(index, index + 4);
-    const taken = takeNext(rest, found, context);
+    // A bare number is one of seconds only where nothing else stands before it.
+    const bareSeconds = context.bareSeconds && passed === 0;
+    const taken = takeNext(rest, found, { ...context, bareSeconds });
     if (taken !== null) {
       found = { ...found, ...taken.found };
       index += taken.count;
@@ -103,47 +122,10 @@ export function readMoment(text: string, context: MomentContext): number | null 
 const FILLERS = new Set(
   (
     'at on in about around approximately approx roughly by after the is will be and of this again ' +
-    'time local your until till from now for less than within least to or , ( ) : = " \' ~ - ∙ · ['
+    'time local your until till from now for less than within least to or um uhr de del le el a ' +
+    ', ( ) : = " \' ~ - ∙ · ['
   ).split(' '),
 );
-
-/** Forms of a token, the longest first. */
-const TOKENS: readonly RegExp[] = [
-  /\d{4}-\d{2}-\d{2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?: ?[+-]\d{2}:?\d{2}\b)?)?/y,
-  /\d{1,2}\/\d{1,2}(?:\/\d{4})?\b/y,
-  /\d{1,2}(?::\d{2}){1,2}/y,
-  /\d{1,20}(?:\.\d{1,20})?/y,
-  /[+-]\d{1,2}(?::?\d{2})?\b/y,
-  // A zone, such as America/Los_Angeles.
-  /[A-Z][A-Za-z_]{1,30}(?:\/[A-Z][A-Za-z_+-]{1,30}){1,2}/y,
-  /[A-Z]?[a-z]{1,30}/y,
-  /[A-Z]{1,30}(?![a-z])/y,
-  /[.;!?](?=\s|$)/y,
-  /[^\s\w.]/y,
-];
-
-function tokenize(text: string): readonly string[] {
-  const plain = text
-    .replace(/\b([ap])\.\s?m\b\.?/gi, '$1m')
-    .replace(/(\d)([ap])m\b/gi, '$1 $2m')
-    .replace(/(\d)_(?=\d)/g, '$1');
-  const tokens: string[] = [];
-  for (let index = 0; index < plain.length;) {
-    const token = tokenAt(plain, index);
-    if (token !== null) tokens.push(token);
-    index += token?.length ?? 1;
-  }
-  return tokens;
-}
-
-function tokenAt(text: string, index: number): string | null {
-  for (const form of TOKENS) {
-    form.lastIndex = index;
-    const match = form.exec(text);
-    if (match !== null) return match[0];
-  }
-  return null;
-}
 
 function hasTime(found: Found): boolean {
   return [found.atMs, found.spanMs, found.clockMs, found.day, found.weekday, found.offset].some(
@@ -169,7 +151,7 @@ const take = (count: number, found: Partial<Found>): Taken => ({ count, found })
 
 const takeIso: Rule = ([token = '']) => {
   const match =
-    /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{1,2}:\d{2}(?::\d{2})?)(?:\.\d+)?)?(?: ?([+-].+))?$/.exec(
+    /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}:\d{2}(?::\d{2})?)(?:\.\d+)?)?(?: ?([+-].+))?$/.exec(
       token,
     );
   if (match === null) return null;
@@ -181,13 +163,22 @@ const takeIso: Rule = ([token = '']) => {
   });
 };
 
-/** `12/3` as in the United States, where it can be read so. */
-const takeSlashDate: Rule = ([token = '']) => {
-  const match = /^(\d{1,2})\/(\d{1,2})(?:\/(\d{4}))?$/.exec(token);
+/** `12/3` as in the United States, unless only the other order is a day that comes soon. */
+const takeSlashDate: Rule = ([token = ''], _, { nowMs }) => {
+  const match = /^(\d{1,2})\/(\d{1,2})(?:\/(\d{2,4}))?$/.exec(token);
   if (match === null) return null;
   const [first, second] = [Number(match[1]), Number(match[2])];
-  const [month, day] = first > 12 ? [second, first] : [first, second];
-  return take(1, { month, day, ...(match[3] === undefined ? {} : { year: Number(match[3]) }) });
+  const year = match[3] === undefined ? {} : { year: Number(match[3].padStart(4, '20')) };
+  const orders = [
+    { month: first, day: second, ...year },
+    { month: second, day: first, ...year },
+  ].filter(({ month }) => month <= 12);
+  const soon = orders.find((date) => {
+    const at = resolve({ ...NOTHING, ...date }, nowMs);
+    return at !== null && at > nowMs - DAY && at < nowMs + SOON_MS;
+  });
+  const date = soon ?? orders[0];
+  return date === undefined ? null : take(1, date);
 };
 
 const takeClock: Rule = ([token = '', half], { clockMs }) => {
@@ -251,21 +242,16 @@ function isOrdinal(word: string): boolean {
 }
 
 function monthOf(word: string): number | null {
-  const index = /^[a-z]{3,}$/i.test(word) ? nameIndex(MONTHS, word, FULL_MONTHS) : -1;
+  const index = MONTHS.findIndex((names) => names.includes(word.toLowerCase()));
   return index < 0 ? null : index + 1;
 }
 
-const FULL_MONTHS =
-  /^(january|february|march|april|may|june|july|august|sept?(ember)?|october|november|december)$/i;
 const FULL_WEEKDAYS = /^(sun|mon|tues?|wed(nes)?|thu(rs?)?|fri|sat(ur)?)(day)?s?$/i;
 
-function nameIndex(names: readonly string[], word: string, full: RegExp): number {
-  const name = word.toLowerCase();
-  return name.length === 3 || full.test(name) ? names.indexOf(name.slice(0, 3)) : -1;
-}
-
 const takeWord: Rule = ([token = '', second = ''], found) => {
-  const weekday = FULL_WEEKDAYS.test(token) ? nameIndex(WEEKDAYS, token, FULL_WEEKDAYS) : -1;
+  const weekday = FULL_WEEKDAYS.test(token)
+    ? WEEKDAYS.indexOf(token.slice(0, 3).toLowerCase())
+    : -1;
   if (weekday >= 0) return take(1, { weekday });
   const offset = valueOf(DAY_WORDS, token);
   if (offset !== undefined) return take(1, { offset });
@@ -291,10 +277,11 @@ const takeZone: Rule = ([token = '', second = ''], found) => {
   return ahead === null ? take(1, { zone }) : take(2, { zone: ahead });
 };
 
-/** `in 01:30:00`. */
-const takeClockSpan: Rule = ([token = '', second = '']) => {
-  const ms = /^in$/i.test(token) && second.includes(':') ? clockOf(second) : null;
-  return ms === null ? null : take(2, { spanMs: ms });
+/** `in 01:30:00`; `3:20:00` after `1 day,`. */
+const takeClockSpan: Rule = ([token = '', second = ''], { spanMs }) => {
+  const ms = /^(in|,)$/i.test(token) && second.includes(':') ? clockOf(second) : null;
+  const isMeant = token !== ',' || (spanMs !== null && /:.*:/.test(second));
+  return ms === null || !isMeant ? null : take(2, { spanMs: (spanMs ?? 0) + ms });
 };
 
 const takeNumber: Rule = ([token = '', second = ''], found, { nowMs, bareSeconds }) => {

@@ -12,11 +12,11 @@ type Reason = RemoteFailure['reason'];
 /** First match wins, so the particular stands before the general. */
 const REASONS: readonly (readonly [RegExp, Reason])[] = [
   [
-    /too many (requests|connections)|requested too many times|rate.?limit|abuse detection|throttl|maxstartups|exceeding usage of resource/i,
+    /too many (\w{1,10} )?(requests|connections)|requested too many times|frequency limit|rate.?limit|abuse detection|throttl|maxstartups|exceeding usage of resource/i,
     'limited',
   ],
   [
-    /could not resolve (host|proxy)|name or service not known|temporary failure in name resolution|nodename nor servname/i,
+    /could not resolve (host|proxy)|could not resolve hostname|name or service not known|temporary failure in name resolution|nodename nor servname/i,
     'dns',
   ],
   [
@@ -24,7 +24,7 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
     'host-key',
   ],
   [
-    /ssl (peer )?certificate|certificate (has expired|problem|verif)|ssl: no alternative/i,
+    /ssl (peer )?certificate|certificate (has expired|problem|verif|file)|ssl: no alternative|alert (unknown ca|(bad )?certificate)|CERT_TRUST|UNTRUSTED_ROOT/i,
     'certificate',
   ],
   [
@@ -32,27 +32,33 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
     'not-git',
   ],
   [/dubious ownership/i, 'forbidden'],
-  [/no space left on device|quota|disk full|\bsize limit|over the limit of/i, 'disk-full'],
-  [/temporarily (read[- ]?only|unavailable|disabled)|maintenance mode/i, 'unavailable'],
   [
-    /too many authentication failures|http code 407|permission denied \(|authentication failed|could not read (username|password)|invalid credentials|access denied/i,
+    /no space left on device|quota|disk full|\bsize limit|over the limit of|allocated storage|size is greater than/i,
+    'disk-full',
+  ],
+  [
+    /temporarily (read[- ]?only|unavailable|disabled)|maintenance|internal (\w{1,10} ){0,2}error|api unreachable|not available at this time|is (going )?down\b/i,
+    'unavailable',
+  ],
+  [
+    /too many authentication failures|\b407 proxy auth|\botp\b|password expired|unknown key|ssh certificate|account has been deactivated|permission denied \(|authentication failed|could not read (username|password)|invalid credentials|access denied/i,
     'auth',
   ],
   [
-    /permission to \S+ denied|forbidden|read[- ]?only|denied by|\bnot have (\w{1,20} )?access|permission to perform|access blocked|service not enabled|unable to create temporary object|not (allowed|permitted|authorized)|unauthorized|permission denied/i,
+    /permission to \S+ denied|forbidden|read[- ]?only|denied by|\bnot have (\w{1,20} )?access|permission to perform|access blocked|service not enabled|unable to create temporary object|is disabled|suspended|has been blocked|must accept|\bsaml\b|refusing to allow|private email|not (allowed|permitted|authorized)|unauthorized|permission denied/i,
     'forbidden',
   ],
   [
-    /not found\b|does not appear to be a git repository|does not exist|no such (file|repository)|project you were looking for/i,
+    /not found\b|cannot find repository|does not appear to be a git repository|does not exist|no such (file|repository)|project you were looking for/i,
     'missing',
   ],
   [/timed out|timeout|operation too slow|low speed/i, 'timeout'],
   [
-    /connection refused|failed to connect|couldn't connect|network is unreachable|no route to host|connection reset|connection closed|empty reply|not closed cleanly|non-properly terminated|broken pipe/i,
+    /connection refused|failed to connect|couldn't connect|network is unreachable|no route to host|connection reset|connection closed|empty reply|not closed cleanly|non-properly terminated|broken pipe|framing layer|early EOF|transfer closed|handshake|SSL_ERROR|wrong version number|proxy connect aborted|connection to proxy closed/i,
     'refused',
   ],
   [
-    /does not support|not supported|unsupported|protocol \S+ not allowed|mismatched algorithms|unknown object format/i,
+    /does not support|not supported|unsupported|no matching (key exchange|cipher|mac)|protocol \S+ not allowed|mismatched algorithms|unknown object format/i,
     'unsupported',
   ],
   [
@@ -103,11 +109,15 @@ export function judgeFailure(result: GitResult): RemoteFailure {
     return { reason: 'corrupt', line: 'the remote sent more than can be taken' };
   const text = redact(result.stderr);
   const words = serverWords(text);
-  const status = /returned error: (\d{3})\b|\bHTTP (\d{3}) curl/.exec(text);
-  const code = Number(status?.[1] ?? status?.[2] ?? Number.NaN);
+  const status =
+    /returned error: (\d{3})\b|\bHTTP (\d{3}) curl|CONNECT tunnel failed, response (\d{3})\b|HTTP code (\d{3}) from proxy/.exec(
+      text,
+    );
+  const code = Number(status?.slice(1).find((digits) => digits !== undefined) ?? Number.NaN);
   const byWords = matchReason(words);
-  // A forge that limits its users says so with several statuses.
-  const byStatus = Number.isNaN(code) || byWords === 'limited' ? null : reasonOfStatus(code);
+  // Forges say with several statuses that there is no room, or that they are away for a while.
+  const isTold = byWords === 'limited' || byWords === 'disk-full' || byWords === 'unavailable';
+  const byStatus = Number.isNaN(code) || isTold ? null : reasonOfStatus(code);
   const reason = byStatus ?? byWords ?? matchReason(text) ?? 'unknown';
   return { reason, line: describeFailure({ text, words, code, reason }) };
 }

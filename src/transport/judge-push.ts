@@ -51,10 +51,10 @@ function porcelainLines(stdout: string): ReadonlyMap<string, PorcelainLine> {
   return lines;
 }
 
-const BYSTANDER = /\((atomic push fail(ed|ure)|atomic transaction failed)\)/;
+const BYSTANDER = /\((atomic push fail(ed|ure)|atomic transaction failed|transaction aborted)\)/;
 /** The remote's own words for "it does not stand where you said": a lost race, not a refusal. */
 const RACE =
-  /\((failed to update ref\)|failed to lock|failed to write|cannot lock ref|incorrect old value provided|reference already exists|stale info|fetch first)|\bis at [0-9a-f]{4,64} but expected/;
+  /\((failed to update ref[):]|failed to lock|LOCK_FAILURE|failed to write|cannot lock ref|incorrect old value provided|reference already exists|stale info|fetch first)|\bis at [0-9a-f]{4,64} but expected|already been updated by another/;
 
 function withBystanders(
   updates: readonly RefUpdate[],

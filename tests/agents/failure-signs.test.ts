@@ -1,6 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { classOf } from '../../src/agents/failure-signs.ts';
 import { parseReset } from '../../src/agents/limit-reset.ts';
+import { NOW } from './wordings.ts';
+
+// Times without a zone are those of the machine.
+beforeAll(() => {
+  process.env['TZ'] = 'UTC';
+});
 
 describe('words for a failure', () => {
   test.each([
@@ -13,6 +19,15 @@ describe('words for a failure', () => {
     ['getaddrinfo EAI_AGAIN api.example.org', 'unavailable'],
     ['error: unknown option --tools', 'setup'],
     ['it took 512 ms and 4010 tokens', null],
+    [`SyntaxError: Unexpected token '<', "<!DOCTYPE "... is not valid JSON`, null],
+    ["ENOENT: no such file or directory, open '/home/a/session.json'", null],
+    ["EACCES: permission denied, open '/x/y'", null],
+    ['ENOSPC: no space left on device, write', null],
+    ['JavaScript heap out of memory', null],
+    ['    at run (/x/main.js:429:11)', null],
+    ['error on line 401 of file x', null],
+    ['Reached max turns (5)', null],
+    ['Maximum call stack size exceeded', null],
     ['', null],
   ])('%s is %s', (text, expected) => {
     expect(classOf(text, {})).toBe(expected);
@@ -56,6 +71,31 @@ describe('the end of a limit', () => {
   });
 
   test.each([
+    ['resets 20261203T070000Z', '2026-12-03T07:00:00Z'],
+    ['try again in 1 day, 3:20:00', '2026-12-01T15:20:00Z'],
+    ['resets 3/12/2026', '2026-12-03T00:00:00Z'],
+    ['resets 03.12.2026 um 07:00 Uhr', '2026-12-03T07:00:00Z'],
+    ['resets 03.12.2026 07:00', '2026-12-03T07:00:00Z'],
+    ['resets 2026-12-03 07:00 AM (PST)', '2026-12-03T15:00:00Z'],
+    ['resets 12/3/26, 7:00 AM', '2026-12-03T07:00:00Z'],
+    ['resets Dezember 3, 07:00', '2026-12-03T07:00:00Z'],
+    ['setzt sich am 3. Dezember um 07:00 zurück (resets 3. Dez., 07:00)', '2026-12-03T07:00:00Z'],
+    ['se réinitialise le 3 décembre à 07:00 (resets 3 déc. 07:00)', '2026-12-03T07:00:00Z'],
+    ['se restablece el 3 de diciembre (resets 3 dic 07:00)', '2026-12-03T07:00:00Z'],
+    ['重置时间 resets 2026年12月3日 07:00', '2026-12-03T07:00:00Z'],
+    ['Versuchen Sie es in 2 Stunden erneut', '2026-11-30T14:00:00Z'],
+    ['Réessayez dans 20 minutes', '2026-11-30T12:20:00Z'],
+    ['regain access on 2026-12-01 at 00:00 UTC', '2026-12-01T00:00:00Z'],
+    ['cooldown: 300s', '2026-11-30T12:05:00Z'],
+    ['cool down for 5 minutes', '2026-11-30T12:05:00Z'],
+    ['quotaResetDelay":"1h2m3.5s"', '2026-11-30T13:02:03.5Z'],
+    ['"nextResetTime":1796126400000', '2026-12-01T12:00:00Z'],
+  ])('%s, in another form or language', (text, end) => {
+    expect(new Date(parseReset(text, Date.parse(NOW)) ?? 0)).toEqual(new Date(end));
+  });
+
+  test.each([
+    'You can retry your request, request ID 1-2',
     '',
     'try again later',
     'usage limit reached|1000000000',

@@ -106,6 +106,22 @@ export const WORDINGS: Readonly<Record<string, readonly Wording[]>> = {
       'API Error: 500 {"type":"error","error":{"type":"api_error","message":"Internal server error"}}',
     ],
     ['unavailable', 'API Error: Request timed out.'],
+    ['rate-limit', 'API Error: Server is busy, please try again in 45s', '2026-11-30T12:00:45Z'],
+    ['auth', 'Your subscription has expired. Please renew it to continue using Claude Code'],
+    ['auth', 'apiKeyHelper failed: exit code 1'],
+    ['context', 'Context limit reached · /compact or /clear to continue'],
+    ['context', 'PDF too large. Try reading the file a different way'],
+    [
+      'context',
+      'API Error: 400 messages: total length of 23094823 bytes exceeds the 20 MB allowed',
+    ],
+    ['refused', "I can't help with this: stop_reason refusal"],
+    ['model', 'Claude Opus 3 has been retired. Choose another model'],
+    [
+      'usage-limit',
+      '已达到 5 小时的使用上限。您的限额将在 2026-11-30 22:03:07 重置。',
+      '2026-11-30T22:03:07Z',
+    ],
   ],
   codex: [
     ['rate-limit', 'Limit reached, try again at 2026-12-01 09:00 (UTC)', '2026-12-01T09:00:00Z'],
@@ -209,6 +225,21 @@ export const WORDINGS: Readonly<Record<string, readonly Wording[]>> = {
       'unavailable',
       'error sending request for url (https://api.example.org/v1/responses): operation timed out',
     ],
+    ['auth', 'Your organization must be verified to use the model `gpt-5`. Please go to settings'],
+    ['refused', "This content can't be processed: it may violate our terms of use"],
+    [
+      'refused',
+      "This user's access to gpt-5-codex has been temporarily limited for potentially suspicious activity related to cybersecurity.",
+    ],
+    ['unavailable', 'timeout waiting for child process to exit'],
+    ['unavailable', 'failed to lookup address information: Temporary failure in name resolution'],
+    ['unavailable', 'error sending request for url (https://x): dns error'],
+    [
+      'unavailable',
+      'An error occurred while processing your request. You can retry your request, request ID 1-2',
+    ],
+    ['unavailable', 'tls handshake eof'],
+    ['model', 'The model `gpt-x` has been deprecated, learn more here: https://example.org'],
   ],
   gemini: [
     ['usage-limit', 'You have exhausted your daily quota on this model.'],
@@ -305,6 +336,36 @@ export const WORDINGS: Readonly<Record<string, readonly Wording[]>> = {
       'unavailable',
       '{"error":{"code":500,"message":"An internal error has occurred. Please retry","status":"INTERNAL"}}',
     ],
+    [
+      'usage-limit',
+      '{"error":{"code":429,"message":"No AI credits remaining","status":"RESOURCE_EXHAUSTED","details":[{"reason":"INSUFFICIENT_G1_CREDITS_BALANCE"}]}}',
+    ],
+    [
+      'rate-limit',
+      '{"error":{"code":429,"message":"Quota exceeded for aiplatform.googleapis.com/generate_content_requests_per_minute_per_project","status":"RESOURCE_EXHAUSTED"}}',
+    ],
+    [
+      'auth',
+      'Failed to sign in. Message: Your current account is not eligible for Gemini Code Assist',
+    ],
+    ['auth', 'Error authenticating: invalid_grant: reauth related error (invalid_rapt)'],
+    ['auth', 'When using Gemini API, you must specify the GEMINI_API_KEY environment variable.'],
+    [
+      'auth',
+      'Could not load the default credentials. Browse to https://example.org for more information',
+    ],
+    ['auth', 'This account requires setting the GOOGLE_CLOUD_PROJECT env var.'],
+    [
+      'auth',
+      '{"error":{"code":400,"message":"User location is not supported for the API use.","status":"FAILED_PRECONDITION"}}',
+    ],
+    ['refused', 'Candidate was blocked due to finish reason SAFETY'],
+    [
+      'unavailable',
+      '{"error":{"code":499,"message":"The operation was cancelled.","status":"CANCELLED"}}',
+    ],
+    ['unavailable', 'Premature close: invalid response body while trying to fetch https://x'],
+    ['model', 'models/gemini-1.5-pro is not found for API version v1beta'],
   ],
   qwen: [
     ['usage-limit', '[API Error: 429 Free allocated quota exceeded.]'],
@@ -369,6 +430,19 @@ export const WORDINGS: Readonly<Record<string, readonly Wording[]>> = {
       'unavailable',
       '[API Error: 500 InternalError: An internal error has occured, please try again later]',
     ],
+    [
+      'context',
+      'Session token limit exceeded: 300000 tokens > 200000 limit. Please start a new session',
+    ],
+    ['context', '[API Error: 400 Input tokens exceed the configured limit of 262144 tokens]'],
+    [
+      'unavailable',
+      '[API Error: Request timeout after 121s. Try reducing input length or increasing timeout in config.]',
+    ],
+    ['model', '[API Error: 400 Model not exist.]'],
+    ['rate-limit', '[API Error: 您的请求频率过高，请 30 秒后重试]'],
+    ['auth', '[API Error: 令牌已过期或验证不正确]'],
+    ['usage-limit', '[API Error: 余额不足或无可用资源包，请充值。]'],
   ],
   opencode: [
     ['usage-limit', 'APIError: Free usage exceeded, add credits https://example.org'],
@@ -438,6 +512,16 @@ export const WORDINGS: Readonly<Record<string, readonly Wording[]>> = {
       'unavailable',
       'APIError: The server had an error while processing your request. Sorry about that!',
     ],
+    [
+      'usage-limit',
+      'APIError: You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.',
+      '2026-12-01T00:00:00Z',
+    ],
+    ['rate-limit', 'APIError: Too many concurrent requests'],
+    ['auth', 'APIError: Bad credentials'],
+    ['auth', 'APIError: Your API key has been disabled'],
+    ['context', 'APIError: input tokens 210000 exceed the limit 200000'],
+    ['model', 'ProviderModelNotFoundError: providerID: x modelID: y'],
   ],
   pi: [
     [
@@ -517,6 +601,10 @@ export const WORDINGS: Readonly<Record<string, readonly Wording[]>> = {
     ],
     ['unavailable', 'connect ECONNREFUSED 127.0.0.1:11434'],
     ['unavailable', '524: error code: 524'],
+    ['refused', 'finish_reason: content_filter'],
+    ['refused', 'Generation blocked: SAFETY'],
+    ['unavailable', 'WebSocket closed 1006'],
+    ['unavailable', 'Request was aborted: ERR_STREAM_PREMATURE_CLOSE'],
   ],
   copilot: [
     [
@@ -582,6 +670,16 @@ export const WORDINGS: Readonly<Record<string, readonly Wording[]>> = {
     ['unavailable', 'query: Sorry, there was a network error (net::ERR_CONNECTION_RESET)'],
     ['unavailable', 'query: 503 upstream unavailable'],
     ['unavailable', 'query: getaddrinfo ENOTFOUND api.example.org'],
+    [
+      'usage-limit',
+      "rate_limit: Sorry, you've hit a global rate limit for your plan. Please try again in 2 days 3 hours.",
+      '2026-12-02T15:00:00Z',
+    ],
+    ['context', 'query: CAPIError: 413 Request Entity Too Large'],
+    ['refused', 'query: Sorry, the response was filtered by the Responsible AI Service.'],
+    ['unavailable', 'query: Request failed due to a transient API error. Retrying...'],
+    ['unavailable', 'query: CAPIError: 499 client closed request'],
+    ['unavailable', 'query: HTTP/2 GOAWAY connection terminated'],
   ],
   droid: [
     [
