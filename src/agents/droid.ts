@@ -79,6 +79,7 @@ function invoke(request: InvocationRequest): Invocation {
 
 function parse(output: ProgramOutput): Parsed {
   const records = jsonValues(output.stdout)
+    .flat()
     .filter(isMapping)
     .filter((value) => value['type'] === 'result');
   const record = records.find(isSuccess) ?? records.at(-1) ?? null;

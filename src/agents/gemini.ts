@@ -102,7 +102,7 @@ function invoke(request: InvocationRequest): Invocation {
 }
 
 function parse(output: ProgramOutput): Parsed {
-  const values = jsonValues(output.stdout).filter(isMapping);
+  const values = jsonValues(output.stdout).flat().filter(isMapping);
   const record =
     values.find(
       (value) => textAt(value, 'response') !== null && at(value, 'error') === undefined,

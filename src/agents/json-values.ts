@@ -22,14 +22,45 @@ export function parseRecord(text: string): JsonRecord | null {
   return isMapping(value) ? value : null;
 }
 
-/** The objects of a text with one JSON value a line; what else such a line holds is left out. */
+/**
+ * The objects of a text with a JSON value a line, in lists of them, and of values that are printed
+ * over several lines; what else a line holds is left out.
+ */
 export function parseRecords(text: string): readonly JsonRecord[] {
-  return text.split('\n').flatMap(recordsOfLine);
+  return unfold(text.split('\n')).flatMap(recordsOfLine);
+}
+
+/** How many values that look spread over lines are tried to be put together. */
+const SPREAD_MAX = 64;
+
+/** Each value that begins with a bracket alone on its line, joined to one line. */
+function unfold(lines: readonly string[]): readonly string[] {
+  const joined: string[] = [];
+  let tries = 0;
+  for (let index = 0; index < lines.length; index += 1) {
+    const line = lines[index] ?? '';
+    const close = { '{': '}', '[': ']' }[line.trimEnd()];
+    const end =
+      close === undefined || tries >= SPREAD_MAX
+        ? -1
+        : lines.findIndex((each, at) => at > index && each.trimEnd() === close);
+    if (close !== undefined) tries += 1;
+    const whole = end < 0 ? line : lines.slice(index, end + 1).join(' ');
+    const isValue = end > 0 && parseJson(whole) !== null;
+    joined.push(isValue ? whole : line);
+    if (isValue) index = end;
+  }
+  return joined;
 }
 
 /** The object of a line, also of one that begins or ends with something else; null when none. */
 export function recordOfLine(line: string): JsonRecord | null {
-  return recordsOfLine(line)[0] ?? null;
+  return isPart(line) ? null : (recordsOfLine(line)[0] ?? null);
+}
+
+/** A line from within a value: it begins with a key, or another one follows it. */
+function isPart(line: string): boolean {
+  return /^\s+["{[\]}]/.test(line) || line.trimEnd().endsWith(',');
 }
 
 /** A longer line is not searched for a record that something else was printed before or after. */
@@ -37,9 +68,9 @@ const GLUED_LINE_MAX = 65_536;
 
 function recordsOfLine(line: string): readonly JsonRecord[] {
   if (!line.includes('{')) return [];
-  const record = isBracketed(line) ? parseRecord(line) : null;
-  if (record !== null) return [record];
-  return line.length > GLUED_LINE_MAX ? [] : jsonValues(line).filter(isMapping);
+  const whole = isBracketed(line) ? parseJson(line) : null;
+  if (whole === null && line.length > GLUED_LINE_MAX) return [];
+  return (whole === null ? jsonValues(line) : [whole]).flat().filter(isMapping);
 }
 
 /** Whether it can be one object or list: to be told no by the parser costs an exception. */
