@@ -156,7 +156,10 @@ const SPECIFIC: Words = [
 ];
 
 const GENERAL: Words = [
-  ['auth', /(?<!\.\w{1,5}:|\bline )\b40[13]\b|unauthori[sz]ed|\bforbidden\b|authentication|re-?authenticat/i],
+  [
+    'auth',
+    /(?<!\.\w{1,5}:|\bline )\b40[13]\b|unauthori[sz]ed|\bforbidden\b|authentication|re-?authenticat/i,
+  ],
   ['auth', /invalid (?:x-)?(?:api[ -]?key|token|credentials|bearer)|incorrect api key/i],
   [
     'auth',
@@ -202,12 +205,18 @@ const GENERAL: Words = [
     'model',
     /\bhas been (?:retired|deprecated|discontinued)\b|\bchoose (?:another|a different) model/i,
   ],
-  ['model', /(?<!\.\w{1,5}:|\bline )\b404\b|issue with the selected model|not found on provider|no endpoints found/i],
+  [
+    'model',
+    /(?<!\.\w{1,5}:|\bline )\b404\b|issue with the selected model|not found on provider|no endpoints found/i,
+  ],
   ['model', /\b(?:unknown|invalid|unsupported|no such) model/i],
   ['empty', /empty response|no response was returned/i],
   ['setup', /not inside a trusted directory|not trusted|untrusted|E2BIG|cannot be used with root/i],
   ['setup', /unknown (?:option|argument|flag)|unexpected argument|unrecognized/i],
-  ['unavailable', /(?<!\.\w{1,5}:|\bline )\b(?:500|502|503|504|520|522|524)\b|server error|internal error|bad gateway/i],
+  [
+    'unavailable',
+    /(?<!\.\w{1,5}:|\bline )\b(?:500|502|503|504|520|522|524)\b|server error|internal error|bad gateway/i,
+  ],
   [
     'unavailable',
     /connection (?:refused|error|reset|closed|dropped|lost|aborted)|could ?n.t connect|(?:could not|cannot|failed to|unable to) connect|socket (?:hang up|connection was closed)/i,

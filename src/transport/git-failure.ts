@@ -113,7 +113,7 @@ export function judgeFailure(result: GitResult): RemoteFailure {
     /returned error: (\d{3})\b|\bHTTP (\d{3}) curl|CONNECT tunnel failed, response (\d{3})\b|HTTP code (\d{3}) from proxy/.exec(
       text,
     );
-  const code = Number(status?.slice(1).find((digits) => digits !== undefined) ?? Number.NaN);
+  const code = Number(status?.slice(1).join('') ?? Number.NaN);
   const byWords = matchReason(words);
   // Forges say with several statuses that there is no room, or that they are away for a while.
   const isTold = byWords === 'limited' || byWords === 'disk-full' || byWords === 'unavailable';
