@@ -18,6 +18,7 @@ import type { ReasonOf } from '../protocol/reason.ts';
 import { isHostOf, isPerson, peopleWho, type Trust, type Voice } from '../protocol/trust.ts';
 import { parseHeader } from '../workflow/run/header.ts';
 import { isPersonPath } from '../workflow/run/run-messages.ts';
+import { isMark } from '../protocol/yes-or-no.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { ListedRun, HostFile } from './trust-state.ts';
@@ -95,7 +96,7 @@ export function isOfPeople(path: string, root: string): boolean {
   return (
     isPersonPath(path, root) ||
     [`${root}CANCEL`, `${root}CHANNEL.md`].includes(path) ||
-    /\/gates\/[^/]+\/(approve|deny)$/.test(path)
+    isMark(/\/gates\/[^/]+\/([^/]+)$/.exec(path)?.[1] ?? '')
   );
 }
 

@@ -74,15 +74,21 @@ export function expandAddresses(
     }));
 }
 
-/** The name in `known` that `name` was probably meant to be, or null: at most two letters off. */
+/**
+ * The name in `known` that `name` was probably meant to be, or null: in other case, a letter off
+ * (two of a longer one), or its first words.
+ */
 export function suggestName(name: string, known: Iterable<string>): string | null {
+  const meant = name.toLowerCase();
   let best: string | null = null;
-  let bestDistance = name.length <= 3 ? 2 : 3;
+  let bestDistance = meant.length < 2 ? 1 : meant.length < 6 ? 2 : 3;
+  let longer: string | null = null;
   for (const candidate of known) {
-    const distance = editDistance(name, candidate);
+    const distance = editDistance(meant, candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+    if (meant.length > 2 && candidate.startsWith(`${meant}-`)) longer ??= candidate;
   }
-  return best;
+  return best ?? longer;
 }
 
 /** Letters to change, add, leave out, or exchange with their neighbour. */

@@ -12,7 +12,15 @@ import {
   READ_ONLY_ADAPTERS,
 } from './models.ts';
 import { isName, NAME_RULE, RESERVED_NAMES } from './names.ts';
-import { choice, duration, isTexts, type Form, takeField, wholeNumber } from './take.ts';
+import {
+  choice,
+  describeOdd,
+  duration,
+  isTexts,
+  type Form,
+  takeField,
+  wholeNumber,
+} from './take.ts';
 import { describe, isMapping } from './yaml.ts';
 
 /** Longest wait for a person: an agent that waits keeps its process and its claim. */
@@ -166,11 +174,6 @@ function createTaker({ raw, written }: Entry, refuse: RefuseKey) {
     const text = isMapping(written) ? written[key] : null;
     return typeof text === 'string' ? text : String(raw[key]);
   };
-  const describeItems = (value: unknown): string => {
-    if (!Array.isArray(value)) return describe(value);
-    const at = value.findIndex((item) => typeof item !== 'string');
-    return at < 0 ? 'an empty list' : `item ${at + 1}: ${describe(value[at])}`;
-  };
   const refuseList = (key: string, found: string, expected: string): readonly string[] => {
     refuse(key, found, expected);
     return [];
@@ -185,7 +188,7 @@ function createTaker({ raw, written }: Entry, refuse: RefuseKey) {
     if (isTexts(value) && value.length > 0) return value;
     return refuseList(
       key,
-      describeItems(value),
+      describeOdd(value),
       Array.isArray(value) && value.length === 0
         ? 'at least one text, or the key left out'
         : 'a list of texts (a number in quotes)',

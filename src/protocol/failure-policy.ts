@@ -57,6 +57,12 @@ const POLICIES: Readonly<Record<string, Policy>> = {
   missing: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
   setup: { retryDelaysMs: [], fallbackFirst: true, parkMs: null },
 };
+
+/** Every class that a failure can have. */
+export const FAILURE_CLASSES: readonly string[] = [
+  ...Object.keys(POLICIES),
+  ...['loop', 'persona', 'attachment', 'host-lost', 'cancelled', 'workflow', 'failed'],
+];
 const FINAL: Policy = { retryDelaysMs: [], fallbackFirst: false, parkMs: null };
 
 /** Where an attempt stands when it fails. */

@@ -14,6 +14,8 @@ export interface Form<T> {
   readonly expected: string;
   /** The value; undefined when it is not one of those expected. */
   readonly decode: (raw: unknown) => T | undefined;
+  /** What was found instead, where more can be said of it than its type. */
+  readonly describe?: (raw: unknown) => string;
 }
 
 /** Notes what is wrong with a field. */
@@ -22,12 +24,20 @@ export type Refuse = (found: string, expected: string) => null;
 /** The value of a field; null when it is absent or, refused, of another form. */
 export function takeField<T>(
   raw: unknown,
-  { expected, decode }: Form<T>,
+  { expected, decode, describe: tell = describe }: Form<T>,
   refuse: Refuse,
 ): T | null {
   if (raw === undefined || raw === null) return null;
   const value = decode(raw);
-  return value === undefined ? refuse(describe(raw), expected) : value;
+  return value === undefined ? refuse(tell(raw), expected) : value;
+}
+
+/** What a value is; of a list the first item that is no text: `item 2: number "5"`. */
+export function describeOdd(raw: unknown): string {
+  if (!Array.isArray(raw)) return describe(raw);
+  if (raw.length === 0) return 'an empty list';
+  const at = raw.findIndex((item) => typeof item !== 'string');
+  return at < 0 ? describe(raw) : `item ${at + 1}: ${describe(raw[at])}`;
 }
 
 /** A text that stands for a value; null: for none. */
@@ -47,7 +57,7 @@ export function isTexts(raw: unknown): raw is readonly string[] {
 export function texts(expected: string): Form<readonly string[]> {
   const decode = (raw: unknown) =>
     typeof raw === 'string' ? [raw] : isTexts(raw) ? raw : undefined;
-  return { expected, decode };
+  return { expected, decode, describe: describeOdd };
 }
 
 /** One of some words; `true` and `false` may be written without quotes. */

@@ -92,7 +92,7 @@ describe('a head that is not right', () => {
     ['to: opus\nwait: maybe', 3, 'wait: text "maybe"', 'true or false'],
     ['to: opus\ntimestamp: tomorrow', 3, 'timestamp: text "tomorrow"', 'a time such as'],
     ['to: opus\ntype: telegram', 3, 'type: text "telegram"', 'message, workflow'],
-    ['to: opus\nfiles: [a, [b]]', 3, 'files: a list', 'a list of texts'],
+    ['to: opus\nfiles: [a, [b]]', 3, 'files: item 2: a list', 'a list of texts'],
     ['to: opus\nsubject: {a: b}', 3, 'subject: a mapping', 'one text'],
     ['to: opus\nplease answer', 3, 'which has no "key:"', '"key: value"'],
     ['to: a#b', 2, 'to: text "a#b"', 'an address'],

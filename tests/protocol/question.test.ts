@@ -102,7 +102,7 @@ describe('an answer', () => {
     ['Yes, continue', 'approve'],
     ['---\nto: opus\n---\nok\n', 'approve'],
     ['deny', 'deny'],
-    ['---\nto: opus\nfrom: ada\n---\n\n> no\n', 'deny'],
+    ['---\nto: opus\nfrom: ada\n---\n\n> yes\n\nno\n', 'deny'],
     ['', null],
     ['approved-by-eve? never', 'approve'],
     ['I do not approve', null],

@@ -150,3 +150,105 @@ describe('a marker that is edited', () => {
     expect(runs(story)).toBe(before);
   });
 });
+
+/** What stands when everything has come to rest, told in one word or two. */
+const replyTo = (story: Story, path: string): string =>
+  story.files().get(path.replace(/\.md$/, '.re.opus.md')) ?? '';
+
+describe('a file that says how work is done, edited while work is open', () => {
+  const FILE = 'data/workflows/saved.md';
+  const saved = (prompt: string, more = ''): string =>
+    `---\nname: saved\nmodel: opus\n${more}steps:\n  one: { prompt: x }\n  two: { needs: [one], prompt: ${prompt} }\n---\n`;
+  const START = '---\nto: workflow\ntype: workflow\nfrom: ada\nuses: saved\n---\n';
+  const tasks = (story: Story): string =>
+    [...story.files()].flatMap(([path, text]) => (path.endsWith('/task.md') ? [text] : [])).join();
+
+  it.each([
+    ['before a run begins: it begins with the new text', 'before', '', 'NEW'],
+    ['while a run is open: it keeps its plan', 'while', '', 'OLD'],
+    ['while a run that follows is open: it takes the new one', 'while', 'follow: true\n', 'NEW'],
+  ])('a saved workflow, %s', async (_, when, more, asks) => {
+    const story = tell(() => ({ kind: 'answer', ms: 10_000 }), { hosts: 1 });
+    story.say({ [FILE]: saved('OLD', more) });
+    if (when === 'before') story.say({ [FILE]: saved('NEW', more) });
+    story.say({ 'data/channels/general/wf.md': START });
+    await story.pass(8_000);
+    if (when === 'while') story.say({ [FILE]: saved('NEW', more) });
+    await story.pass(90_000);
+    expect(['OLD', 'NEW'].filter((word) => tasks(story).includes(word))).toEqual([asks]);
+  });
+
+  it('an answer to a gate that was edited since counts for nobody', async () => {
+    const story = tell(() => ({ kind: 'answer', ms: 10 }), { hosts: 1 });
+    const gate = 'data/channels/gated/gates/ok';
+    const answer = (word: string): string =>
+      `---\nto: ada\nfrom: ada\nre: ${gate}/ask.md\n---\n${word}\n`;
+    story.say({
+      'data/channels/general/wf.md':
+        '---\nto: workflow\ntype: workflow\nfrom: ada\nchild_channel: gated\nsteps: { ok: { ask: { title: "Fine?" } } }\n---\n',
+    });
+    await story.pass(20_000);
+    expect(story.files().has(`${gate}/ask.md`)).toBe(true);
+    story.say({ 'data/channels/gated/no.md': answer('deny') });
+    story.say({ 'data/channels/gated/no.md': answer('approve') });
+    await story.pass(20_000);
+    expect(story.files().has(`${gate}/decision.json`)).toBe(false);
+    story.say({ 'data/channels/gated/yes.md': answer('approve') });
+    await story.pass(20_000);
+    expect(story.files().get(`${gate}/decision.json`)).toContain('yes.md');
+    story.say({ 'data/channels/gated/yes.md': answer('deny') });
+    await story.pass(20_000);
+    expect(story.files().get(`${gate}/decision.json`)).toContain('"approve"');
+  });
+
+  it('budgets.yaml counts with the next poll, and what runs is finished', async () => {
+    const story = tell(() => ({ kind: 'answer', ms: 20_000 }), { hosts: 1 });
+    const budget = 'data/budgets.yaml';
+    story.say({ [NOTE]: ask('first') });
+    await story.pass(6_000);
+    story.say({ [budget]: 'models: { opus: { tokens-per-day: 0 } }\n' });
+    await story.pass(6_000);
+    story.say({ 'data/channels/general/late.md': ask('late') });
+    await story.pass(60_000);
+    expect(replyTo(story, NOTE)).not.toBe('');
+    expect(runs(story)).toBe(1);
+    // Unreadable, it leaves in force what stood there before.
+    story.say({ [budget]: 'models: { opus: { tokens-per-day: many } }\n' });
+    await story.pass(60_000);
+    expect(runs(story)).toBe(1);
+    story.say({}, [budget]);
+    await story.pass(60_000);
+    expect(runs(story)).toBe(2);
+  });
+
+  it('models.yaml that cannot be read leaves the last good one in force, for "all" too', async () => {
+    const story = tell(() => ({ kind: 'answer', ms: 10 }), { hosts: 1 });
+    story.say({ 'data/models.yaml': 'models: [\n' });
+    story.say({ [NOTE]: ask('all').replace('opus', 'all') });
+    await story.pass(30_000);
+    expect(replyTo(story, NOTE)).not.toBe('');
+  });
+
+  it('people.yaml says whose a message without "from:" is', async () => {
+    const story = tell(() => ({ kind: 'answer', ms: 10 }), { hosts: 1 });
+    const anonymous = (text: string): string => ask(text).replace('from: ada\n', '');
+    story.say({ [NOTE]: anonymous('first') });
+    await story.pass(20_000);
+    story.say({ 'data/people.yaml': 'lovelace: { addresses: [ada@example.org] }\n' });
+    story.say({ 'data/channels/general/next.md': anonymous('next') });
+    await story.pass(20_000);
+    expect(replyTo(story, NOTE)).toContain('to: ada\n');
+    expect(replyTo(story, 'data/channels/general/next.md')).toContain('to: lovelace\n');
+  });
+
+  it('CROSSTALK-VERSION halts hosts: nothing more is started, and what finishes waits', async () => {
+    const story = tell(() => ({ kind: 'answer', ms: 20_000 }), { hosts: 1 });
+    story.say({ [NOTE]: ask('first') });
+    await story.pass(6_000);
+    story.say({ 'CROSSTALK-VERSION': '7\ncustom-refs: no\n' });
+    story.say({ 'data/channels/general/next.md': ask('next') });
+    await story.pass(60_000);
+    expect(runs(story)).toBe(1);
+    expect(replyTo(story, NOTE)).toBe('');
+  });
+});

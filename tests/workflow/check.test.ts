@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { checkRaw } from '../../src/workflow/language/source.ts';
 import { checkWorkflow, type WorkflowCheckOptions } from '../../src/workflow/language/check.ts';
 
 const OPTIONS: WorkflowCheckOptions = {
@@ -316,4 +317,111 @@ steps:
       'model: opus\ninputs: { a: { type: choice, options: [x], choices: [y] } }\nsteps: { a: { prompt: x } }',
     ),
   ).toContain('"options" is another word for "choices"');
+});
+
+const ONE = (step: string): string => `model: opus\nsteps:\n  a: ${step}`;
+const TWO = (step: string): string => `${ONE('{ prompt: x }')}\n  b: { needs: [a], ${step} }`;
+
+// What `check` passes runs: each of these passed once, and its run stood still or asked in vain.
+test.each<[string, string]>([
+  [ONE('{ models: [opus, opus], prompt: x }'), '"opus" stands twice'],
+  [ONE('{ prompt: x, project: My Shop }'), '"project" must be a name'],
+  [ONE('{ prompt: x, as: ../../etc/passwd }'), '"as" must be a path in the transport'],
+  [ONE('{ prompt: x, as: nobody }'), 'nobody is called "nobody"'],
+  [ONE('{ prompt: x, isolate: worktree }'), 'needs a "project"'],
+  [ONE('{ prompt: x, project: s, isolate: worktree, branch: "a..b" }'), 'not a name of a branch'],
+  [ONE('{ prompt: x, project: s, isolate: worktree, branch: main }'), 'never worked on'],
+  [`dispatch_host: My Laptop\n${ONE('{ prompt: x }')}`, '"dispatch_host" must be a name'],
+  [ONE('{ prompt: x, retry: { on: [timeot] } }'), 'did you mean "timeout"?'],
+  [ONE('{ prompt: x, timeout-minutes: 0 }'), 'leaves no time'],
+  [ONE('{ prompt: "" }'), 'the prompt is empty'],
+  [ONE(`{ prompt: x, each: [${'1, '.repeat(1_000)}1] }`), 'gives 1001 items'],
+  [ONE('{ prompt: x, count: 2, join: { model: gpt, min: 3 } }'), 'at most 2 answers'],
+  [ONE('{ prompt: x, schema: { type: 5 } }'), 'schema.type must be text'],
+  [ONE('{ prompt: x, schema: { enum: a } }'), 'schema.enum must be a list'],
+  [ONE('{ prompt: x, schema: { type: number, minimum: "3" } }'), 'schema.minimum must be a number'],
+  [ONE('{ prompt: x, schema: { minItems: 3, maxItems: 1 } }'), 'minItems is more than maxItems'],
+  [ONE('{ prompt: x, schema: { type: int } }'), 'did you mean "integer"?'],
+  [ONE('{ wait: { event: "" } }'), 'the wait is for nothing'],
+  [ONE('{ wait: { for: } }'), 'the wait is for nothing'],
+  [ONE('{ wait: { until: "${{ run.usd }}" } }'), '"until" must be a time, found a number'],
+  [ONE('{ ask: { kind: choose, choices: [a, A] } }'), '"A" stands twice'],
+  [ONE('{ ask: { kind: choose, choices: ["", b] } }'), 'no line that somebody can answer with'],
+  [ONE('{ ask: { approvers: [ada, Ada], quorum: 2 } }'), 'can never be reached'],
+  [ONE('{ ask: { on-timeout: deny } }'), 'needs "timeout-minutes"'],
+  [ONE('{ ask: { kind: input, timeout-minutes: 1, on-timeout: approve } }'), 'gives no answer'],
+  [`inputs: { a: { choices: [x] } }\n${ONE('{ prompt: x }')}`, 'needs "type: choice"'],
+  [
+    `on: { schedule: "0 9 * * 1" }\ninputs: { a: { required: true } }\n${ONE('{ prompt: x }')}`,
+    'the clock gives no inputs',
+  ],
+  ['model: opus\nsteps:\n  con: { prompt: x }', '"con" is a name that Windows keeps for itself'],
+  [
+    'model: opus\nsteps:\n  ab: { prompt: x, needs: [a] }\n  a: { prompt: x, needs: [ab] }',
+    'ab → a → ab',
+  ],
+])('what would not run is said before it begins: %j: %s', (yaml, says) => {
+  expect(strict(yaml)).toContain(says);
+});
+
+function strict(yaml: string): string {
+  const options = { ...OPTIONS, personas: ['data/personas/reviewer.md'] };
+  return checkWorkflow(`---\n${yaml}\n---\n`, options)
+    .errors.map(({ message, suggestion }) => `${message} (${suggestion ?? ''})`)
+    .join('\n');
+}
+
+// A wrong form is told with the right one.
+test.each<[string, string]>([
+  [ONE('{ prompt: x, retry: 3 }'), 'retry: { max: 3 }'],
+  [ONE('{ wait: 2h }'), 'wait: { for: "2h" }'],
+  [ONE('{ ask: "Publish?" }'), 'ask: { title: "Publish?" }'],
+  [ONE('do it'), 'a: { prompt: "do it" }'],
+  [`budget: 5\n${ONE('{ prompt: x }')}`, 'budget: { usd: 5 }'],
+  [`budget: { usd: $5 }\n${ONE('{ prompt: x }')}`, 'usd: 5'],
+  [`fail-fast: yes\n${ONE('{ prompt: x }')}`, 'fail-fast: true'],
+  [`inputs: { a: string }\n${ONE('{ prompt: x }')}`, 'a: { type: "string" }'],
+  [`inputs: { a: { type: int } }\n${ONE('{ prompt: x }')}`, 'did you mean "integer"?'],
+  [ONE('{ prompt: x, timeout-minutes: 5 minutes }'), 'timeout-minutes: 5'],
+  [ONE('{ prompt: x, timeout-minutes: 2h }'), 'timeout-minutes: 120'],
+  [ONE('{ prompt: x, timeout: 5 }'), 'did you mean "timeout-minutes"?'],
+  [ONE('{ prompt: x, timeout-minutes: .nan }'), '"timeout-minutes" is neither'],
+  [ONE('{ wait: { for: 5 minutes } }'), 'for: 5m'],
+  [
+    ONE('{ ask: { kind: choose, choices: [1, 2] } }'),
+    'found item 1: number "1" (in quotes: ["1", "2"])',
+  ],
+  [ONE('{ ask: { approvers: "ada, bob" } }'), 'a list: [ada, bob]'],
+  [ONE('{ ask: { approvers: [ada@example.org] } }'), '(ada)'],
+  ['model: "opus, gpt"\nsteps: { a: { prompt: x } }', 'a list: [opus, gpt]'],
+  [TWO('needs: "a, c", prompt: x').replace('needs: [a], ', ''), 'a list: [a, c]'],
+  [TWO('prompt: x, if: "steps.a.failed and true"'), '"and" is "&&"'],
+  [TWO('prompt: x, if: "not steps.a.failed"'), '"not" is "!"'],
+  [TWO('prompt: x, if: "steps.a.failed = true"'), 'equality is "=="'],
+  [TWO('prompt: x, if: "steps.a.status == “failed”"'), 'straight quotes'],
+  [TWO('prompt: x, if: "{{ steps.a.failed }}"'), 'an expression stands in ${{ }}'],
+  [TWO('prompt: x, if: "${{ steps.a.failed }} == true"'), '${{ steps.a.failed == true }}'],
+  [TWO('prompt: x, if: "steps.a.status == \'success\'"'), 'it never is "success"; it is one of'],
+  [TWO('prompt: "{{ steps.a.text }}"'), 'is written ${{ steps.a.text }}'],
+  [TWO('prompt: "${ steps.a.text }"'), 'is written ${{ steps.a.text }}'],
+  [TWO('prompt: "${{ a.text }}"'), 'did you mean "steps.a"?'],
+  [TWO('prompt: "${{ steps.a.list.text }}"'), 'write "[].text"'],
+  [TWO('prompt: "${{ tojson(steps.a.list) }}"'), 'did you mean "toJSON"?'],
+])('a wrong form is told with the right one: %j: %s', (yaml, says) => {
+  expect(strict(yaml)).toContain(says);
+});
+
+test.each([
+  ONE('{ ask: { approvers: [Ada Lovelace, "@bob"], quorum: 2 } }'),
+  ONE('{ prompt: x, as: reviewer }'),
+  ONE('{ prompt: "Templates of handlebars: {{ name }} and ${HOME}" }'),
+  ONE('{ prompt: x, each: [] }'),
+])('what is odd and right passes: %j', (yaml) => {
+  expect(strict(yaml)).toBe('');
+});
+
+test('an open run keeps a plan that would not begin today', () => {
+  const raw = { model: 'opus', steps: { con: { models: ['opus', 'opus'], prompt: '' } } };
+  const { problems } = checkRaw(raw, { models: null, served: new Map() }, () => ({ line: 0 }));
+  expect(problems).toEqual([]);
 });

@@ -149,6 +149,70 @@ test('a choice takes one of its words, an input takes text or JSON that fits', (
   expect(input.asked.at(-1)?.body.trim()).toBe('4');
 });
 
+// Of a gate for yes or no, for one of two, and for a text: what an answer decides.
+test.each<[string, string | null, string | null, string | null]>([
+  ['approve', 'approve', null, 'answer'],
+  ['**Approved!**', 'approve', null, 'answer'],
+  ['> Ship?\n\nyes', 'approve', null, 'answer'],
+  ['> approve\n\nNo.', 'deny', null, 'answer'],
+  ['\ud83d\udc4d', 'approve', null, 'answer'],
+  ['\u2705 go', 'approve', null, 'answer'],
+  ['+1', 'approve', null, 'answer'],
+  ['-1', 'deny', null, 'answer'],
+  ['\u274c', 'deny', null, 'answer'],
+  ['Y', 'approve', null, 'answer'],
+  ['I approve', 'approve', null, 'answer'],
+  ['\u201cok\u201d', 'approve', null, 'answer'],
+  ['- yes, but quick', 'approve', null, 'answer'],
+  ['approve?', null, null, 'answer'],
+  ['no problem', null, null, 'answer'],
+  ['not yet', null, null, 'answer'],
+  ['Zu\u0308rich', null, 'Z\u00fcrich', 'answer'],
+  ['"the blog", please', null, 'the blog', 'answer'],
+  ['The Blog.', null, 'the blog', 'answer'],
+  ['the blogs', null, null, 'answer'],
+  ['', null, null, null],
+])('%j says %j, %j, %j', (body, ...says) => {
+  const kinds = ['approve', 'choose, choices: [the blog, Zürich]', 'input'];
+  const decided = kinds.map((kind) => {
+    const at = world(GATE(`{ title: "Ship?", kind: ${kind} }`));
+    drive(at);
+    const gate = `data/channels/${at.run}/gates/gate/`;
+    post(at, `re: ${gate}ask.md`, body);
+    drive(at);
+    const [view] = describeRun(inputOf(at)).gates;
+    // What does not count is never passed over in silence.
+    if (view?.state === 'open') expect(view.answers[0]?.problem).toMatch(/./);
+    return view?.decision ?? null;
+  });
+  expect(decided).toEqual(says);
+});
+
+test.each([
+  ['approve', '', 'approve'],
+  ['Approve.md', 'fine\n', 'approve'],
+  ['deny.txt', 'too early\n', 'deny'],
+  ['ask.re.ada.md', 'yes\n', 'approve'],
+])('a gate is answered by the file %s with %j: %s', (name, text, says) => {
+  const at = world(GATE('{ title: "Ship?" }'));
+  drive(at);
+  const file = `data/channels/${at.run}/gates/gate/${name}`;
+  at.files.set(file, text);
+  at.authors.set(file, 'ada');
+  drive(at);
+  expect(describeRun(inputOf(at)).gates[0]?.decision).toBe(says);
+});
+
+test('a file "deny" beside a gate with choices is told, not passed over', () => {
+  const at = world(GATE('{ title: "Where?", kind: choose, choices: [a, b] }'));
+  drive(at);
+  const file = `data/channels/${at.run}/gates/gate/deny`;
+  at.files.set(file, '');
+  at.authors.set(file, 'ada');
+  drive(at);
+  expect(describeRun(inputOf(at)).gates[0]?.answers[0]?.problem).toContain('says none of a, b');
+});
+
 test('a gate that nobody answers in time goes the way the plan says', () => {
   const at = world(GATE('{ title: "Ship?", timeout-minutes: 30, on-timeout: approve }'));
   drive(at);

@@ -10,6 +10,7 @@ import { type Invocation, option } from '../command.ts';
 import { firstLine } from '../../protocol/reply.ts';
 import { jsonValues } from '../../workflow/language/json.ts';
 import { findFitting } from '../../workflow/language/schema.ts';
+import { choiceIn } from '../../workflow/run/decision.ts';
 import { plain } from '../io.ts';
 import { describeDecision } from '../look/draw-run.ts';
 import type { Surroundings } from '../look/look-around.ts';
@@ -107,13 +108,10 @@ function wordsFor(
   if (gate.form === 'approve' || (decision === 'deny' && gate.form === 'input'))
     return { decision, body: joined(decision), told: decision };
   if (gate.form === 'choose') {
-    const asked = choice ?? firstLine(text).trim();
-    const chosen =
-      decision === 'deny'
-        ? undefined
-        : gate.choices.find((each) => each.toLowerCase() === asked.toLowerCase());
-    const found = decision === 'deny' ? 'a no' : JSON.stringify(asked);
-    if (chosen === undefined)
+    const asked = choice ?? text;
+    const chosen = decision === 'deny' ? null : choiceIn(gate.choices, asked);
+    const found = decision === 'deny' ? 'a no' : JSON.stringify(firstLine(asked));
+    if (chosen === null)
       throw usage(
         `the gate "${gate.gate}" takes one of ${gate.choices.join(', ')}; found ${found}: ${gate.title}`,
       );

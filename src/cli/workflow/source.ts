@@ -8,7 +8,9 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { suggestName } from '../../protocol/address.ts';
 import { MESSAGE_BYTES_MAX, readFrontMatter } from '../../protocol/front-matter.ts';
 import { isName } from '../../protocol/names.ts';
-import { SCHEMAS, workflowFile, WORKFLOWS } from '../../protocol/paths.ts';
+import { PERSONA_FOLDERS, SCHEMAS, workflowFile, WORKFLOWS } from '../../protocol/paths.ts';
+import type { Repository } from '../../transport/repository.ts';
+import type { Oid } from '../../base/ids.ts';
 import { NOBODY } from '../../protocol/who-can-be-asked.ts';
 import { isMapping, readYamlMapping } from '../../protocol/yaml.ts';
 import { readFolder } from '../../transport/read-folder.ts';
@@ -51,12 +53,21 @@ export async function readCheckOptions(
   const schemas = await readFolder(repository, { commit: tip, folder: SCHEMAS }, new Map());
   return {
     ...askableNow(around),
+    personas: await listPersonas(repository, tip),
     savedWorkflow: (name) => workflows.get(workflowFile(name)) ?? null,
     schemaFile: (path) => workflows.get(path) ?? schemas.get(path) ?? null,
     saved: [...workflows.keys()].flatMap(
       (path) => /^data\/workflows\/([^/]+)\.md$/.exec(path)?.[1] ?? [],
     ),
   };
+}
+
+/** The files of personas where names are looked for. */
+export async function listPersonas(repository: Repository, tip: Oid): Promise<readonly string[]> {
+  const folders = await Promise.all(
+    PERSONA_FOLDERS.map((folder) => readFolder(repository, { commit: tip, folder }, new Map())),
+  );
+  return folders.flatMap((files) => [...files.keys()]);
 }
 
 /** What is known of the transport. */

@@ -8,10 +8,11 @@ import { KEYS } from './keys.ts';
 import { readMarker, resolveInputs } from './marker.ts';
 import type { JsonObject } from './json.ts';
 import type { Plan, Problem } from './plan.ts';
+import type { KnownFiles } from './start-check.ts';
 import { type CheckedPlan, checkRaw, completeRaw, readSource, type Source } from './source.ts';
 
 /** What is known where the check runs; `models: null` = the transport is not at hand. */
-export interface WorkflowCheckOptions {
+export interface WorkflowCheckOptions extends KnownFiles {
   readonly models: readonly string[] | null;
   readonly served: ReadonlyMap<string, readonly string[]>;
   readonly savedWorkflow: (name: string) => string | null;
@@ -82,9 +83,15 @@ function checkMarker(text: string, options: WorkflowCheckOptions): WorkflowCheck
   const source =
     saved === null ? { ...marker.source, raw: pickPlanKeys(marker.source.raw) } : readSource(saved);
   const checked = checkSource(source, options);
-  const inputs = resolveInputs(checked.plan, marker.given).problems.map(
-    ({ message, ...input }) => ({ ...at('with'), message, suggestion: null, input }),
-  );
+  const inputs =
+    checked.problems.length > 0
+      ? []
+      : resolveInputs(checked.plan, marker.given).problems.map(({ message, ...input }) => ({
+          ...at('with'),
+          message,
+          suggestion: null,
+          input,
+        }));
   const errors = [...source.problems, ...checked.problems, ...inputs];
   return { errors, plan: errors.length > 0 ? null : checked.plan };
 }

@@ -14,6 +14,8 @@ export interface TypeScope {
    * step at all.
    */
   readonly unreachable: (id: string) => string | null;
+  /** Of a plan that begins now; an open run keeps what it began with. */
+  readonly isStrict?: boolean;
 }
 
 export interface Checked {
@@ -72,7 +74,9 @@ function typeOf(expression: Expression, context: Context): Type {
     }
     case 'index': {
       const of = typeOf(expression.of, context);
-      typeOf(expression.index, context);
+      const index = typeOf(expression.index, context);
+      if (of.kind === 'list' && index.kind === 'string' && context.isStrict === true)
+        context.report(`a list is read by a number, found ${describeType(index)}`);
       return of.kind === 'list' ? of.of : ANY;
     }
     case 'every': {
@@ -99,7 +103,11 @@ function literalType(value: string | number | boolean | null): Type {
 function nameType(name: string, context: Context): Type {
   const type = context.names.get(name);
   if (type !== undefined) return type;
-  const meant = suggestName(name, context.names.keys());
+  const owner = [...context.names].find(
+    ([, of]) => of.kind === 'object' && of.fields.has(name),
+  )?.[0];
+  const near = suggestName(name, context.names.keys());
+  const meant = owner === undefined ? near : `${owner}.${name}`;
   context.report(
     `nothing is called "${name}" here${meant === null ? `; known: ${[...context.names.keys()].join(', ')}` : `; did you mean "${meant}"?`}`,
   );
@@ -113,8 +121,12 @@ function fieldType(
 ): Type {
   if (of.kind === 'any') return ANY;
   if (of.kind !== 'object') {
+    const isInside =
+      of.kind === 'list' && of.of.kind === 'object' && of.of.fields.has(expression.field);
     if (of.kind !== 'null')
-      context.report(`${describeType(of)} has no field "${expression.field}"`);
+      context.report(
+        `${describeType(of)} has no field "${expression.field}"${isInside ? `: write "[].${expression.field}" for that of each` : ''}`,
+      );
     return ANY;
   }
   const type = of.fields.get(expression.field);
@@ -174,9 +186,26 @@ function checkEquality(
     context.report(
       "an agent's whole text is compared with a literal: declare a schema on that step and compare a field of its .json",
     );
+  if (context.isStrict === true)
+    for (const [type, other] of [
+      [a, right],
+      [b, left],
+    ] as const)
+      checkValue(type, other, context);
   const differs =
     a.kind !== b.kind && [a, b].every((type) => type.kind !== 'any' && type.kind !== 'null');
   if (differs) context.report(`${describeType(a)} never equals ${describeType(b)}`);
+}
+
+/** A text that can never be what it is compared with. */
+function checkValue(type: Type, other: Expression, context: Context): void {
+  if (type.kind !== 'string' || type.values === undefined) return;
+  if (other.kind !== 'literal' || typeof other.value !== 'string') return;
+  if (type.values.includes(other.value)) return;
+  const meant = suggestName(other.value, type.values);
+  context.report(
+    `it never is "${other.value}"; ${meant === null ? `it is one of ${type.values.join(', ')}` : `did you mean "${meant}"?`}`,
+  );
 }
 
 function callType(expression: Expression & { readonly kind: 'call' }, context: Context): Type {
@@ -190,7 +219,7 @@ function callType(expression: Expression & { readonly kind: 'call' }, context: C
   }
   if (expression.args.length < arity[0] || expression.args.length > arity[1])
     context.report(
-      `${expression.name}() takes ${arity[0] === arity[1] ? String(arity[0]) : `${arity[0]} to ${arity[1]}`} arguments`,
+      `${expression.name}() takes ${arity[0] === arity[1] ? String(arity[0]) : `${arity[0]} to ${arity[1]}`} ${arity[1] === 1 ? 'argument' : 'arguments'}, found ${expression.args.length}`,
     );
   const types = expression.args.map((arg) => typeOf(arg, context));
   return resultType(expression, types, context);

@@ -5,6 +5,8 @@
  * come out of the shared repository, and what packages parse ends in calls, prototypes or loops.
  */
 
+import { ownValue } from '../../base/own-value.ts';
+
 export type Operator = '==' | '!=' | '<' | '<=' | '>' | '>=' | '&&' | '||';
 
 export type Expression =
@@ -30,6 +32,24 @@ const CHARS_MAX = 4_000;
 const DEPTH_MAX = 60;
 const TOKEN =
   /\s*(?:(?<number>-?\d+(?:\.\d+)?)|(?<name>[A-Za-z_][A-Za-z0-9_-]*)|(?<text>'(?:[^']|'')*'|"(?:[^"\\]|\\.)*")|(?<sign>==|!=|<=|>=|&&|\|\||[<>!()[\].,]))/y;
+
+/** What was probably meant by what is no part of the language. */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [/^=/, 'equality is "=="'],
+  [/^&/, 'both is "&&"'],
+  [/^\|/, 'either is "||"'],
+  [/^[\u2018-\u201e\u00ab\u00bb`]/, "text stands in straight quotes: 'text'"],
+  [/^['"]/, 'the quote is not closed'],
+  [/^[+*/%^-]/, 'there is no arithmetic'],
+  [/^[?:]/, 'there is no "? :"; use two steps with "if"'],
+  [/^\{/, 'an expression stands in ${{ }}'],
+];
+
+/** Words of other languages. */
+const WORDS: Readonly<Record<string, string>> = {
+  ...{ and: '&&', or: '||', not: '!', is: '==', eq: '==', ne: '!=' },
+  ...{ AND: '&&', OR: '||', NOT: '!' },
+};
 
 interface Token {
   readonly kind: 'number' | 'name' | 'text' | 'sign' | 'end';
@@ -59,7 +79,11 @@ function tokenize(text: string): readonly Token[] | string {
   while (text.slice(at).trim() !== '') {
     TOKEN.lastIndex = at;
     const groups = TOKEN.exec(text)?.groups;
-    if (groups === undefined) return `cannot read "${text.slice(at).trim().slice(0, 20)}"`;
+    if (groups === undefined) {
+      const rest = text.slice(at).trim().slice(0, 20);
+      const hint = HINTS.find(([begins]) => begins.test(rest))?.[1];
+      return `cannot read "${rest}"${hint === undefined ? '' : `: ${hint}`}`;
+    }
     const kind =
       (['number', 'name', 'text', 'sign'] as const).find((name) => groups[name] !== undefined) ??
       'sign';
@@ -129,7 +153,11 @@ function createParser(tokens: readonly Token[], refuse: (why: string) => void) {
       expect(')');
       return inner;
     }
-    refuse(`expected a value, found "${token.text}"`);
+    refuse(
+      token.kind === 'end' && tokens.length === 1
+        ? 'nothing stands in it'
+        : `expected a value, found "${token.text}"`,
+    );
     return NOTHING;
   };
   const call = (name: string): Expression => {
@@ -167,7 +195,11 @@ function createParser(tokens: readonly Token[], refuse: (why: string) => void) {
   return {
     parse: (): Expression => {
       const expression = binary(0);
-      if (peek().kind !== 'end') refuse(`"${peek().text}" is not expected here`);
+      const word = [peek(), tokens[next - 1]].flatMap((token) => {
+        const sign = token?.kind === 'name' ? ownValue(WORDS, token.text) : undefined;
+        return sign === undefined ? [] : [`: "${token?.text ?? ''}" is "${sign}"`];
+      })[0];
+      if (peek().kind !== 'end') refuse(`"${peek().text}" is not expected here${word ?? ''}`);
       return expression;
     },
   };

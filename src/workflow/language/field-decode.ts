@@ -2,7 +2,7 @@
 import { parseAddress } from '../../protocol/address.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Limits } from './plan.ts';
-import { createTaker, type Mapping } from './read-keys.ts';
+import { asList, createTaker, type Mapping } from './read-keys.ts';
 import { schemaProblems } from './schema.ts';
 
 /** What steps take over from the run. */
@@ -29,7 +29,11 @@ export function decodeModels(mapping: Mapping, key: string): readonly string[] {
     const address = parseAddress(text);
     const reserved = address !== null && ['all', 'workflow'].includes(address.name);
     if (address === null || reserved)
-      mapping.report([...mapping.path, key], `"${text}" is not a model: a name or name@host`);
+      mapping.report(
+        [...mapping.path, key],
+        `"${text}" is not a model: a name or name@host`,
+        asList(text),
+      );
   }
   return texts.map((text) => text.trim().toLowerCase());
 }

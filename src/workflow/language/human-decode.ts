@@ -1,11 +1,11 @@
 /** Steps that wait for people or for the world: `ask` and `wait`. */
 import { parseIso } from '../../base/clock.ts';
-import { isName } from '../../protocol/names.ts';
+import { isName, personName } from '../../protocol/names.ts';
 import { isJsonObject } from './json.ts';
 import type { Ask, OnDeny, Wait } from './plan.ts';
 import { decodeChoices, decodeSchema } from './field-decode.ts';
 import { KEYS } from './keys.ts';
-import { createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
+import { asList, createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
 import { parseTemplate } from './template.ts';
 
 /** The question to people in a step's `ask:`. */
@@ -15,12 +15,13 @@ export function decodeAsk(outer: Mapping): Ask {
   const take = createTaker(mapping);
   const form = take.choice('kind', ['approve', 'choose', 'input']) ?? 'approve';
   const choices = decodeChoices(mapping);
-  const approvers = take.texts('approvers').map((name) => name.trim().toLowerCase());
-  for (const name of approvers)
-    if (!isName(name))
-      mapping.report([...mapping.path, 'approvers'], `"${name}" is not a person's name`);
+  const approvers = take.texts('approvers').map((name) => personOf(name, mapping, 'approvers'));
   if (form === 'choose' && choices.length < 2)
-    mapping.report(mapping.path, '"kind: choose" needs at least two "choices"');
+    mapping.report(
+      mapping.path,
+      '"kind: choose" needs at least two "choices"',
+      choices.map(asList).find((list) => list !== null) ?? null,
+    );
   if (form !== 'choose' && choices.length > 0)
     mapping.report([...mapping.path, 'choices'], `"choices" needs "kind: choose"`);
   if (form !== 'input' && mapping.raw['schema'] !== undefined)
@@ -43,6 +44,16 @@ export function decodeAsk(outer: Mapping): Ask {
     onTimeout: take.choice('on-timeout', ['wait', 'fail', 'deny', 'approve']) ?? 'wait',
     onDeny: decodeOnDeny(mapping),
   };
+}
+
+/** Names of people, made of what they are called as that of a sender is: `Ada Lovelace`, `@ada`. */
+function personOf(text: string, mapping: Mapping, key: string): string {
+  const [first = '', domain] = text.trim().toLowerCase().replace(/^@/, '').split('@');
+  const made = isName(first) ? first : personName({ name: first, email: '' }, '');
+  if (made !== '' && domain === undefined && !text.includes(',')) return made;
+  const meant = isName(first) ? first : null;
+  mapping.report([...mapping.path, key], `"${text}" is not a person's name`, asList(text) ?? meant);
+  return '';
 }
 
 /** What a step's `wait:` waits for. */
@@ -78,9 +89,10 @@ function decodeMessageWait(outer: Mapping): Wait['what'] {
   const mapping = mappingAt(outer, 'message');
   refuseUnknownKeys(mapping, KEYS.waitMessage, '"wait: {message}"');
   const take = createTaker(mapping);
+  const from = take.text('from');
   return {
     kind: 'message',
-    from: take.text('from')?.toLowerCase() ?? null,
+    from: from === null ? null : personOf(from, mapping, 'from'),
     contains: take.text('contains'),
   };
 }

@@ -11,7 +11,7 @@ const INPUT_TYPES = ['string', 'number', 'integer', 'boolean', 'choice', 'json']
 export function decodeInputs(outer: Mapping): readonly InputSpec[] {
   const inputs = mappingAt(outer, 'inputs');
   return Object.keys(inputs.raw).map((name) => {
-    const mapping = mappingAt(inputs, name);
+    const mapping = mappingAt(inputs, name, 'type');
     if (!/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name))
       outer.report(mapping.path, `"${name}" is not a name for an input`);
     refuseUnknownKeys(mapping, KEYS.input, `input "${name}"`);

@@ -203,7 +203,7 @@ function decodeCompile(outer: Mapping): Pick<Marker, 'compileModels' | 'compileR
 }
 
 function decodeFork(outer: Mapping): Fork | null {
-  if (!isJsonObject(outer.raw['fork'])) return null;
+  if (outer.raw['fork'] === undefined) return null;
   const mapping = mappingAt(outer, 'fork');
   refuseUnknownKeys(mapping, KEYS.fork, '"fork"');
   const take = createTaker(mapping);

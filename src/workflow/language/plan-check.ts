@@ -2,6 +2,7 @@
  * Checks a decoded plan: ids, needs, cycles, references only to ancestors or the loop, types of
  * conditions. Whether those whom it asks exist: models-check.ts.
  */
+import { oneLine } from '../../base/plain-text.ts';
 import { suggestName } from '../../protocol/address.ts';
 import type { TypeScope } from './expression-check.ts';
 import type { Json } from './json.ts';
@@ -16,16 +17,19 @@ import {
   type Step,
 } from './plan.ts';
 import { ancestorsOf, descendantsOf, findCycle } from './reach.ts';
-import { didYouMean, type Report } from './read-keys.ts';
+import { asList, didYouMean, type Report } from './read-keys.ts';
 import { schemaType } from './schema.ts';
+import { checkStart, type KnownFiles } from './start-check.ts';
 import { checkUses } from './uses-check.ts';
 import { singleStepType, stepType, typeOfValue } from './step-type.ts';
 import { checkTemplate, type Template, templatesIn } from './template.ts';
 import { ANY, BOOLEAN, describeType, NUMBER, objectOf, TEXT, type Type } from './type.ts';
 
 /** What is known of the transport when a plan is checked. */
-export interface CheckOptions extends KnownModels {
-  /** The text of a saved workflow; absent = not at hand, so not checked. */
+export interface CheckOptions extends KnownModels, KnownFiles {
+  /**
+   * The text of a saved workflow; absent = the plan of an open run, which keeps what it began with.
+   */
   readonly savedWorkflow?: (name: string) => string | null;
 }
 
@@ -36,6 +40,7 @@ interface Level {
   /** Steps of outer levels that are already finished here. */
   readonly outer: ReadonlyMap<string, Step>;
   readonly all: readonly Step[];
+  readonly isStrict: boolean;
 }
 
 /** Reports everything that is wrong with the plan as a whole. */
@@ -50,14 +55,16 @@ export function checkPlan(plan: Plan, options: CheckOptions, report: Report): vo
     ['run', objectOf({ id: TEXT, usd: NUMBER, tokens: NUMBER })],
   ]);
   const main = new Map(plan.steps.map((step) => [step.id, step] as const));
-  checkLevel({ steps: plan.steps, names, outer: new Map(), all }, report);
-  checkLevel({ steps: plan.final, names, outer: main, all }, report);
+  const isStrict = options.savedWorkflow !== undefined;
+  const top = { names, outer: new Map<string, Step>(), all, isStrict };
+  checkLevel({ ...top, steps: plan.steps }, report);
+  checkLevel({ ...top, steps: plan.final, outer: main }, report);
   checkUndo(plan, report);
-  const everywhere = scopeOf({ steps: [], names, outer: main, all }, main);
+  const everywhere = scopeOf({ ...top, steps: [], outer: main }, main);
   if (plan.output !== null)
     reportAll(checkTemplate(plan.output, everywhere).problems, ['output'], report);
   if (plan.concurrency !== null) {
-    const scope = scopeOf({ steps: [], names, outer: new Map(), all: [] }, new Map());
+    const scope = scopeOf({ ...top, steps: [], all: [] }, new Map());
     reportAll(
       checkTemplate(plan.concurrency.group, scope).problems,
       ['concurrency', 'group'],
@@ -65,7 +72,9 @@ export function checkPlan(plan: Plan, options: CheckOptions, report: Report): vo
     );
   }
   checkModels(plan, options, report);
-  if (options.savedWorkflow !== undefined) checkUses(all, options.savedWorkflow, report);
+  if (options.savedWorkflow === undefined) return;
+  checkUses(all, options.savedWorkflow, report);
+  checkStart(plan, options, report);
 }
 
 function checkIds(all: readonly Step[], report: Report): void {
@@ -86,20 +95,20 @@ function checkLevel(level: Level, report: Report): void {
   for (const step of level.steps)
     for (const need of step.needs) {
       if (ids.includes(need)) continue;
-      const meant = suggestName(need, ids);
+      const meant = level.outer.has(need) ? null : suggestName(need, ids);
       const known = level.outer.has(need)
         ? 'it is finished before this group starts: leave it out'
         : `known here: ${ids.join(', ')}`;
       report(
         [...step.place, 'needs'],
         `"${step.id}" needs "${need}", which is not a step beside it`,
-        meant === null ? known : `did you mean "${meant}"?`,
+        meant === null ? (asList(need) ?? known) : `did you mean "${meant}"?`,
       );
     }
   const cycle = findCycle(level.steps);
   if (cycle !== null)
     report(
-      level.steps.find((step) => cycle.startsWith(step.id))?.place ?? [],
+      level.steps.find((step) => cycle.startsWith(`${step.id} `))?.place ?? [],
       `these steps wait for each other: ${cycle}`,
     );
   else for (const step of level.steps) checkStep(step, level, report);
@@ -167,7 +176,12 @@ function checkBody(step: Step, { scope, self, level, report }: BodyChecks): void
         `"rework: ${rework}" must name a step that "${step.id}" needs`,
         didYouMean(rework, ancestorsOf(step.id, level.steps)),
       );
-  } else if (body.kind === 'wait' && body.what.kind === 'until') say(body.what.at, 'wait');
+  } else if (body.kind === 'wait' && body.what.kind === 'until') {
+    const { type, problems } = checkTemplate(body.what.at, scope);
+    reportAll(problems, [...place, 'wait'], report);
+    if (level.isStrict && type.kind !== 'string' && type.kind !== 'any')
+      report([...place, 'wait', 'until'], `"until" must be a time, found ${describeType(type)}`);
+  }
 }
 
 function checkPromptFits(step: Step, prompt: Prompt, report: Report): void {
@@ -228,6 +242,15 @@ function checkCondition(
   reportAll(problems, at.path, at.report);
   if (problems.length > 0 || type.kind === 'boolean') return;
   const [key, source] = [at.path.at(-1) ?? '', sourceOf(template)];
+  if (template.parts.length > 1) {
+    const parts = template.parts.map((part) => (part.kind === 'text' ? part.text : part.source));
+    at.report(
+      at.path,
+      `"${key}" must be one expression, found text around it`,
+      `\${{ ${oneLine(parts.join(''), 60)} }}`,
+    );
+    return;
+  }
   if (type.kind === 'any')
     at.report(
       at.path,
@@ -298,6 +321,7 @@ function scopeOf(
       ] as const,
   );
   return {
+    isStrict: level.isStrict,
     names: new Map([
       ...level.names,
       ['steps', { kind: 'object', fields: new Map(fields), open: false }],

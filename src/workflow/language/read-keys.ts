@@ -2,6 +2,9 @@
  * Reads the keys of one mapping of a workflow file: each with the type it must have, none that is
  * not known.
  */
+import { MINUTE } from '../../base/clock.ts';
+import { parseDuration } from '../../base/duration.ts';
+import { ownValue } from '../../base/own-value.ts';
 import { suggestName } from '../../protocol/address.ts';
 import {
   amount,
@@ -14,7 +17,7 @@ import {
   word,
 } from '../../protocol/take.ts';
 import { describe } from '../../protocol/yaml.ts';
-import { isJsonObject, type Json, type JsonObject } from './json.ts';
+import { isJsonList, isJsonObject, type Json, type JsonObject } from './json.ts';
 import { parseTemplate, type Template } from './template.ts';
 
 /** Says that what stands at `path` is wrong. */
@@ -33,12 +36,41 @@ export function didYouMean(name: string, known: Iterable<string>): string | null
   return meant === null ? null : `did you mean "${meant}"?`;
 }
 
-/** The mapping below `key`; an empty one when it is absent or, reported, something else. */
-export function mappingAt(mapping: Mapping, key: string): Mapping {
+/** `a, b`, which is one name here, as the list that was meant; null: it is no such text. */
+export function asList(text: string): string | null {
+  return text.includes(',')
+    ? `a list: [${text
+        .split(',')
+        .map((item) => item.trim())
+        .join(', ')}]`
+    : null;
+}
+
+/** The key that a single value was meant for, by the mapping that it stands in place of. */
+const MEANT_KEYS: Readonly<Record<string, string>> = {
+  ...{ retry: 'max', repeat: 'until', budget: 'usd', concurrency: 'group', on: 'schedule' },
+  ...{ wait: 'for', ask: 'title', message: 'contains', compile: 'model', fork: 'run' },
+};
+
+/**
+ * The mapping below `key`; an empty one when it is absent or, reported, something else. `meant`:
+ * the key in it that a single value is for.
+ */
+export function mappingAt(
+  mapping: Mapping,
+  key: string,
+  meant: string | undefined = ownValue(MEANT_KEYS, key),
+): Mapping {
   const value = mapping.raw[key];
   const path = [...mapping.path, key];
-  if (value !== undefined && value !== null && !isJsonObject(value))
-    mapping.report(path, `"${key}" must be a mapping, found ${describe(value)}`);
+  if (value !== undefined && value !== null && !isJsonObject(value)) {
+    const isSingle = meant !== undefined && ['string', 'number'].includes(typeof value);
+    mapping.report(
+      path,
+      `"${key}" must be a mapping, found ${describe(value)}`,
+      isSingle ? `${key}: { ${meant}: ${JSON.stringify(value)} }` : null,
+    );
+  }
   return { raw: isJsonObject(value) ? value : {}, path, report: mapping.report };
 }
 
@@ -65,8 +97,11 @@ export function createTaker({ raw, path, report }: Mapping) {
     return null;
   };
   const given = (key: string): Json | undefined => (raw[key] === null ? undefined : raw[key]);
-  const takeAs = <T>(key: string, form: Form<T>): T | null =>
-    takeField(raw[key], form, (_found, expected) => refuse(key, expected));
+  const takeAs = <T>(key: string, form: Form<T>, near: Near = () => null): T | null =>
+    takeField(raw[key], form, (found, expected) => {
+      report([...path, key], `"${key}" must be ${expected}, found ${found}`, near(raw[key], key));
+      return null;
+    });
   return {
     given,
     refuse,
@@ -85,16 +120,52 @@ export function createTaker({ raw, path, report }: Mapping) {
       if (typeof value !== 'string') return refuse(key, 'an expression');
       return parseTemplate(value.includes('${{') ? value.trim() : `\${{ ${value} }}`);
     },
-    texts: (key: string): readonly string[] => takeAs(key, TEXTS) ?? [],
-    flag: (key: string): boolean | null => takeAs(key, FLAG),
+    texts: (key: string): readonly string[] => takeAs(key, TEXTS, nearTexts) ?? [],
+    flag: (key: string): boolean | null => takeAs(key, FLAG, nearFlag),
     integer: (key: string, min: number, max: number): number | null =>
-      takeAs(key, wholeNumber(min, max)),
-    amount: (key: string): number | null => takeAs(key, AMOUNT),
-    duration: (key: string): number | null => takeAs(key, DURATION),
+      takeAs(key, wholeNumber(min, max), nearNumber),
+    amount: (key: string): number | null => takeAs(key, AMOUNT, nearNumber),
+    duration: (key: string): number | null => takeAs(key, DURATION, nearDuration),
     choice: <C extends string>(key: string, choices: readonly C[]): C | null =>
-      takeAs(key, choice(choices)),
+      takeAs(key, choice(choices), (value) => {
+        const text = typeof value === 'string' ? value.toLowerCase() : '';
+        const longer = text.length > 2 && choices.find((one) => one.startsWith(text));
+        return longer ? `did you mean "${longer}"?` : didYouMean(text, choices);
+      }),
   };
 }
+
+/** What a value of another form was probably meant to be, by the form that it should have. */
+type Near = (value: Json | undefined, key: string) => string | null;
+
+/** `[1, 2]` for texts, and `opus, gpt` for a list of them. */
+const nearTexts: Near = (value) =>
+  isJsonList(value) && value.length > 0 && value.every((item) => typeof item !== 'object')
+    ? `in quotes: [${value.map((item) => JSON.stringify(String(item))).join(', ')}]`
+    : null;
+
+/** `"5"`, `$5`, and where minutes are wanted `2h`. */
+const nearNumber: Near = (value, key) => {
+  const text = typeof value === 'string' ? value.trim() : '';
+  const [, number = '', unit = ''] = /^\$?(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text) ?? [];
+  if (number === '') return null;
+  const ms = parseDuration(`${number}${unit === '' ? 'm' : unit.charAt(0).toLowerCase()}`);
+  const isTime = key.endsWith('minutes') && ms !== null;
+  return `${key}: ${isTime ? String(ms / MINUTE) : number}`;
+};
+
+/** `5 minutes`. */
+const nearDuration: Near = (value, key) => {
+  const text = typeof value === 'string' ? value.trim() : '';
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([smhd])[a-z]+$/i.exec(text) ?? [];
+  return number === undefined ? null : `${key}: ${number}${unit.toLowerCase()}`;
+};
+
+/** `yes` and `off`, which are texts here. */
+const nearFlag: Near = (value, key) => {
+  const isYes = /^(?:yes|on|true)$/i.test(String(value));
+  return isYes || /^(?:no|off|false)$/i.test(String(value)) ? `${key}: ${String(isYes)}` : null;
+};
 
 const TEXT = word('text', (given) => given);
 const TEXTS = texts('text or a list of texts');

@@ -4,6 +4,8 @@
  * `pattern` is refused for that reason; annotations are accepted and ignored.
  */
 import { suggestName } from '../../protocol/address.ts';
+import { describeOdd, isTexts } from '../../protocol/take.ts';
+import { describe } from '../../protocol/yaml.ts';
 import {
   canonicalJson,
   isJsonList,
@@ -12,7 +14,7 @@ import {
   type JsonObject,
   jsonValues,
 } from './json.ts';
-import { ANY, BOOLEAN, listOf, NULL, NUMBER, TEXT, type Type } from './type.ts';
+import { ANY, BOOLEAN, listOf, NULL, NUMBER, oneOf, TEXT, type Type } from './type.ts';
 
 const ANNOTATIONS = [
   '$schema',
@@ -72,9 +74,50 @@ export function schemaProblems(schema: Json, where = 'schema'): readonly string[
     !(isJsonList(required) && required.every((key) => typeof key === 'string'));
   return [
     ...unknown,
-    ...types.map((type) => `${where}.type "${type}" is none of ${TYPES.join(', ')}`),
+    ...types.map((type) => {
+      const meant = TYPES.find((known) => type.length > 2 && known.startsWith(type.toLowerCase()));
+      return `${where}.type "${type}" is none of ${TYPES.join(', ')}${meant === undefined ? '' : `; did you mean "${meant}"?`}`;
+    }),
     ...(badRequired ? [`${where}.required must be a list of names`] : []),
     ...inner,
+  ];
+}
+
+const COUNTS = [
+  ...['minItems', 'maxItems', 'minLength', 'maxLength', 'minProperties', 'maxProperties'],
+  ...['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
+];
+
+/** Rules of a schema that say nothing, or that no answer can keep. */
+export function oddRules(schema: Json, where = 'schema'): readonly string[] {
+  if (schema === false) return [`${where}: false fits nothing`];
+  if (!isJsonObject(schema)) return [];
+  const { type, enum: choices, properties = {} } = schema;
+  const required = isJsonList(schema['required']) ? schema['required'] : [];
+  const names = isJsonObject(properties) ? Object.keys(properties) : [];
+  const inner = isJsonObject(properties) ? Object.entries(properties) : [];
+  return [
+    ...(type === undefined || typeof type === 'string' || isTexts(type)
+      ? []
+      : [`${where}.type must be text or a list of texts, found ${describe(type)}`]),
+    ...(choices === undefined || (isJsonList(choices) && choices.length > 0)
+      ? []
+      : [`${where}.enum must be a list of values, found ${describeOdd(choices)}`]),
+    ...COUNTS.filter((key) => schema[key] !== undefined && typeof schema[key] !== 'number').map(
+      (key) => `${where}.${key} must be a number, found ${describe(schema[key])}`,
+    ),
+    ...['Items', 'Length', 'Properties', 'imum'].flatMap((what) =>
+      numberOf(schema[`min${what}`], 0) > numberOf(schema[`max${what}`], Infinity)
+        ? [`${where}: min${what} is more than max${what}`]
+        : [],
+    ),
+    ...(schema['additionalProperties'] === false
+      ? required
+          .filter((key) => typeof key === 'string' && !names.includes(key))
+          .map((key) => `${where}.required "${String(key)}" is not among its properties`)
+      : []),
+    ...inner.flatMap(([key, value]) => (value === false ? [] : oddRules(value, `${where}.${key}`))),
+    ...(schema['items'] === undefined ? [] : oddRules(schema['items'], `${where}.items`)),
   ];
 }
 
@@ -90,8 +133,10 @@ export function schemaType(schema: Json): Type {
       : [schema['const']];
   const type = types[0] ?? (schema['properties'] === undefined ? commonType(values) : 'object');
   switch (type) {
-    case 'string':
-      return TEXT;
+    case 'string': {
+      const texts = values.filter((value) => typeof value === 'string');
+      return texts.length > 0 ? oneOf(texts) : TEXT;
+    }
     case 'number':
     case 'integer':
       return NUMBER;

@@ -5,7 +5,7 @@
  */
 import { readFrontMatter } from '../../protocol/front-matter.ts';
 import { DATA, WORKFLOWS } from '../../protocol/paths.ts';
-import { placeOfKey, readYamlMapping } from '../../protocol/yaml.ts';
+import { isMapping, placeOfKey, readYamlMapping } from '../../protocol/yaml.ts';
 import { asJson, isJsonObject, type Json, type JsonObject, parseJson } from './json.ts';
 import { checkPlan, type CheckOptions } from './plan-check.ts';
 import { KEYS } from './keys.ts';
@@ -58,7 +58,7 @@ export function sourceOf({ yaml, body }: { readonly yaml: string; readonly body:
             message: `found ${read.why}`,
             suggestion: `expected ${read.remedy}`,
           }
-        : { line: 1, message: 'the front matter holds values that are not JSON', suggestion: null };
+        : notJson(yaml, read.value);
     return { raw: {}, placeOf: () => ({ line: problem.line }), problems: [problem] };
   }
   const bodyLine = yaml.split('\n').length + (yaml.endsWith('\n') || yaml === '' ? 2 : 3) - 1;
@@ -75,6 +75,24 @@ export function sourceOf({ yaml, body }: { readonly yaml: string; readonly body:
     ...placed('finally', value, sections),
   };
   return { raw, placeOf, problems: [] };
+}
+
+/** Which value JSON has no word for. */
+function notJson(yaml: string, value: unknown): Problem {
+  const path: string[] = [];
+  for (let at = value; isMapping(at);) {
+    const [key, inner] = Object.entries(at).find((pair) => asJson(pair[1]) === undefined) ?? [];
+    if (key === undefined) break;
+    path.push(key);
+    at = inner;
+  }
+  const { line, column } = placeOfKey(yaml, path);
+  return {
+    line: line + 1,
+    column,
+    message: `"${path.at(-1) ?? ''}" is neither text nor a number that is one`,
+    suggestion: null,
+  };
 }
 
 /** The complete raw plan: only plan keys, schema files read in. */

@@ -1,6 +1,6 @@
 /** One step of a workflow: raw mapping → Step. Each kind has its own closed set of keys. */
 import { suggestName } from '../../protocol/address.ts';
-import { canonicalJson, isJsonList, type Json, type JsonObject } from './json.ts';
+import { canonicalJson, isJsonList, isJsonObject, type Json, type JsonObject } from './json.ts';
 import { decodeAsk, decodeWait } from './human-decode.ts';
 import type { ListSource, Repeat, Step, StepBody } from './plan.ts';
 import { decodeLimits, decodeModels, type Inherited } from './field-decode.ts';
@@ -39,7 +39,9 @@ export function decodeSteps(outer: Mapping, key: string, inherited: Inherited): 
       );
       return [];
     }
-    const step = decodeStep(mappingAt(mapping, id), id, inherited);
+    const own = mappingAt(mapping, id, 'prompt');
+    const isStep = mapping.raw[id] === null || isJsonObject(mapping.raw[id]);
+    const step = isStep ? decodeStep(own, id, inherited) : null;
     return step === null ? [] : [step];
   });
 }

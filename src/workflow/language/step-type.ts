@@ -1,8 +1,18 @@
 /** The type of `steps.<id>`: what later steps can read of a step. */
 import type { Json } from './json.ts';
-import { isListStep, type Prompt, type Step } from './plan.ts';
+import { type Ask, isListStep, type Prompt, type Step } from './plan.ts';
 import { schemaType } from './schema.ts';
-import { ANY, BOOLEAN, listOf, NUMBER, objectOf, TEXT, type Type, WHOLE_TEXT } from './type.ts';
+import {
+  ANY,
+  BOOLEAN,
+  listOf,
+  NUMBER,
+  objectOf,
+  oneOf,
+  TEXT,
+  type Type,
+  WHOLE_TEXT,
+} from './type.ts';
 
 /** The type of the step as its dependants see it: a list where it fans out over items. */
 export function stepType(step: Step): Type {
@@ -24,7 +34,7 @@ export function singleStepType(step: Step): Type {
     case 'ask':
       return objectOf({
         ...resultFields(TEXT, body.schema === null ? null : schemaType(body.schema)),
-        decision: TEXT,
+        decision: oneOf(decisionsOf(body)),
       });
     case 'wait':
       return objectOf(resultFields(TEXT, null));
@@ -35,6 +45,12 @@ export function singleStepType(step: Step): Type {
       return last === undefined ? objectOf(resultFields(WHOLE_TEXT, null)) : stepType(last);
     }
   }
+}
+
+/** What people can decide at a gate. */
+function decisionsOf({ form, choices }: Ask): readonly string[] {
+  const yes = form === 'choose' ? choices : [form === 'input' ? 'answer' : 'approve'];
+  return [...yes, 'approve', 'deny', 'timeout'];
 }
 
 /** True when one item of the step is answered by several candidates. */
@@ -74,8 +90,11 @@ function withKey(type: Type): Type {
     : type;
 }
 
+/** How a step can have ended. */
+const ENDS = ['succeeded', 'degraded', 'failed', 'skipped', 'cancelled'];
+
 function resultFields(text: Type, json: Type | null): Record<string, Type> {
-  return { text, status: TEXT, failed: BOOLEAN, ...(json === null ? {} : { json }) };
+  return { text, status: oneOf(ENDS), failed: BOOLEAN, ...(json === null ? {} : { json }) };
 }
 
 function jsonOf(type: Type): Type | null {

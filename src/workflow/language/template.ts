@@ -49,7 +49,8 @@ export function checkTemplate(
   scope: TypeScope,
 ): { readonly type: Type; readonly problems: readonly string[] } {
   const checked = template.parts.flatMap((part) => {
-    if (part.kind === 'text') return [];
+    if (part.kind === 'text')
+      return scope.isStrict === true ? almostExpressions(part.text, scope) : [];
     const { type, problems } = checkExpression(part.expression, scope);
     return [
       { type, problems: problems.map((problem) => `in "${part.source.slice(0, 60)}": ${problem}`) },
@@ -59,6 +60,23 @@ export function checkTemplate(
     type: singleOf(template) === null ? TEXT : (checked[0]?.type ?? TEXT),
     problems: [...template.problems, ...checked.flatMap((each) => each.problems)],
   };
+}
+
+/** `{{ … }}` and `${ … }`, as other languages have it. */
+const ALMOST = /(?:(?<!\$)\{\{|\$\{(?!\{))([^{}]{1,200})\}\}?/g;
+
+/** What would be an expression if it were written as one, and goes to the agent as it stands. */
+function almostExpressions(
+  text: string,
+  scope: TypeScope,
+): readonly { readonly type: Type; readonly problems: readonly string[] }[] {
+  return [...text.matchAll(ALMOST)].flatMap(([written, source = '']) => {
+    const read = parseExpression(source.trim());
+    if (read.kind === 'refused' || read.expression.kind === 'literal') return [];
+    if (checkExpression(read.expression, scope).problems.length > 0) return [];
+    const says = `"${written}" is only text: an expression is written \${{ ${source.trim()} }}`;
+    return [{ type: TEXT, problems: [says] }];
+  });
 }
 
 /** The value: typed when the text is one expression, else text. */

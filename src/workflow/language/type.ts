@@ -5,8 +5,11 @@
 
 export type Type =
   | { readonly kind: 'any' | 'number' | 'boolean' | 'null' }
-  /** `whole`: the complete text of an agent, which nobody may compare with a literal. */
-  | { readonly kind: 'string'; readonly whole?: true }
+  /**
+   * `whole`: the complete text of an agent, which nobody may compare with a literal. `values`: all
+   * that it can be.
+   */
+  | { readonly kind: 'string'; readonly whole?: true; readonly values?: readonly string[] }
   | { readonly kind: 'list'; readonly of: Type }
   /** `open`: fields that are not listed may exist. */
   | { readonly kind: 'object'; readonly fields: ReadonlyMap<string, Type>; readonly open: boolean };
@@ -17,6 +20,11 @@ export const WHOLE_TEXT: Type = { kind: 'string', whole: true };
 export const NUMBER: Type = { kind: 'number' };
 export const BOOLEAN: Type = { kind: 'boolean' };
 export const NULL: Type = { kind: 'null' };
+
+/** A text that is one of these. */
+export function oneOf(values: readonly string[]): Type {
+  return { kind: 'string', values };
+}
 
 /** A list of `of`. */
 export function listOf(of: Type): Type {
@@ -42,8 +50,15 @@ export function describeType(type: Type): string {
     case 'null':
       return 'nothing';
     case 'list':
-      return `a list of ${describeType(type.of).replace(/^an? /, '')}`;
+      return `a list of ${PLURAL[type.of.kind] ?? describeType(type.of)}`;
     case 'object':
       return 'an object';
   }
 }
+
+const PLURAL: Partial<Readonly<Record<Type['kind'], string>>> = {
+  any: 'values of unknown type',
+  number: 'numbers',
+  list: 'lists',
+  object: 'objects',
+};

@@ -1,6 +1,5 @@
 /** The answers of people to a gate, and when they are a decision. */
 import { by } from '../../base/order.ts';
-import { firstLine } from '../../protocol/reply.ts';
 import { replyPath } from '../../protocol/paths.ts';
 import { ask as askFold, readFile } from './fold-memo.ts';
 import type { Json } from '../language/json.ts';
@@ -10,7 +9,7 @@ import type { Speaker } from '../../protocol/who-said.ts';
 import { findFitting } from '../language/schema.ts';
 import { askPath } from '../../protocol/run-paths.ts';
 import type { Fold } from './fold.ts';
-import { yesOrNo } from '../../protocol/yes-or-no.ts';
+import { answerLine, MARKS, yesOrNo } from '../../protocol/yes-or-no.ts';
 
 /** One person's answer; `problem` says why it does not count. */
 export interface Vote {
@@ -48,17 +47,18 @@ export function votesOn(
     )
     .map((each): Said => {
       const { decision } = each.keys;
+      const words = typeof decision === 'string' ? decision : each.message.body;
       return {
         path: each.path,
         from: each.from,
         speaker: each.speaker,
         atMs: each.atMs,
-        says: typeof decision === 'string' ? decision : wordOf(ask, each.message.body),
+        says: ask.form === 'input' && decision === 'deny' ? 'deny' : wordOf(ask, words),
         text: each.message.body.trim(),
         hops: each.message.fields.hops,
       };
     });
-  const marks = (['approve', 'deny'] as const).flatMap((mark) => markOf(fold, ask, folder + mark));
+  const marks = MARKS.flatMap(([name, mark]) => markOf(fold, ask, { path: folder + name, mark }));
   return [...marks, ...messages]
     .sort((a, b) => a.atMs - b.atMs)
     .map((each): Vote => {
@@ -74,12 +74,17 @@ interface Said extends Omit<Vote, 'problem' | 'voice'> {
 }
 
 /** A bare file beside the question; its words are the answer where more than a yes is wanted. */
-function markOf(fold: Fold, ask: Ask, path: string): readonly Said[] {
+function markOf(
+  fold: Fold,
+  ask: Ask,
+  { path, mark }: { readonly path: string; readonly mark: 'approve' | 'deny' },
+): readonly Said[] {
   const text = readFile(fold, path);
-  if (text === undefined) return [];
+  // With a head it is a message.
+  if (text === undefined || text.startsWith('---')) return [];
   const speaker = askFold(fold, ({ input }) => input.lookUp.whoSaid(path));
-  const mark = path.slice(path.lastIndexOf('/') + 1);
-  const says = ask.form === 'approve' || mark === 'deny' ? mark : wordOf(ask, text);
+  const isMark = ask.form === 'approve' || (ask.form === 'input' && mark === 'deny');
+  const says = isMark ? mark : wordOf(ask, text.trim() === '' ? mark : text);
   const from = speaker?.name ?? 'unknown';
   return [{ path, from, speaker, atMs: speaker?.atMs ?? 0, says, text: text.trim(), hops: 0 }];
 }
@@ -143,19 +148,26 @@ export function decide(
 /** What an answer says in the words of the gate; null = nothing that it takes. */
 function wordOf(ask: Ask, body: string): string | null {
   if (ask.form === 'input') return 'answer';
-  if (ask.form === 'choose') return choiceIn(ask.choices, firstLine(body).trim().toLowerCase());
+  if (ask.form === 'choose') return choiceIn(ask.choices, body);
   return yesOrNo(body);
 }
 
-/** The choice that the line is or begins with, and no other: "both, please" is "both". */
-function choiceIn(choices: readonly string[], line: string): string | null {
+/** The choice that a text is or begins with, and no other: "both, please" is "both". */
+export function choiceIn(choices: readonly string[], text: string): string | null {
+  const [whole, line] = [folded(text), folded(answerLine(text))];
   const begins = choices
     .filter((choice) => {
-      const rest = line.startsWith(choice.toLowerCase()) ? line.slice(choice.length) : null;
-      return rest !== null && !/^[\p{L}\p{N}_-]/u.test(rest);
+      const [word, marked] = [folded(choice), folded(answerLine(choice))];
+      const rest = line.startsWith(marked) && marked !== '' ? line.slice(marked.length) : null;
+      return whole === word || (rest !== null && !/^[\p{L}\p{N}_-]/u.test(rest));
     })
     .sort((a, b) => b.length - a.length);
-  return begins[0] ?? null;
+  return begins.find((choice) => folded(choice) === whole) ?? begins[0] ?? null;
+}
+
+/** In one case, form and kind of apostrophe: keyboards differ in them. */
+function folded(text: string): string {
+  return text.normalize('NFC').toLowerCase().replaceAll('\u2019', "'").trim();
 }
 
 function problemOf(fold: Fold, ask: Ask, vote: Said): string | null {
@@ -171,7 +183,9 @@ function problemOf(fold: Fold, ask: Ask, vote: Said): string | null {
     return ask.form === 'choose'
       ? `says none of ${ask.choices.join(', ')}`
       : 'says neither "approve" nor "deny"';
-  if (ask.form !== 'input' || ask.schema === null) return null;
+  if (ask.form !== 'input' || vote.says === 'deny') return null;
+  if (vote.text === '') return 'says nothing';
+  if (ask.schema === null) return null;
   const { errors } = findFitting(ask.schema, vote.text);
   return errors.length === 0 ? null : errors.join('; ');
 }

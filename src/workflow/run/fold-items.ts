@@ -1,6 +1,6 @@
 /** The items a step fans out over, and the keys that name them: from data, never from position. */
 import { createHash } from 'node:crypto';
-import { slugName } from '../../protocol/names.ts';
+import { isPortable, slugName } from '../../protocol/names.ts';
 import { canonicalJson, isJsonList, isJsonObject, type Json } from '../language/json.ts';
 import { ITEMS_MAX, type ListSource, type Step } from '../language/plan.ts';
 import { evaluateTemplate } from '../language/template.ts';
@@ -74,7 +74,7 @@ export function itemKey(item: Json): string {
     .replaceAll('.', '-')
     .slice(0, KEY_CHARS_MAX)
     .replace(/(?<!-)-+$/, '');
-  const isPlain = slug === text && isJsonObject(item) && !isReservedKey(slug);
+  const isPlain = slug === text && isJsonObject(item) && !isReservedKey(slug) && isPortable(slug);
   if (isPlain) return slug;
   const hash = createHash('sha256').update(canonicalJson(item)).digest('hex').slice(0, 6);
   return `${looksLikeTurn(slug) ? `i-${slug}` : slug === '' ? 'item' : slug.slice(0, KEY_CHARS_MAX - 7)}-${hash}`;

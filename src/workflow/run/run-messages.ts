@@ -5,7 +5,7 @@
 import { byCodeUnit } from '../../base/order.ts';
 import type { Message } from '../../protocol/message.ts';
 import { readMessage } from './message-memo.ts';
-import { parseMessagePath, replyPath } from '../../protocol/paths.ts';
+import { channelRoot, parseMessagePath, replyPath } from '../../protocol/paths.ts';
 import { nameOf, type Speaker } from '../../protocol/who-said.ts';
 import { asJson, isJsonObject, type JsonObject } from '../language/json.ts';
 import { readYamlMapping } from '../../protocol/yaml.ts';
@@ -65,10 +65,13 @@ export function readRunMessages(
   files: ReturnType<typeof messageFiles>,
 ): RunMessages {
   const messages: PersonMessage[] = [];
+  const root = channelRoot(input.run);
   for (const [path, text] of files) {
     const parsed = parseMessagePath(path);
     if (parsed === null || parsed.replyTo?.recipient === 'workflow') continue;
-    const read = readMessage(text);
+    const read = readMessage(
+      isBareAnswer(path, root, text) ? `---\nto: workflow\n---\n${text}` : text,
+    );
     if (read.kind === 'rejected') continue;
     const { fields } = read.message;
     const speaker = input.lookUp.whoSaid(path);
@@ -90,6 +93,12 @@ export function readRunMessages(
       : [{ ...each, op, ...readAck(input.files.get(replyPath(each.path, 'workflow'))) }];
   });
   return { controls, others: messages.filter((each) => each.message.fields.op === null) };
+}
+
+/** Words at the place of the answer to a gate: what they answer stands in their name. */
+function isBareAnswer(path: string, root: string, text: string): boolean {
+  const question = parseMessagePath(path)?.replyTo?.path.slice(root.length) ?? '';
+  return gateOfAsk(question) !== null && !text.startsWith('---');
 }
 
 /** Control messages that were answered and not refused, in the order of their answers. */

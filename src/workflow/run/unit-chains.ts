@@ -17,7 +17,10 @@ export function candidatesOf(unit: Unit, prompt: Prompt): readonly CandidateSpec
     typeof prompt.count === 'number' ? prompt.count : evaluateTemplate(prompt.count, unit.values);
   if (typeof count !== 'number' || !Number.isInteger(count) || count < 1 || count > COUNT_MAX)
     return null;
-  const lists = prompt.spread.length > 0 ? prompt.spread.map((model) => [model]) : [prompt.models];
+  const lists =
+    prompt.spread.length > 0
+      ? [...new Set(prompt.spread)].map((model) => [model])
+      : [prompt.models];
   return lists.flatMap((models, place) => {
     const name =
       prompt.spread.length > 0
