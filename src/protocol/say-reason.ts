@@ -90,8 +90,11 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     (hosts ?? [])
       .filter(({ reason }) => reason.kind !== 'does-not-serve' && reason.kind !== 'pinned')
       .map((one) => `${nameOf(one)}: ${sayReason(one.reason)}`)
-      .join('; '),
-  parked: ({ hosts }) => PHRASES.waiting({ kind: 'waiting', project: null, ...pass(hosts) }),
+      .join('; ') || 'no host that is up would take it',
+  parked: ({ model, why, hosts = [] }) =>
+    hosts.length === 0
+      ? `${model} rests here: ${why.map(sayReason).join('; ')}`
+      : PHRASES.waiting({ kind: 'waiting', project: null, hosts }),
   'all-paused': ({ by }) => `all hosts are paused, ordered by ${by}`,
   paused: ({ hosts }) => PHRASES.waiting({ kind: 'waiting', project: null, ...pass(hosts) }),
   'unknown-name': ({ name, near }) =>

@@ -346,3 +346,7 @@ it('prints commands that follow each other, and others that help as well', () =>
   expect(formatCommands(fix)).toEqual(['a b && f', "c 'd e'"]);
   expect(formatFix({ ...fix, note: 'there' })).toBe("a b && f   (or: c 'd e'; there)");
 });
+
+it.each(Object.values(REASONS))('$kind says something also where no host is known', (reason) => {
+  expect(sayReason({ ...reason, ...('hosts' in reason ? { hosts: [] } : {}) })).not.toBe('');
+});

@@ -156,4 +156,41 @@ describe('a piece of work that was started', () => {
       },
     );
   });
+
+  const AT = `${general}/Hello.md`;
+  const NEW = 'data/channels/other/Hello.md';
+  const [TEXT, EDITED] = ['---\nto: opus\nfrom: ada\n---\nhi\n', '---\nto: opus\n---\nmore\n'];
+  it.each<readonly [string, isAnswered: boolean, path: string, text: string, isStarted: boolean]>([
+    ['moved without its answer', true, NEW, TEXT, true],
+    ['moved under another name', false, `${general}/day/x.md`, TEXT, true],
+    ['moved and edited while it ran', false, NEW, EDITED, true],
+    [
+      'removed while it ran, with another message elsewhere',
+      false,
+      `${general}/x.md`,
+      EDITED,
+      false,
+    ],
+    ['moved and edited after its answer', true, NEW, EDITED, false],
+  ])('is %s', async (_, isAnswered, path, text, isStarted) => {
+    const repository = createMemoryRemote().open();
+    const follower = createMirror(repository, null);
+    const identity = { name: 'Jane Doe', email: 'jane@example.com' };
+    let tip: Awaited<ReturnType<typeof repository.buildCommits>>[number] | null = null;
+    const commit = async (files: Files, removes: readonly string[] = []): Promise<void> => {
+      const writes = [...files].map(([at, content]) => ({ path: at, content }));
+      const said = { author: identity, committer: identity, atMs: 1_000_000, message: 'say' };
+      tip = (await repository.buildCommits(tip, [{ writes, removes, ...said }]))[0] ?? null;
+      await follower.pull({ tip, asOf: follower.epoch() });
+    };
+    await commit(new Map([...[[MODELS_FILE, MODELS] as const], [AT, TEXT] as const]));
+    const files: Files = new Map();
+    start(files, startable(follower)[0]!, isAnswered);
+    await commit(files);
+    await commit(new Map([[path, text]]), [AT]);
+    const newcomer = createMirror(repository, null);
+    await newcomer.pull({ tip, asOf: 0 });
+    for (const mirror of [follower, newcomer])
+      expect(startable(mirror).map(nameOf)).toEqual(isStarted ? [] : [`${path} opus`]);
+  });
 });
