@@ -12,6 +12,7 @@ const STEPS = [
   ['types of the page', 'tsc', ['-p', 'src/web/page/tsconfig.json']],
   ['patterns', 'node', ['scripts/check-patterns.mjs']],
   ['words', 'node', ['scripts/check-words.mjs']],
+  ['guards', 'node', ['scripts/guards.mjs', '--patterns']],
   ['layers', 'depcruise', ['--config', '.dependency-cruiser.cjs', '--output-type', 'err', 'src']],
   ['unused', 'knip', ['--no-progress']],
   ['package', 'publint', ['--strict']],

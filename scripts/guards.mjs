@@ -1,7 +1,7 @@
 // Takes away one guard after the other, in a copy of the source, and runs the tests that should
 // notice: the suite has to be green with all guards and red without any one of them. A pattern has
 // to match exactly once, so a guard that moves is never passed over in silence. FAULTS §6.
-//   node scripts/guards.mjs [--only "hop limit"]
+//   node scripts/guards.mjs [--only "hop limit" | --patterns]
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const { values } = parseArgs({ options: { only: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, patterns: { type: 'boolean' } },
+});
 
 /**
  * Lives of a transport in simulation, one after the other: the first that breaks a promise is
@@ -131,6 +133,20 @@ const GUARDS = [
     tests: ['tests/dispatcher/signed-hosts.test.ts'],
   },
   {
+    name: 'replies that nobody known has signed',
+    file: 'dispatcher/find-forged.ts',
+    find: 'return counts ? [] :',
+    without: 'return counts || path !== oid ? [] :',
+    tests: ['tests/dispatcher/signed-hosts.test.ts'],
+  },
+  {
+    name: 'a reply in the way of a reply',
+    file: 'transport/build-on-tip.ts',
+    find: 'paths.find((path) => forged.has(path))',
+    without: 'paths.find((path) => forged.has(path) && path === "")',
+    tests: ['tests/dispatcher/signed-hosts.test.ts'],
+  },
+  {
     name: 'files of runs',
     file: 'dispatcher/check-hosts.ts',
     find: "const isHost = voice.kind === 'known' && !voice.principals.every(isPerson);",
@@ -147,9 +163,8 @@ const GUARDS = [
   {
     name: 'who signs people.yaml',
     file: 'dispatcher/signed-file.ts',
-    find: "const signing = { repository, tip, trust, right: 'operate' } as const;",
-    without:
-      "const signing = { repository, tip, trust: { ...trust, rights: null }, right: 'operate' } as const;",
+    find: "trust, right: 'operate', isReadable",
+    without: "trust: { ...trust, rights: null }, right: 'operate', isReadable",
     tests: ['tests/dispatcher/rights.test.ts'],
   },
   {
@@ -162,8 +177,8 @@ const GUARDS = [
   {
     name: 'replies beside what is gone',
     file: 'transport/read-changes.ts',
-    find: 'range.from === null ? [] : await readOrphans(repository, range, removed)',
-    without: 'range.from === null ? [] : await readOrphans(repository, range, removed.slice(0, 0))',
+    find: 'await readRepliesBeside(repository, range, changed)',
+    without: 'await readRepliesBeside(repository, range, changed.slice(0, 0))',
     tests: ['tests/simulation/stories.test.ts -t nothing'],
   },
   {
@@ -362,6 +377,10 @@ const GUARDS = [
   },
 ];
 
+if (values.patterns === true) {
+  for (const guard of GUARDS) takeAway(guard, readFileSync(join(ROOT, 'src', guard.file), 'utf8'));
+  process.exit(0);
+}
 const place = mkdtempSync(join(tmpdir(), 'crosstalk-guards-'));
 let failures = 0;
 try {

@@ -111,7 +111,7 @@ export function countsAsHosts(file: HostFile, voice: Voice, trust: Trust): boole
 
 /** Why work is held back that rests on a file. */
 export function heldByFile(
-  { path, host }: HostFile,
+  { path, host }: Pick<HostFile, 'path' | 'host'>,
   found: ReasonOf<'unsigned'>['found'],
 ): ReasonOf<'unsigned'> {
   const from = host === null ? 'a known host' : `host ${host}`;

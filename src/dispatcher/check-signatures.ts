@@ -7,7 +7,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import type { OpenIndex, OpenMessage } from '../protocol/open-work.ts';
 import type { Work } from '../protocol/list-work.ts';
 import type { ReasonOf } from '../protocol/reason.ts';
-import { BUDGETS_FILE, MODELS_FILE } from '../protocol/paths.ts';
+import { BUDGETS_FILE, MODELS_FILE, replyPath } from '../protocol/paths.ts';
 import {
   hear,
   maySpeakAs,
@@ -67,10 +67,15 @@ export async function findHeld(
   works: readonly Work[],
 ): Promise<ReadonlyMap<string, ReasonOf<'unsigned'>>> {
   const checked = works.filter((work) => mustBeSigned(work, hearing));
-  const { trust, voices } = hearing;
+  const { index, trust, voices } = hearing;
   const files = requires(trust, 'hosts') ? await listHostFiles(hearing, works) : [];
   await listen(hearing, [...checked.map(({ message }) => message), ...files]);
   const held = new Map<string, ReasonOf<'unsigned'>>();
+  for (const { key, message, recipient } of index.forged.size === 0 ? [] : works) {
+    const forged = index.forged.get(replyPath(message.path, recipient));
+    if (forged !== undefined)
+      held.set(key, heldByFile({ path: forged.path, host: null }, forged.found));
+  }
   for (const file of files) {
     const voice = voices.get(voiceKey(file)) ?? { kind: 'unsigned' };
     if (!countsAsHosts(file, voice, trust)) held.set(file.key, heldByFile(file, describe(voice)));
@@ -148,7 +153,8 @@ function judgeVoice(message: OpenMessage, { trust, voices }: Hearing): ReasonOf<
   return { kind: 'unsigned', path: message.path, from: message.from, found: describe(voice) };
 }
 
-function describe(voice: Voice): ReasonOf<'unsigned'>['found'] {
+/** What is said of who signed something. */
+export function describe(voice: Voice): ReasonOf<'unsigned'>['found'] {
   switch (voice.kind) {
     case 'known':
       return { kind: 'other', by: voice.principals.join(', ') };

@@ -75,14 +75,15 @@ async function markerOf(
  * is none any more, is read as it stood when the run began: the run keeps what it began with.
  */
 async function readClosed(
-  { doors }: Dispatcher,
+  { doors, mirror }: Dispatcher,
   tip: Oid,
   { channel, marker }: { readonly channel: string; readonly marker: MarkerPlace },
 ): Promise<OpenMessage | null> {
+  const answer = replyPath(marker.path, 'workflow');
   const [entry, complete, reply] = await doors.repository.lookUp(tip, [
     marker.path,
     runFiles(channel).complete,
-    replyPath(marker.path, 'workflow'),
+    answer,
   ]);
   const parsed = parseMessagePath(marker.path);
   if (complete != null || parsed === null || (entry != null && entry.kind !== 'file')) return null;
@@ -94,7 +95,7 @@ async function readClosed(
   const standing = await read(entry?.oid ?? null);
   const isMarker = standing?.fields.to.some(({ name }) => name === 'workflow') === true;
   // One that stands and waits is open work, unless something else holds it back.
-  if (isMarker && reply == null) return null;
+  if (isMarker && (reply == null || mirror.index().forged.has(answer))) return null;
   const oid = isMarker ? (entry?.oid ?? null) : marker.blob;
   const message = isMarker ? standing : await read(marker.blob);
   if (oid === null || message === null) return null;

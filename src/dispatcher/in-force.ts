@@ -4,6 +4,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { requires, type SignedFileKind, type Trust } from '../protocol/trust.ts';
+import type { ReadableFile } from '../transport/find-readable.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { blobAt, findSigned, withPeople } from './signed-file.ts';
 
@@ -31,15 +32,15 @@ function tellRights({ rights }: Trust): string {
  */
 export async function readInForce(
   dispatcher: Dispatcher,
-  file: { readonly path: string; readonly kind: SignedFileKind; readonly tip: Oid },
+  file: ReadableFile & { readonly kind: SignedFileKind; readonly tip: Oid },
   fallback: () => Promise<string | null>,
 ): Promise<string | null> {
   const { state, doors } = dispatcher;
   const { repository } = doors;
-  const { path, kind, tip } = file;
+  const { path, kind, tip, isReadable } = file;
   const trust = await trustNow(dispatcher);
   if (trust === undefined || !requires(trust, kind)) return fallback();
-  const signing = { repository, tip, trust, right: 'models' } as const;
+  const signing = { repository, tip, trust, right: 'models', isReadable } as const;
   const blob = await blobAt(signing, tip, path);
   if (blob !== null && trust.letThrough.has(blob)) return fallback();
   const known = state.trust.files.get(path);

@@ -11,11 +11,9 @@ import {
   isSlow,
   type LeaseTimes,
   type Limits,
-  OWN_PACE,
 } from '../protocol/pace.ts';
-import { TRANSPORT_FILE } from '../protocol/paths.ts';
 import { findTurn, listPushes, noteTraffic, slotMs, type Turn, UNTOLD } from '../protocol/turn.ts';
-import { readTextAt } from '../transport/read-text.ts';
+import { readPaceAt } from '../transport/read-pace.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { namesUnder, refsUnder } from './refs-under.ts';
 
@@ -75,22 +73,20 @@ export async function readPace(dispatcher: Dispatcher): Promise<boolean> {
   const { tip } = mirror.index();
   const before = state.pace.pace;
   if (tip !== null && tip !== state.pace.tip) {
-    const text = await readTextAt(doors.repository, tip, TRANSPORT_FILE);
-    if (text !== state.pace.text) {
-      const { pace, problems } =
-        text === null ? { pace: OWN_PACE, problems: [] } : decodeTransport(text);
-      for (const problem of problems)
+    const { file: known } = state.pace;
+    const found = await readPaceAt(doors.repository, tip, known);
+    const { pace, unreadable } = found;
+    if (unreadable !== null && found.oid !== known?.oid)
+      for (const problem of decodeTransport(unreadable).problems)
         doors.log.warning('transport.invalid', {
           ...problem,
           next: 'the pace as it was stays in force',
         });
-      if (pace !== null && JSON.stringify(pace) !== JSON.stringify(state.pace.pace)) {
-        doors.log.status('pace.set', { pace: pace.name, ...pace.limits });
-        state.pace.pace = pace;
-      }
-      state.pace.text = text;
+    if (JSON.stringify(pace) !== JSON.stringify(state.pace.pace)) {
+      doors.log.status('pace.set', { pace: pace.name, ...pace.limits });
+      state.pace.pace = pace;
     }
-    state.pace.tip = tip;
+    Object.assign(state.pace, { file: found, tip });
   }
   spaceLooks(dispatcher);
   return before !== state.pace.pace;

@@ -5,6 +5,7 @@ import type { OfferReason, RestReason } from '../protocol/reason.ts';
 import type { CapsuleWork } from '../protocol/capsule-work.ts';
 import type { Said } from '../agents/agent.ts';
 import type { ReplyFacts } from '../protocol/reply.ts';
+import type { FileInForce } from '../transport/find-readable.ts';
 import type { RefUpdate } from '../transport/repository.ts';
 import type { Budgets, Spent } from '../protocol/budgets.ts';
 import type { Transaction, TransactionOutcome } from '../transport/transaction.ts';
@@ -74,8 +75,8 @@ export interface Parked {
 export interface DayBook {
   /** The commit up to which replies are counted; null = none yet. */
   tip: Oid | null;
-  /** data/budgets.yaml as it was last read. */
-  text: string | null;
+  /** data/budgets.yaml as it was last read; null = not yet. */
+  file: FileInForce | null;
   budgets: Budgets;
   /** By the path of the reply: one that is read twice counts once. */
   readonly spent: Map<string, Spent>;

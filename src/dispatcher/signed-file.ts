@@ -6,7 +6,6 @@ import type { Oid } from '../base/ids.ts';
 import { hear, type Judged, peopleWho, type Right, type Trust } from '../protocol/trust.ts';
 import { PEOPLE_FILE } from '../protocol/paths.ts';
 import { decodePeople, type Person } from '../protocol/people.ts';
-import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
 
@@ -26,28 +25,50 @@ export interface Signing {
   readonly trust: Judged;
   /** What its signer has to be allowed. */
   readonly right: Right;
+  /** A version that cannot be read does not count either, whoever has signed it. */
+  readonly isReadable: (text: string) => boolean;
 }
 
 /** The newest version of a file, its removal included, that a known person has signed. */
 export async function findSigned(signing: Signing, path: string): Promise<SignedFile> {
   const { repository, tip } = signing;
-  const standing = await repository.findWriters([path], tip);
-  const writer = standing.get(path);
-  if (writer !== undefined && isHeard(writer.signed, signing.trust, signing.right))
-    return { text: await readTextAt(repository, tip, path), isHeld: false };
+  const standing = await blobAt(signing, tip, path);
+  const found = await readSigned(signing, { path, commit: tip, blob: standing });
+  if (standing !== null && found !== null) return { ...found, isHeld: false };
   const commits = await repository.history({ from: null, to: tip, max: COMMITS_MAX });
   let isFirst = true;
-  for (let at = commits.length - 1, now = await blobAt(signing, tip, path); at >= 0; at -= 1) {
+  for (let at = commits.length - 1, blob = standing; at >= 0; at -= 1) {
     const [commit, parent] = [commits[at], commits[at - 1]];
     if (commit === undefined) break;
     const before = parent === undefined ? null : await blobAt(signing, parent.oid, path);
-    const isWritten = now !== before;
-    if (isWritten && isHeard(await repository.readSigned(commit.oid), signing.trust, signing.right))
-      return { text: await textOf(repository, now), isHeld: !isFirst };
-    if (isWritten) isFirst = false;
-    now = before;
+    if (blob !== before) {
+      const counts = await readSigned(signing, { path, commit: commit.oid, blob });
+      if (counts !== null) return { ...counts, isHeld: !isFirst };
+      isFirst = false;
+    }
+    blob = before;
   }
   return { text: null, isHeld: !isFirst };
+}
+
+/**
+ * What came to stand at a path with a commit, if it counts. Who merges does not sign what others
+ * have written: the commit that wrote it decides. A removal has no other sign than its commit's.
+ */
+async function readSigned(
+  { repository, trust, right, isReadable }: Signing,
+  at: { readonly path: string; readonly commit: Oid; readonly blob: Oid | null },
+): Promise<Pick<SignedFile, 'text'> | null> {
+  const { path, commit, blob } = at;
+  if (blob === null) {
+    const isMerge = ((await repository.readCommit(commit))?.parents.length ?? 0) > 1;
+    const isSigned = !isMerge && isHeard(await repository.readSigned(commit), trust, right);
+    return isSigned ? { text: null } : null;
+  }
+  const writer = (await repository.findWriters([path], commit)).get(path);
+  if (!isHeard(writer?.signed ?? null, trust, right)) return null;
+  const text = await readTextAt(repository, commit, path);
+  return text !== null && isReadable(text) ? { text } : null;
 }
 
 /** The same keys, with what people may do by data/people.yaml as an operator has signed it. */
@@ -57,7 +78,8 @@ export async function withPeople(
 ): Promise<Trust> {
   // Where this host pins no operator, nobody can say what others may do.
   if (trust.rights === null) return trust;
-  const signing = { repository, tip, trust, right: 'operate' } as const;
+  const isReadable = (text: string): boolean => decodePeople(text).isReadable;
+  const signing = { repository, tip, trust, right: 'operate', isReadable } as const;
   const { text } = await findSigned(signing, PEOPLE_FILE);
   const { people } = text === null ? { people: new Map<string, Person>() } : decodePeople(text);
   const told = [...people].map(([name, { may }]) => [name, may] as const);
@@ -77,9 +99,4 @@ export async function blobAt(
 ): Promise<Oid | null> {
   const [entry] = await repository.lookUp(commit, [path]);
   return entry?.kind === 'file' ? entry.oid : null;
-}
-
-async function textOf(repository: Repository, blob: Oid | null): Promise<string | null> {
-  const [read] = blob === null ? [] : await repository.readBlobs([blob], MESSAGE_BYTES_MAX);
-  return read?.kind === 'bytes' ? Buffer.from(read.bytes).toString('utf8') : null;
 }

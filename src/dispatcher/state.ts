@@ -5,6 +5,7 @@
 import { type BudgetReached, NO_BUDGETS } from '../protocol/budgets.ts';
 import type { Work } from '../protocol/list-work.ts';
 import type { TextMemory } from '../transport/read-folder.ts';
+import type { PaceInForce } from '../transport/read-pace.ts';
 import type { FoldMemo } from '../workflow/run/fold.ts';
 import type { Oid } from '../base/ids.ts';
 import type { OpenIndex, OpenMessage } from '../protocol/open-work.ts';
@@ -148,9 +149,9 @@ export interface BeatState {
 
 /** How often the remote may be called, and what is known of who has called it. Monotonic times. */
 export interface PaceState {
-  /** data/transport.yaml as it was last read, and at which commit; null = none. */
+  /** data/transport.yaml as it was last read, and at which commit; null = not yet. */
   tip: Oid | null;
-  text: string | null;
+  file: PaceInForce | null;
   /** As it is in force. */
   pace: Pace;
   traffic: Traffic;
@@ -275,7 +276,7 @@ export function createState(): State {
     models: {
       serving: { models: new Map(), refused: new Map() },
       parked: new Map(),
-      day: { tip: null, text: null, budgets: NO_BUDGETS, spent: new Map() },
+      day: { tip: null, file: null, budgets: NO_BUDGETS, spent: new Map() },
       spentOut: new Map(),
       parks: new Map(),
       starts: new Map(),
@@ -352,7 +353,7 @@ export function createState(): State {
     },
     pace: {
       tip: null,
-      text: null,
+      file: null,
       pace: OWN_PACE,
       traffic: new Map(),
       noted: new Map(),

@@ -20,7 +20,7 @@ import type { Reason } from '../protocol/reason.ts';
 import { judgeWork, selectWork, type WorkView } from './select-work.ts';
 import { settleLapsedClaims } from './settle-claims.ts';
 import { startedBy } from './lapsed-claims.ts';
-import { MODELS_FILE } from '../protocol/paths.ts';
+import { MODELS_READABLE } from '../transport/read-models.ts';
 import { readInForce } from './in-force.ts';
 import { settleStarted } from './settle-started.ts';
 import { attemptsHere } from './start-ledger.ts';
@@ -88,7 +88,7 @@ async function modelsInForce(dispatcher: Dispatcher): Promise<string | null> {
   const text = mirror.modelsText();
   return tip === null
     ? text
-    : readInForce(dispatcher, { path: MODELS_FILE, kind: 'models', tip }, () =>
+    : readInForce(dispatcher, { ...MODELS_READABLE, kind: 'models', tip }, () =>
         Promise.resolve(text),
       );
 }

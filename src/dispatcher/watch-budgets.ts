@@ -5,15 +5,20 @@
  */
 import { DAY, HOUR } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
-import { decodeBudgets, NO_BUDGETS, reachedBudgets } from '../protocol/budgets.ts';
+import {
+  BUDGETS_READABLE,
+  decodeBudgets,
+  NO_BUDGETS,
+  reachedBudgets,
+} from '../protocol/budgets.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { checkedUsage } from '../protocol/usage.ts';
 import { decodeMessage } from '../protocol/message.ts';
 import { fixBy, formatFix } from '../base/fix.ts';
 import { fixOf } from '../protocol/remedy.ts';
-import { BUDGETS_FILE, CHANNELS, parseMessagePath } from '../protocol/paths.ts';
+import { CHANNELS, parseMessagePath } from '../protocol/paths.ts';
 import { sayReason } from '../protocol/say-reason.ts';
-import { readTextAt } from '../transport/read-text.ts';
+import { readFileInForce } from '../transport/find-readable.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { readInForce, trustNow } from './in-force.ts';
 import { hear, requires } from '../protocol/trust.ts';
@@ -56,22 +61,28 @@ export async function watchBudgets(dispatcher: Dispatcher): Promise<void> {
   state.models.spentOut = reached;
 }
 
-/** A file that is broken leaves the budgets as they were in force. */
+/** A version that is broken leaves the one before it in force. */
 async function readBudgets(dispatcher: Dispatcher, tip: Oid): Promise<void> {
-  const { state, doors } = dispatcher;
-  const text = await readInForce(dispatcher, { path: BUDGETS_FILE, kind: 'budgets', tip }, () =>
-    readTextAt(doors.repository, tip, BUDGETS_FILE),
-  );
-  if (text === state.models.day.text) return;
-  state.models.day.text = text;
-  const { budgets, problems } =
-    text === null ? { budgets: NO_BUDGETS, problems: [] } : decodeBudgets(text);
+  const { state } = dispatcher;
+  const file = { ...BUDGETS_READABLE, kind: 'budgets', tip } as const;
+  const text = await readInForce(dispatcher, file, () => readAtTip(dispatcher, tip));
+  state.models.day.budgets = (text === null ? null : decodeBudgets(text).budgets) ?? NO_BUDGETS;
+}
+
+async function readAtTip({ state, doors }: Dispatcher, tip: Oid): Promise<string | null> {
+  const { file: known } = state.models.day;
+  const found = await readFileInForce(doors.repository, { tip, known }, BUDGETS_READABLE);
+  state.models.day.file = found;
+  const problems =
+    found.oid === known?.oid || found.unreadable === null
+      ? []
+      : decodeBudgets(found.unreadable).problems;
   for (const problem of problems)
     doors.log.warning('budgets.invalid', {
       ...problem,
       next: 'the budgets as they were stay in force',
     });
-  state.models.day.budgets = budgets ?? state.models.day.budgets;
+  return found.text;
 }
 
 async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {

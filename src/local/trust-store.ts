@@ -6,7 +6,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CrosstalkError } from '../base/errors.ts';
+import { CrosstalkError, errorText } from '../base/errors.ts';
 import { by } from '../base/order.ts';
 import { type SshKey, sshKeyOf } from '../protocol/ssh-signature.ts';
 import {
@@ -141,28 +141,62 @@ export interface OwnKey {
   readonly key: SshKey;
 }
 
-/** The dispatcher's door: read again when a file has changed. `own`: absent before it ever ran. */
-export function createTrust(
-  directory: ConfigDirectory,
-  config: Pick<Config, 'requireSigned' | 'obeyControl' | 'people'>,
-  own: OwnKey | null,
-): () => Promise<Trust> {
-  const required = requiredKinds(config);
-  const fixed = { required: new Set(required), rights: config.people };
-  let stamp: string | null = null;
-  let current: Trust = { ...fixed, signers: new Map(), letThrough: new Set() };
+/** The settings that say whose word counts. */
+export type TrustSettings = Pick<Config, 'requireSigned' | 'obeyControl' | 'people'>;
+
+/** Where a host writes whose word counts. */
+export interface TrustSource {
+  readonly directory: ConfigDirectory;
+  readonly alias: string;
+  readonly stateDirectory: string;
+  /** As config.yaml says it now. Throws CONFIG_INVALID: what it said before counts on. */
+  readonly readSettings: () => Promise<TrustSettings>;
+  /** Is told, once for each version of the file, that it cannot be read. */
+  readonly onProblem: (problem: string) => void;
+}
+
+/** Whose word counts on this host: read again when one of its files has changed. */
+export function createTrust(source: TrustSource, settings: TrustSettings): () => Promise<Trust> {
+  const { directory, stateDirectory } = source;
+  const files = [
+    directory.configFile,
+    signersFile(directory),
+    letThroughFile(directory),
+    hostKeyFile(stateDirectory),
+  ];
+  let [stamps, said]: [readonly string[], TrustSettings] = [[], settings];
+  let current: Trust | null = null;
   return async () => {
-    if (required.length === 0) return current;
-    const now = await Promise.all([signersFile(directory), letThroughFile(directory)].map(stampOf));
-    if (now.join(' ') === stamp) return current;
+    const now = await Promise.all(files.map(stampOf));
+    if (current !== null && now.join(' ') === stamps.join(' ')) return current;
+    if (current !== null && now[0] !== stamps[0]) said = await readAgain(source, said);
+    const required = new Set(requiredKinds(said));
+    const own = required.size === 0 ? null : await readHostKey(stateDirectory);
     current = {
-      ...fixed,
-      signers: withOwn(await readSigners(directory), own),
-      letThrough: await readLetThrough(directory),
+      required,
+      rights: said.people,
+      signers:
+        required.size === 0
+          ? new Map()
+          : withOwn(
+              await readSigners(directory),
+              own === null ? null : { alias: source.alias, key: own },
+            ),
+      letThrough: required.size === 0 ? new Set() : await readLetThrough(directory),
     };
-    stamp = now.join(' ');
+    stamps = now;
     return current;
   };
+}
+
+async function readAgain(source: TrustSource, before: TrustSettings): Promise<TrustSettings> {
+  try {
+    return await source.readSettings();
+  } catch (error) {
+    if (!(error instanceof CrosstalkError)) throw error;
+    source.onProblem(`${errorText(error)}; what has to be signed stays as it was`);
+    return before;
+  }
 }
 
 /** The known keys with this host's own. */

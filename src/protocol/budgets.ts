@@ -4,6 +4,7 @@
  */
 import { DAY, HOUR } from '../base/clock.ts';
 import { isName } from './names.ts';
+import { BUDGETS_FILE } from './paths.ts';
 import type { ReasonOf } from './reason.ts';
 import { amount, type FileProblem, readMappingFile } from './take.ts';
 import { describe, isMapping } from './yaml.ts';
@@ -42,6 +43,12 @@ const KEYS = {
 
 /** No limits at all. */
 export const NO_BUDGETS: Budgets = { all: NOTHING, models: new Map() };
+
+/** The file, and which of its texts can be read. */
+export const BUDGETS_READABLE = {
+  path: BUDGETS_FILE,
+  isReadable: (text: string): boolean => decodeBudgets(text).budgets !== null,
+};
 
 /** Reads a budgets.yaml. With a problem nothing of it counts: half of a budget would be none. */
 export function decodeBudgets(text: string): {

@@ -37,6 +37,8 @@ export interface ChangeBatch {
   readonly people: readonly string[];
   /** Whose addresses are whose at the tip. */
   readonly called: OpenIndex['called'];
+  /** Replies that are left out of all the others. */
+  readonly forged: OpenIndex['forged'];
   /** Channels that went to the archive or came back from it. */
   readonly archived: readonly string[];
   /** Runs that began, ended or came back: whether each is open now. */
@@ -104,6 +106,7 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     called: batch.called,
     runs: batch.runs.size === 0 ? index.runs : openRuns(index.runs, batch.runs),
     started: foldStarted(index.started, batch),
+    forged: batch.forged,
   };
 }
 

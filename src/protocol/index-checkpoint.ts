@@ -2,13 +2,13 @@
 import type { Oid } from '../base/ids.ts';
 import { removeEntry } from './fold-changes.ts';
 import type { OlderAnswer } from './older-answer.ts';
-import type { OpenIndex, OpenMessage, RejectedFile } from './open-work.ts';
+import type { ForgedReply, OpenIndex, OpenMessage, RejectedFile } from './open-work.ts';
 import type { StartMark } from './started.ts';
 
 /**
  * Raised when the index means something else than before: an older checkpoint is then read again.
  */
-const CHECKPOINT_VERSION = 13;
+const CHECKPOINT_VERSION = 14;
 
 /** A plain value for the checkpoint file. */
 export function encodeIndex(index: OpenIndex): unknown {
@@ -24,6 +24,7 @@ export function encodeIndex(index: OpenIndex): unknown {
     called: [...index.called],
     runs: [...index.runs],
     started: [...index.started.values()],
+    forged: [...index.forged.values()],
   };
 }
 
@@ -44,6 +45,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     called: [string, string][];
     runs: string[];
     started: StartMark[];
+    forged: ForgedReply[];
   } | null;
   if (raw?.v !== CHECKPOINT_VERSION) return null;
   const messages = new Map(raw.messages.map((message) => [message.path, message]));
@@ -61,5 +63,6 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     called: new Map(raw.called),
     runs: new Set(raw.runs),
     started: new Map(raw.started.map((mark) => [mark.path, mark])),
+    forged: new Map(raw.forged.map((reply) => [reply.path, reply])),
   };
 }

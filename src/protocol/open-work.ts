@@ -7,6 +7,7 @@
 import { type Called, NOBODY_CALLED } from './people.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Recipient } from './address.ts';
+import type { ReasonOf } from './reason.ts';
 import type { Rejection } from './rejection.ts';
 import type { OlderAnswer } from './older-answer.ts';
 import type { StartMark } from './started.ts';
@@ -75,6 +76,17 @@ export interface OpenIndex {
   readonly runs: ReadonlySet<string>;
   /** Marks of started agents whose work may be open, now or later, by their paths. */
   readonly started: ReadonlyMap<string, StartMark>;
+  /** Replies that count for nothing on this host, by their paths: all else is as if without them. */
+  readonly forged: ReadonlyMap<string, ForgedReply>;
+}
+
+/** Something at the path of a reply that nobody has signed who may answer. */
+export interface ForgedReply {
+  readonly path: string;
+  /** What stands there: a file, or a folder. */
+  readonly oid: Oid;
+  /** Who signed it. */
+  readonly found: ReasonOf<'unsigned'>['found'];
 }
 
 export const EMPTY_INDEX: OpenIndex = {
@@ -89,4 +101,5 @@ export const EMPTY_INDEX: OpenIndex = {
   called: NOBODY_CALLED,
   runs: new Set(),
   started: new Map(),
+  forged: new Map(),
 };

@@ -4,6 +4,7 @@
  */
 import { CrosstalkError, errorText } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
+import type { OpenIndex } from '../protocol/open-work.ts';
 import type { CommitDraft, RefUpdate, Repository } from './repository.ts';
 import type { Publisher, TipView, Transaction, TransactionOutcome } from './transaction.ts';
 
@@ -22,12 +23,15 @@ export async function buildOnTip(
   waiting: readonly Transaction[],
   outcomes: Map<Transaction, TransactionOutcome>,
 ): Promise<Built> {
-  const tip = publisher.mirror.index().tip;
+  const { tip, forged } = publisher.mirror.index();
   const added = new Map<string, string>();
   const drafts: CommitDraft[] = [];
   const parts: { transaction: Transaction; count: number }[] = [];
   for (const transaction of waiting) {
-    const decided = await decideOn(transaction, createView(publisher.repository, tip, added));
+    const decided = await decideOn(
+      transaction,
+      createView(publisher.repository, { tip, forged }, added),
+    );
     if (decided instanceof Error) {
       outcomes.set(transaction, { kind: 'refused', line: errorText(decided) });
       continue;
@@ -36,7 +40,7 @@ export async function buildOnTip(
       outcomes.set(transaction, { kind: 'dropped' });
       continue;
     }
-    const blocked = await findBlocked(publisher.repository, tip, decided);
+    const blocked = await findBlocked(publisher.repository, { tip, forged }, decided);
     if (blocked !== null) {
       outcomes.set(transaction, { kind: 'refused', line: blocked, blocked: true });
       continue;
@@ -64,6 +68,9 @@ export async function buildOnTip(
   };
 }
 
+/** The tip, and the replies there that count for nothing: they close nothing, but take a path. */
+type Standing = Pick<OpenIndex, 'tip' | 'forged'>;
+
 /** What a transaction wants, or why it cannot tell: that is its own affair, and no other's. */
 async function decideOn(
   transaction: Transaction,
@@ -84,11 +91,14 @@ async function decideOn(
  */
 async function findBlocked(
   repository: Repository,
-  tip: Oid | null,
+  { tip, forged }: Standing,
   drafts: readonly CommitDraft[],
 ): Promise<string | null> {
   if (tip === null) return null;
   const paths = drafts.flatMap(({ writes }) => writes.map(({ path }) => path));
+  const inTheWay = paths.find((path) => forged.has(path));
+  if (inTheWay !== undefined)
+    return `cannot write "${inTheWay}": a reply stands there that nobody known here has signed`;
   const folders = [
     ...new Set(
       paths.flatMap((path) =>
@@ -108,7 +118,7 @@ async function findBlocked(
 
 function createView(
   repository: Repository,
-  tip: Oid | null,
+  { tip, forged }: Standing,
   added: ReadonlyMap<string, string>,
 ): TipView {
   return {
@@ -117,7 +127,11 @@ function createView(
     lookUp: async (paths) => {
       const standing = tip === null ? paths.map(() => null) : await repository.lookUp(tip, paths);
       return paths.map((path, index) =>
-        added.has(path) && tip !== null ? { kind: 'file', oid: tip } : (standing[index] ?? null),
+        added.has(path) && tip !== null
+          ? { kind: 'file', oid: tip }
+          : forged.has(path)
+            ? null
+            : (standing[index] ?? null),
       );
     },
   };

@@ -1,10 +1,13 @@
-/** The newest version of a file that can be read: what an unreadable one leaves in force. */
+/**
+ * Which version of a file is in force: as it stands at the tip, else the newest one before it that
+ * can be read. A function of the branch alone: hosts that follow and hosts that join find the same.
+ */
 import type { Oid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Repository } from './repository.ts';
 
-/** How far back a readable version is looked for, in commits. */
-const COMMITS_MAX = 2_000;
+/** How far back a readable version is looked for, in commits: more and more of them. */
+const WINDOWS = [64, 512, 4_096, 20_000];
 
 /** A file, and which of its texts can be read. */
 export interface ReadableFile {
@@ -12,21 +15,61 @@ export interface ReadableFile {
   readonly isReadable: (text: string) => boolean;
 }
 
-/** Its text; null when none of the last commits has one that can be read. */
-export async function findReadable(
+/** What counts of a file. */
+export interface FileInForce {
+  readonly tip: Oid;
+  /** What stands at the tip; null: nothing. */
+  readonly oid: Oid | null;
+  /** Null: there is none. */
+  readonly text: string | null;
+  /** What stands instead of it and cannot be read, '' when it is no text; null: nothing does. */
+  readonly unreadable: string | null;
+}
+
+/** The version in force at `tip`. `known`: what was read before; null = nothing yet. */
+export async function readFileInForce(
   repository: Repository,
-  tip: Oid,
+  { tip, known }: { readonly tip: Oid; readonly known: FileInForce | null },
+  file: ReadableFile,
+): Promise<FileInForce> {
+  const [entry] = await repository.lookUp(tip, [file.path]);
+  const oid = entry?.oid ?? null;
+  if (known !== null && (known.tip === tip || (known.oid === oid && known.unreadable === null)))
+    return known;
+  if (oid === null) return { tip, oid, text: null, unreadable: null };
+  const text = entry?.kind === 'file' ? await readText(repository, oid) : null;
+  if (text !== null && file.isReadable(text)) return { tip, oid, text, unreadable: null };
+  // What was in force then stands for all before it, unless nothing stood there.
+  const isBelow =
+    known !== null && known.oid !== null && (await repository.isAncestor(known.tip, tip));
+  const from = isBelow ? known : null;
+  const found = await findReadable(repository, { from: from?.tip ?? null, to: tip }, file);
+  return { tip, oid, text: found ?? from?.text ?? null, unreadable: text ?? '' };
+}
+
+async function findReadable(
+  repository: Repository,
+  range: { readonly from: Oid | null; readonly to: Oid },
   { path, isReadable }: ReadableFile,
 ): Promise<string | null> {
-  const commits = await repository.history({ from: null, to: tip, max: COMMITS_MAX });
   const tried = new Set<Oid>();
-  for (const { oid } of [...commits].reverse()) {
-    const [entry] = await repository.lookUp(oid, [path]);
-    if (entry?.kind !== 'file' || tried.has(entry.oid)) continue;
-    tried.add(entry.oid);
-    const [blob] = await repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX);
-    const text = blob?.kind === 'bytes' ? Buffer.from(blob.bytes).toString('utf8') : null;
-    if (text !== null && isReadable(text)) return text;
+  let seen = 0;
+  for (const max of WINDOWS) {
+    const commits = await repository.history({ ...range, max });
+    for (const { oid } of [...commits].reverse().slice(seen)) {
+      const [entry] = await repository.lookUp(oid, [path]);
+      if (entry?.kind !== 'file' || tried.has(entry.oid)) continue;
+      tried.add(entry.oid);
+      const text = await readText(repository, entry.oid);
+      if (text !== null && isReadable(text)) return text;
+    }
+    if (commits.length < max) return null;
+    seen = commits.length;
   }
   return null;
+}
+
+async function readText(repository: Repository, blob: Oid): Promise<string | null> {
+  const [read] = await repository.readBlobs([blob], MESSAGE_BYTES_MAX);
+  return read?.kind === 'bytes' ? Buffer.from(read.bytes).toString('utf8') : null;
 }

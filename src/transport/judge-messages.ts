@@ -35,6 +35,8 @@ export interface ChangeRange {
   readonly to: Oid;
   /** Names known to belong to people. */
   readonly people: ReadonlySet<string>;
+  /** Replies that are left out; the repository does not show them. */
+  readonly forged: OpenIndex['forged'];
   /** Whose addresses are whose in `to`. */
   readonly called: OpenIndex['called'];
   /** Answers of older programs that stood in `from`. */

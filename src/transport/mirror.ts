@@ -8,6 +8,7 @@ import { EMPTY_INDEX, type OpenIndex } from '../protocol/open-work.ts';
 import { type ChangeBatch, foldChanges } from '../protocol/fold-changes.ts';
 import type { ModelProblem } from '../protocol/models.ts';
 import { listModelNames } from '../protocol/decode-models.ts';
+import { hideFiles } from './hide-files.ts';
 import { readChanges } from './read-changes.ts';
 import { type ModelsInForce, readModels } from './read-models.ts';
 import { type PeopleInForce, readPeople } from './read-people.ts';
@@ -75,8 +76,22 @@ export interface SeenTip {
   readonly builtOn?: Oid | null;
 }
 
-/** A mirror that begins where `checkpoint` left off. */
-export function createMirror(repository: Repository, checkpoint: OpenIndex | null): Mirror {
+/** Which replies that stand at a commit count for nothing, after what the index has. */
+export type FindForged = (seen: {
+  readonly index: OpenIndex;
+  readonly tip: Oid;
+  /** Who can be asked there. */
+  readonly models: readonly string[];
+}) => Promise<OpenIndex['forged']>;
+
+/**
+ * A mirror that begins where `checkpoint` left off. `findForged`: absent where every reply counts.
+ */
+export function createMirror(
+  repository: Repository,
+  checkpoint: OpenIndex | null,
+  findForged: FindForged = ({ index }) => Promise.resolve(index.forged),
+): Mirror {
   let index = checkpoint ?? EMPTY_INDEX;
   let inForce: ModelsInForce | null = null;
   let named: PeopleInForce | null = null;
@@ -97,14 +112,16 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
     const models = listModelNames(found.text);
     const people = await readPeople(repository, tip, named);
     const { called } = people;
+    const forged = await findForged({ index, tip, models });
     const base = usableBase(from, { models, called });
     const read = async (known: OpenIndex): Promise<ChangeBatch> => {
       const settled = known.tip === null ? await repository.settledPart(tip) : null;
-      return readChanges(repository, {
+      return readChanges(hideFiles(repository, { before: known.forged, now: forged }), {
         from: known.tip,
         to: tip,
         people: base.people,
         called,
+        forged,
         older: known.older,
         models,
         settled,
@@ -155,7 +172,7 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
         value: { kind: 'rewritten', was, now: tip, version: changed, descends: false },
       };
     }
-    if (tip === null || (tip === was && readAt === tip))
+    if (tip === null || (tip === was && readAt === tip && !(await isForgedOtherwise(tip))))
       return { kind: 'reached', value: { kind: 'current' } };
     const changed = was === null || ours ? null : await changedVersion(was, tip);
     if (was !== null && changed !== null)
@@ -166,6 +183,10 @@ export function createMirror(repository: Repository, checkpoint: OpenIndex | nul
     await advance(tip, index);
     return { kind: 'reached', value: tip === was ? { kind: 'current' } : { kind: 'advanced' } };
   };
+
+  /** Whether other keys are known now than when the replies at the tip were judged. */
+  const isForgedOtherwise = async (tip: Oid): Promise<boolean> =>
+    (await findForged({ index, tip, models: index.models })) !== index.forged;
 
   const changedVersion = async (was: Oid, tip: Oid): Promise<Rewrite['version']> => {
     if (tip === was) return null;

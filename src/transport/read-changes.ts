@@ -101,6 +101,7 @@ export async function readChanges(
     runs: judged.runs,
     people: [...judged.people],
     called: range.called,
+    forged: range.forged,
   };
 }
 

@@ -5,13 +5,10 @@
 import type { Oid } from '../base/ids.ts';
 import { PEOPLE_FILE } from '../protocol/paths.ts';
 import { type Called, calledBy, decodePeople, NOBODY_CALLED } from '../protocol/people.ts';
-import { findReadable } from './find-readable.ts';
-import { readTextAt } from './read-text.ts';
+import { type FileInForce, readFileInForce } from './find-readable.ts';
 import type { Repository } from './repository.ts';
 
-export interface PeopleInForce {
-  /** What stands at the tip; null: nothing. */
-  readonly oid: Oid | null;
+export interface PeopleInForce extends FileInForce {
   readonly called: Called;
 }
 
@@ -21,15 +18,11 @@ export async function readPeople(
   tip: Oid,
   known: PeopleInForce | null,
 ): Promise<PeopleInForce> {
-  const [entry] = await repository.lookUp(tip, [PEOPLE_FILE]);
-  const oid = entry?.oid ?? null;
-  if (oid === known?.oid) return known;
-  if (oid === null) return { oid, called: NOBODY_CALLED };
-  const text = await readTextAt(repository, tip, PEOPLE_FILE);
   const file = { path: PEOPLE_FILE, isReadable };
-  const inForce =
-    text !== null && isReadable(text) ? text : await findReadable(repository, tip, file);
-  return { oid, called: calledBy(decodePeople(inForce ?? '').people) };
+  const found = await readFileInForce(repository, { tip, known }, file);
+  if (found === known) return known;
+  const { text } = found;
+  return { ...found, called: text === null ? NOBODY_CALLED : calledBy(decodePeople(text).people) };
 }
 
 function isReadable(text: string): boolean {

@@ -3,9 +3,9 @@
  * day's budget is used.
  */
 import { DAY, MINUTE, SECOND, systemClock } from '../base/clock.ts';
-import { type Budget, dayEnd, decodeBudgets } from '../protocol/budgets.ts';
-import { BUDGETS_FILE, messageId } from '../protocol/paths.ts';
-import { readTextAt } from '../transport/read-text.ts';
+import { type Budget, BUDGETS_READABLE, dayEnd, decodeBudgets } from '../protocol/budgets.ts';
+import { messageId } from '../protocol/paths.ts';
+import { readFileInForce } from '../transport/find-readable.ts';
 import { liveHosts } from '../cli/look/host-opinions.ts';
 import type { HostSeen } from '../cli/look/look-around.ts';
 import { stateOf } from '../cli/look/status.ts';
@@ -139,7 +139,11 @@ async function showTraffic({ around, session }: Moment, nowMs: number) {
 /** What models have used today (UTC) of what data/budgets.yaml allows; null without such a file. */
 async function showBudgets({ session, around, book }: Moment, nowMs: number) {
   const { tip } = around.index;
-  const text = tip === null ? null : await readTextAt(session.repository, tip, BUDGETS_FILE);
+  const { repository } = session;
+  const text =
+    tip === null
+      ? null
+      : (await readFileInForce(repository, { tip, known: null }, BUDGETS_READABLE)).text;
   const budgets = text === null ? null : decodeBudgets(text).budgets;
   if (budgets === null) return null;
   const today = countAnswers(book.entries.values(), 'model', lately(book, 1));

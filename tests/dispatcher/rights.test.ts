@@ -66,6 +66,15 @@ function createHistory() {
       tip = remote.commit(tip === null ? [] : [tip], { ...draft, signed });
       cache.add(tip);
     },
+    /** `by` merges, as `git pull` does it, what stands at the tip into what stood at `own`. */
+    merge: (by: string, own: Oid) => {
+      const who = { name: by, email: `${by}@example.org` };
+      const signed = signAs(by, 'merge');
+      const writes = [...remote.filesOf(tip!)].map(([path, content]) => ({ path, content }));
+      const draft = { writes, author: who, committer: who, atMs: 0, message: 'merge' };
+      tip = remote.commit([own, tip!], { ...draft, signed });
+      cache.add(tip);
+    },
   };
 }
 
@@ -134,6 +143,18 @@ describe('data/people.yaml', () => {
     expect(await rightsOf(history, pinned)).toEqual(['ask']);
     history.write('ada', 'data/people.yaml', file('approve, models'));
     expect(await rightsOf(history, pinned)).toEqual(['approve', 'models']);
+  });
+
+  it('is not signed by who merges it, and not in force where nobody can read it', async () => {
+    const history = createHistory();
+    const pinned = { ada: ['operate'] } as const;
+    history.write('ada', 'data/people.yaml', file('ask'));
+    const own = history.tip();
+    history.write(null, 'data/people.yaml', file('ask, operate'));
+    history.merge('ada', own);
+    expect(await rightsOf(history, pinned)).toEqual(['ask']);
+    history.write('ada', 'data/people.yaml', '[');
+    expect(await rightsOf(history, pinned)).toEqual(['ask']);
   });
 
   it('gives none where no operator is pinned, and none against what the host says itself', async () => {

@@ -18,6 +18,11 @@ import type { Act } from '../support/fake-agents.ts';
 
 const NOTE = 'data/channels/general/note.md';
 const ask = (to: string): string => `---\nto: ${to}\nfrom: ada\n---\n[[M1]]\n`;
+const TYPE: Readonly<Record<string, string>> = {
+  opus: 'message',
+  mailer: 'message',
+  workflow: 'workflow',
+};
 const answerIn = (ms: number) => (): Act => ({ kind: 'answer', ms });
 const newKey = (): KeyObject => generateKeyPairSync('ed25519').privateKey;
 const KEYS = new Map(['h0', 'h1', 'stolen'].map((alias) => [alias, newKey()]));
@@ -65,7 +70,8 @@ function forge(story: Story, alias: string, isSigned: boolean): string {
 }
 
 function pause(story: Story, isPaused: boolean): void {
-  for (const { process } of story.hosts) process!.dispatcher.state.host.pausedHere = isPaused;
+  for (const { process } of story.hosts)
+    if (process !== null) process.dispatcher.state.host.pausedHere = isPaused;
 }
 
 describe('where hosts have to sign', () => {
@@ -94,7 +100,7 @@ describe('where hosts have to sign', () => {
     await story.pass(12_000);
     const oid = forge(story, alias, isSigned);
     pause(story, false);
-    await story.pass(14_000);
+    await story.pass(22_000);
     expect([...story.world.remote.refs.values()]).not.toContain(oid);
     await story.pass(10_000);
     expect(replyOf(story, 'opus')).toContain('answer');
@@ -214,5 +220,93 @@ describe('where hosts have to sign', () => {
       expect([...story.files().keys()], forged).toEqual([...before.keys()]);
       expect([...before.keys()].filter((one) => one.endsWith('/COMPLETE'))).toEqual([]);
     }
+  });
+
+  describe('a reply that nobody known has signed', () => {
+    const FORGED = '---\nfrom: opus\nre: note\nhost: h0\n---\nforged\n';
+    const REPLY = NOTE.replace('.md', '.re.opus.md');
+    const heldAt = (story: Story): readonly unknown[] =>
+      story.hosts.map(
+        ({ process }) =>
+          judgeAllWork(process!.dispatcher).find(({ work }) => work.message.path === NOTE)?.reason,
+      );
+
+    it.each([
+      ['opus', REPLY],
+      ['mailer', REPLY.replace('opus', 'mailer')],
+      ['workflow', REPLY.replace('opus', 'workflow')],
+      ['opus', `${REPLY}/x.md`],
+    ])('leaves a message to %s open, and holds it back: %s', async (model, path) => {
+      const story = tellSigned(answerIn(100), { now: trusting('h0', 'h1') });
+      await story.pass(2_000);
+      pause(story, true);
+      story.say({ [NOTE]: `---\nto: ${model}\nfrom: ada\ntype: ${TYPE[model]}\n---\n[[M1]]\n` });
+      await story.pass(10_000);
+      story.say({ [path]: FORGED });
+      pause(story, false);
+      await story.pass(100_000);
+      expect(heldAt(story)).toEqual(
+        [1, 2].map(() => expect.objectContaining({ kind: 'unsigned' })),
+      );
+      expect(story.world.runs).toEqual([]);
+      expect(story.files().get(path)).toBe(FORGED);
+      story.say({}, [path]);
+      await story.pass(100_000);
+      expect(story.files().get(REPLY.replace('opus', model))).toMatch(/answer|error: workflow/);
+      if (model !== 'workflow') expect(story.world.runs).toHaveLength(1);
+    });
+
+    it('does not stop the agent that answers, whose own reply waits for its place', async () => {
+      const story = tellSigned(answerIn(30_000), { now: trusting('h0', 'h1') });
+      story.say({ [NOTE]: ask('opus, mailer') });
+      await story.pass(20_000);
+      expect(story.world.runs).toHaveLength(2);
+      const forged = [REPLY, REPLY.replace('opus', 'mailer')];
+      story.say(Object.fromEntries(forged.map((path) => [path, FORGED])));
+      await story.pass(100_000);
+      expect(story.world.runs.map(({ endedMs }) => endedMs !== null)).toEqual([true, true]);
+      story.say({}, forged);
+      await story.pass(60_000);
+      expect(story.world.runs).toHaveLength(2);
+      for (const model of ['opus', 'mailer']) expect(replyOf(story, model)).toContain('answer r');
+    });
+
+    it('is known to a host that was off, and to one that begins, and counts once let through', async () => {
+      const trust = { now: trusting('h0', 'h1') };
+      const story = tellSigned(answerIn(100), trust);
+      await story.pass(5_000);
+      const [off] = story.hosts;
+      killProcess(story.world, off!, 'process');
+      pause(story, true);
+      story.say({ [NOTE]: ask('opus'), [REPLY]: FORGED });
+      await story.pass(5_000);
+      story.start(off!);
+      await story.pass(60_000);
+      const { index } = story.hosts[0]!.process!.dispatcher.mirror;
+      expect([...index().forged.keys()]).toEqual([REPLY]);
+      expect(heldAt(story)).toEqual(
+        [1, 2].map(() => expect.objectContaining({ kind: 'unsigned' })),
+      );
+      trust.now = { ...trust.now, letThrough: new Set([index().forged.get(REPLY)!.oid]) };
+      await story.pass(60_000);
+      expect(heldAt(story)).toEqual([undefined, undefined]);
+      expect(story.world.runs).toEqual([]);
+    });
+
+    it('in the place of one that counted opens its message again, and starts nothing outside', async () => {
+      const story = tellSigned(answerIn(100), { now: trusting('h0', 'h1') });
+      story.say({ [NOTE]: ask('mailer') });
+      await story.pass(30_000);
+      const path = REPLY.replace('opus', 'mailer');
+      const genuine = story.files().get(path)!;
+      story.say({ [path]: FORGED });
+      await story.pass(60_000);
+      expect(heldAt(story)).toEqual(
+        [1, 2].map(() => expect.objectContaining({ kind: 'unsigned' })),
+      );
+      story.say({ [path]: genuine });
+      await story.pass(60_000);
+      expect(story.world.runs).toHaveLength(1);
+    });
   });
 });

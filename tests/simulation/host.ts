@@ -11,6 +11,7 @@ import type { Oid } from '../../src/base/ids.ts';
 import { createLog } from '../../src/base/log.ts';
 import type { Dispatcher, Doors, Settings } from '../../src/dispatcher/dispatcher.ts';
 import { createDispatcher } from '../../src/dispatcher/create-dispatcher.ts';
+import { createForgedFinder } from '../../src/dispatcher/find-forged.ts';
 import type { Serving } from '../../src/dispatcher/notes.ts';
 import { runDispatcher } from '../../src/dispatcher/loop.ts';
 import { decodeModels } from '../../src/protocol/decode-models.ts';
@@ -164,7 +165,9 @@ export async function startProcess(
     host.disk.checkpoint === null ? null : JSON.parse(host.disk.checkpoint),
   );
   const { view = (mirror: Mirror) => mirror } = host;
-  const mirror = view(createMirror(repository, checkpoint));
+  const { trust } = host;
+  const findForged = trust === undefined ? undefined : createForgedFinder(repository, trust);
+  const mirror = view(createMirror(repository, checkpoint, findForged));
   const { key } = host;
   const sign: Sign | undefined =
     key === undefined ? undefined : (payload) => Promise.resolve(signSsh(payload, key));

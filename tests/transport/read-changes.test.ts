@@ -61,6 +61,7 @@ async function step(repository: Repository, index: OpenIndex, to: Oid): Promise<
       to,
       people: index.people,
       called: index.called,
+      forged: index.forged,
       older: index.older,
       models,
     }),

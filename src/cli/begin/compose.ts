@@ -30,7 +30,7 @@ import { keepSessions } from './keep-sessions.ts';
 import { keepTranscripts, type OutputPiece } from './keep-transcripts.ts';
 import { letSend } from './let-send.ts';
 import { openState } from '../session/open-state.ts';
-import { createTrust, openHostKey } from '../../local/trust-store.ts';
+import { openHostKey } from '../../local/trust-store.ts';
 import { sshKeyOf } from '../../protocol/ssh-signature.ts';
 import { hostSign } from '../session/sign-as-person.ts';
 import { createServing } from '../look/serving.ts';
@@ -116,7 +116,7 @@ export async function composeDispatcher(
         { configDirectory: session.configDirectory, id: session.id, only: config.only },
         log,
       ),
-      trust: createTrust(session.configDirectory, config, { alias: config.alias, key }),
+      trust: session.trust,
       reap: async (started) => {
         for (const { attemptId, ...process } of started)
           await killOrphan({ ...process, marker: attemptId }, systemClock);

@@ -34,7 +34,7 @@ import { printJson, startDirectory, wantsJson, withSession } from '../look/readi
 import { resolveId } from '../look/resolve-id.ts';
 import { hostname } from '../session/host-name.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { andThen, fixBy, formatFix, withNote } from '../../base/fix.ts';
+import { fixBy, formatFix, withNote } from '../../base/fix.ts';
 
 /** `trust list`: what has to be signed here, the keys that are known, and hosts that are not. */
 export async function listTrust(invocation: Invocation): Promise<number> {
@@ -110,15 +110,14 @@ function tellStrangers({ io }: Invocation, strangers: readonly Stranger[]): void
     io.print(`  ${fingerprintOf(key)}  ${formatFix(fixBy`crosstalkd trust add --host ${alias}`)}`);
 }
 
-/** `trust on [kind …]`: what has to be signed on this host from its next start. */
+/** `trust on [kind …]`: what has to be signed on this host. */
 export async function turnOnTrust(invocation: Invocation): Promise<number> {
   const { io, args } = invocation;
   const kinds = args.length === 0 ? REQUIRED_AT_ONCE : args.map(checkKind);
   const directory = locateConfigDirectory(invocation.env);
   await requireSigned(directory, kinds);
   const signers = await readSigners(directory);
-  io.print(`Has to be signed on this host from its next start: ${kinds.join(', ')}.`);
-  tellRestart(invocation);
+  io.print(`Has to be signed on this host: ${kinds.join(', ')}. ${FROM_NEXT_POLL}`);
   if (![...signers.keys()].some(isPerson))
     io.print('Nobody is known yet, so what people ask is held back: crosstalkd trust add NAME KEY');
   tellStrangers(invocation, await findStrangers(invocation, signers));
@@ -128,18 +127,11 @@ export async function turnOnTrust(invocation: Invocation): Promise<number> {
 /** `trust off`. */
 export async function turnOffTrust(invocation: Invocation): Promise<number> {
   await requireSigned(locateConfigDirectory(invocation.env), []);
-  invocation.io.print('Nothing has to be signed on this host from its next start.');
-  tellRestart(invocation);
+  invocation.io.print(`Nothing has to be signed on this host. ${FROM_NEXT_POLL}`);
   return 0;
 }
 
-/** A dispatcher reads its configuration once. */
-function tellRestart({ io }: Invocation): void {
-  const restart = andThen(fixBy`crosstalkd stop`, fixBy`crosstalkd run`);
-  io.print(
-    `A dispatcher that runs continues as before until it is restarted: ${formatFix(restart)}`,
-  );
-}
+const FROM_NEXT_POLL = 'A dispatcher that runs reads it with its next poll.';
 
 function checkKind(text: string): SignedKind {
   const kind = SIGNED_KINDS.find((known) => known === text);

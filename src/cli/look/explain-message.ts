@@ -138,9 +138,10 @@ async function explainRecipients(around: Surroundings, said: Said): Promise<read
   const retries = mayBeRetried
     ? await readRetries(around.session, path)
     : new Map<string, string>();
+  const answers = names.map((name) => replyPath(path, name));
   const odd = await findOddReplies(
     around,
-    names.map((name) => replyPath(path, name)),
+    answers.filter((answer) => !around.index.forged.has(answer)),
   );
   const isNobody = names.length === 0 && said.message.fields.to.some(({ name }) => name === 'all');
   if (isNobody) return [{ name: 'all', reason: { kind: 'asked-nobody', path } }];

@@ -9,7 +9,6 @@ import { findHeld, findUnsignedFiles } from '../../dispatcher/check-signatures.t
 import type { WorkView } from '../../dispatcher/select-work.ts';
 import { isHeard, withPeople } from '../../dispatcher/signed-file.ts';
 import { requires, type Trust } from '../../protocol/trust.ts';
-import { createTrust, readHostKey } from '../../local/trust-store.ts';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
@@ -180,10 +179,8 @@ async function mayOrder(
 }
 
 async function readTrust(session: TransportSession): Promise<Trust | null> {
-  const { configDirectory, config, directory, repository, mirror } = session;
-  const key = await readHostKey(directory.path);
-  const own = key === null ? null : { alias: config.alias, key };
-  const trust = await createTrust(configDirectory, config, own)();
+  const { repository, mirror } = session;
+  const trust = await session.trust();
   const { tip } = mirror.index();
   if (trust.required.size === 0) return null;
   return tip === null ? trust : withPeople({ repository, tip }, trust);

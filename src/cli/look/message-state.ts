@@ -108,8 +108,8 @@ function isClaimed(session: TransportSession, { file }: Said, recipient: string)
 }
 
 function expectedReplies(session: TransportSession, { file, message }: Said): readonly string[] {
-  const names = expandAddresses(message.fields.to, session.mirror.index().models).map(
-    ({ name }) => name,
-  );
-  return [...new Set(names)].sort(byCodeUnit).map((name) => replyPath(file.path, name));
+  const { models, forged } = session.mirror.index();
+  const names = expandAddresses(message.fields.to, models).map(({ name }) => name);
+  const paths = [...new Set(names)].sort(byCodeUnit).map((name) => replyPath(file.path, name));
+  return paths.filter((path) => !forged.has(path));
 }

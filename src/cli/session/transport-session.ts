@@ -16,23 +16,14 @@ import type { ConfigSources } from '../../local/decode-config.ts';
 import { readConfig } from '../../local/read-config.ts';
 import { type StateDirectory, stateRoot } from '../../local/state-directory.ts';
 import { decodeIndex, encodeIndex } from '../../protocol/index-checkpoint.ts';
-import {
-  decodeTransport,
-  isSlow,
-  type LeaseTimes,
-  OWN_PACE,
-  type Pace,
-  SLOW_LEASE,
-} from '../../protocol/pace.ts';
-import {
-  archiveRef,
-  type RefNames,
-  refNames,
-  TRANSPORT_FILE,
-  VERSION_FILE,
-} from '../../protocol/paths.ts';
-import { createMirror, type Mirror } from '../../transport/mirror.ts';
+import { isSlow, type LeaseTimes, OWN_PACE, type Pace, SLOW_LEASE } from '../../protocol/pace.ts';
+import { archiveRef, type RefNames, refNames, VERSION_FILE } from '../../protocol/paths.ts';
+import { createMirror, type FindForged, type Mirror } from '../../transport/mirror.ts';
+import { createForgedFinder } from '../../dispatcher/find-forged.ts';
+import { createTrust } from '../../local/trust-store.ts';
+import type { Trust } from '../../protocol/trust.ts';
 import type { Publisher } from '../../transport/transaction.ts';
+import { readPaceAt } from '../../transport/read-pace.ts';
 import { readTextAt } from '../../transport/read-text.ts';
 import { isOnDisk } from '../../transport/remote-url.ts';
 import { createReadLine, type ReadLine, type ReadSpacing } from '../../transport/space-reads.ts';
@@ -54,6 +45,10 @@ export interface TransportSession {
   /** How far apart the reads of `repository` keep. */
   readonly spacing: ReadLine;
   readonly mirror: Mirror;
+  /** Whose word counts on this host now. */
+  readonly trust: () => Promise<Trust>;
+  /** By which the mirror judges replies. */
+  readonly findForged: FindForged;
   readonly publisher: Publisher;
   /** Times of leases where pushes are few; null = they were set by hand and hold always. */
   readonly slowLease: LeaseTimes | null;
@@ -125,7 +120,13 @@ export async function openSession(
   const place = { root, spacing, invocation, located, config: read.config, branch };
   const repository = await openAt(directory.cache, place);
   const checkpoint = await openCheckpoint(directory.checkpointFile);
-  const mirror = createMirror(repository, decodeIndex(checkpoint.value));
+  const trust = openTrust(invocation, {
+    read,
+    flags: options.flags ?? {},
+    stateDirectory: directory.path,
+  });
+  const findForged = createForgedFinder(repository, trust);
+  const mirror = createMirror(repository, decodeIndex(checkpoint.value), findForged);
   try {
     const { listing, listed, traits } = await look(
       { repository, mirror, checkpoint, url: located.url, branch },
@@ -139,6 +140,8 @@ export async function openSession(
       spacing,
       slowLease: slowLeaseOf(read.origins),
       mirror,
+      trust,
+      findForged,
       publisher: {
         repository,
         mirror,
@@ -165,6 +168,29 @@ export async function openSession(
     await repository.close();
     throw error;
   }
+}
+
+/** What has to be signed here and whose keys are known, as it is written at any moment. */
+function openTrust(
+  { env, io }: Invocation,
+  of: {
+    readonly read: Awaited<ReturnType<typeof readConfig>>;
+    readonly flags: ConfigSources['flags'];
+    readonly stateDirectory: string;
+  },
+): TransportSession['trust'] {
+  const { config, directory } = of.read;
+  return createTrust(
+    {
+      directory,
+      alias: config.alias,
+      stateDirectory: of.stateDirectory,
+      readSettings: async () =>
+        (await readConfig({ env, flags: of.flags, hostname: hostname() })).config,
+      onProblem: io.warn,
+    },
+    config,
+  );
 }
 
 /** Between two reads of a host, where up to eight begin together and a forge allows eight. */
@@ -200,8 +226,7 @@ export async function paceOf({
   mirror,
 }: Pick<TransportSession, 'repository' | 'mirror'>): Promise<Pace> {
   const { tip } = mirror.index();
-  const text = tip === null ? null : await readTextAt(repository, tip, TRANSPORT_FILE);
-  return (text === null ? null : decodeTransport(text).pace) ?? OWN_PACE;
+  return tip === null ? OWN_PACE : (await readPaceAt(repository, tip, null)).pace;
 }
 
 interface Looked {
