@@ -38,7 +38,7 @@ function problemOf(text: string): ModelProblem {
     problem ?? {
       name: null,
       line: 1,
-      column: null,
+      column: 1,
       found: 'no text',
       expected: 'YAML with "models:"',
     }
