@@ -2,7 +2,7 @@
 import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Message } from '../protocol/message.ts';
-import type { Askable } from '../protocol/who-can-be-asked.ts';
+import { type Askable, knownOf } from '../protocol/who-can-be-asked.ts';
 import type { Trust } from '../protocol/trust.ts';
 import type { Speaker } from '../protocol/who-said.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
@@ -31,7 +31,7 @@ import type { Repository } from '../transport/repository.ts';
 export interface RunReader {
   readonly repository: Repository;
   readonly view: Pick<TipView, 'tip' | 'added'>;
-  readonly askable: Pick<Askable, 'models' | 'served' | 'compilers'>;
+  readonly askable: Pick<Askable, 'names' | 'served' | 'compilers'>;
   readonly summaries: readonly RunSummary[];
   /** Texts of the run. */
   readonly memory: TextMemory;
@@ -89,7 +89,7 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
     lookUp: {
       savedWorkflow: (name) => workflows.get(workflowFile(name)) ?? null,
       schemaFile: (path) => workflows.get(path) ?? schemas.get(path) ?? null,
-      ...reader.askable,
+      ...knownOf(reader.askable),
       otherRuns: reader.summaries.filter((summary) => summary.run !== run),
       cached: () => null,
       runFiles: (name, at) =>

@@ -7,8 +7,6 @@ import type { Beat } from './beat.ts';
 import type { ModelEntry, ModelsFile } from './models.ts';
 
 export interface Askable {
-  /** Those of data/models.yaml, in its order. */
-  readonly models: readonly string[];
   /** The transport's models in the order of its file, then those that only hosts have. */
   readonly names: readonly string[];
   /** Model → aliases of the hosts that are up and serve it, in code-unit order. */
@@ -22,6 +20,8 @@ export interface Compilers {
   readonly preset: readonly string[];
   /** Agents without effects that are served now, in the order of the file. */
   readonly ready: readonly string[];
+  /** Those that would be, were a host up that serves them. */
+  readonly idle: readonly string[];
   /** Why each of the others is not asked. */
   readonly others: readonly { readonly name: string; readonly why: string }[];
 }
@@ -43,11 +43,19 @@ export interface AskableSources {
 
 /** What is known where nobody is asked. */
 export const NOBODY: Askable = {
-  models: [],
   names: [],
   served: new Map(),
-  compilers: { preset: [], ready: [], others: [] },
+  compilers: { preset: [], ready: [], idle: [], others: [] },
 };
+
+/** As a workflow is checked by it: a model of a host only is one, whoever is up. */
+export function knownOf({
+  names,
+  served,
+  compilers,
+}: Pick<Askable, 'names' | 'served' | 'compilers'>) {
+  return { models: names, served, compilers };
+}
 
 /** Folds what is known into one answer. */
 export function whoCanBeAsked(sources: AskableSources): Askable {
@@ -61,7 +69,6 @@ export function whoCanBeAsked(sources: AskableSources): Askable {
   const elsewhere = beats.flatMap((beat) => beat.models);
   const models = [...transport.models.keys(), ...transport.older.keys()];
   return {
-    models,
     names: [...new Set([...models, ...served.keys(), ...hostModels, ...elsewhere])],
     served: new Map([...served].map(([model, aliases]) => [model, [...aliases].sort()])),
     compilers: judgeCompilers(sources, served),
@@ -77,6 +84,9 @@ function judgeCompilers(
   return {
     preset: transport.compileModels,
     ready: judged.flatMap(({ name, why }) => (why === null ? [name] : [])),
+    idle: [...entries].flatMap(([name, entry]) =>
+      entry.compile && entry.effects === 'none' ? [name] : [],
+    ),
     others: [
       ...judged.flatMap(({ name, why }) => (why === null ? [] : [{ name, why }])),
       ...[...served.keys()]

@@ -127,7 +127,12 @@ test.each<[string, string, string]>([
   [
     'a model of all steps that nobody knows, at the first step that has none of its own',
     'model: nobody-here\nsteps:\n  a: { prompt: x }\n  b:\n    prompt: x\n    model: ci',
-    '4: there is no model "nobody-here" in this transport (data/models.yaml has opus, gpt',
+    '4: there is no model "nobody-here" in this transport (there are opus, gpt',
+  ],
+  [
+    'steps that read each other, of which only one can need the other',
+    'model: opus\nsteps:\n  a: { prompt: "${{ steps.b.text }}" }\n  b: { prompt: "${{ steps.c.text }}" }\n  c: { prompt: "${{ steps.a.text }}" }',
+    '6: in "steps.a.text": "a" reads "c", so one of the two cannot read the other',
   ],
   ['letters exchanged', 'steps:\n  a: { prompt: x, modle: opus }', 'did you mean "model"?'],
   [

@@ -103,7 +103,7 @@ export function inputOf(at: World, path = at.marker): RunInput {
       schemaFile: (file) => at.files.get(file) ?? null,
       models: at.models,
       served: new Map(at.models.map((model) => [model, ['box']])),
-      compilers: { preset: [], ready: at.models, others: [] },
+      compilers: { preset: [], ready: at.models, idle: at.models, others: [] },
       otherRuns: others(at, path),
       cached: () => null,
       runFiles: (other) =>
@@ -144,7 +144,7 @@ function inputOf0(at: World, path: string): RunInput {
     schemaFile: () => null,
     models: at.models,
     served: new Map(),
-    compilers: { preset: [], ready: [], others: [] },
+    compilers: { preset: [], ready: [], idle: [], others: [] },
     otherRuns: [],
     cached: () => null,
     runFiles: () => null,

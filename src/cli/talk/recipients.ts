@@ -63,10 +63,10 @@ export async function refuseUnknown(
 ): Promise<void> {
   const [unknown] = await findUnknown(session, to);
   if (unknown === undefined) return;
-  const { models } = session.mirror.index();
+  const { names } = await readAskable(session);
   const hint =
     unknown.suggestion === null
-      ? `models here: ${models.join(', ') || 'none'}`
+      ? `models here: ${names.join(', ') || 'none'}`
       : `did you mean "${unknown.suggestion}"?`;
   throw new CrosstalkError(
     'MESSAGE_REJECTED',

@@ -9,7 +9,7 @@ import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { decodeMessage } from '../../protocol/message.ts';
 import { checkWorkflow } from '../../workflow/language/check.ts';
 import { readMarker } from '../../workflow/language/marker.ts';
-import { chooseCompilers, type Compiling } from '../../workflow/run/compile.ts';
+import { chooseCompilers, type Compiling, wouldCompile } from '../../workflow/run/compile.ts';
 import { type PlannedRun, type PlannedStep, planWorkflow } from '../../workflow/view/dry-plan.ts';
 import type { Plan, Problem } from '../../workflow/language/plan.ts';
 import { given, type Invocation } from '../command.ts';
@@ -36,14 +36,16 @@ export interface Checked {
   readonly source: WorkflowText;
   readonly errors: readonly Problem[];
   readonly plan: Plan | null;
-  /** Who makes the plan of a text in prose; null where there is one, or where no host is up. */
+  /** Who makes the plan of a text in prose; null where there is one. */
   readonly compiling: Compiling | null;
+  /** No host is up: the one who makes the plan is who would. */
+  readonly isQuiet: boolean;
 }
 
 /** Checks a workflow. Exit 2 when something is wrong. */
 export async function checkFile(invocation: Invocation): Promise<number> {
   return withTransport(invocation, async (around) => {
-    const { source, errors, plan, compiling } = await readChecked(invocation, around);
+    const { source, errors, plan, compiling, isQuiet } = await readChecked(invocation, around);
     const note = around === null ? NOT_AT_HAND : await notePushed(invocation, around, source);
     if (note !== null && !wantsJson(invocation)) invocation.io.warn(plain(note));
     if (errors.length > 0) return tellErrors(invocation, source, errors);
@@ -61,7 +63,7 @@ export async function checkFile(invocation: Invocation): Promise<number> {
     else
       invocation.io.print(
         steps === null
-          ? `${plain(source.label)}: fine; ${by === null ? 'a model' : by.join(', else ')} makes the plan when it runs`
+          ? `${plain(source.label)}: fine; ${by === null ? 'a model' : plain(by.join(', else '))} makes the plan when it runs${isQuiet && around !== null ? ', once a host is up that serves it' : ''}`
           : `${plain(source.label)}: fine, ${counted(steps, 'step')}`,
       );
     return 0;
@@ -131,14 +133,15 @@ export function checkSourceText(source: WorkflowText, known: Known): Checked {
   const isProse = !source.text.replace(/^\ufeff/, '').startsWith('---');
   const checked = isProse ? checkProse(source) : checkWorkflow(source.text, known);
   const isPlanned = checked.errors.length > 0 || checked.plan !== null;
-  const compiling = isPlanned || known.served.size === 0 ? null : compilingOf(source, known);
-  if (compiling?.kind !== 'nobody') return { source, ...checked, compiling };
+  const isQuiet = known.served.size === 0;
+  const compiling = isPlanned || known.models === null ? null : compilingOf(source, known, isQuiet);
+  if (isQuiet || compiling?.kind !== 'nobody') return { source, ...checked, compiling, isQuiet };
   const nobody = {
     line: 1,
     message: compiling.why,
     suggestion: 'compile: { model: <name> }, or "compile-model:" in data/models.yaml',
   };
-  return { source, errors: [nobody], plan: null, compiling };
+  return { source, errors: [nobody], plan: null, compiling, isQuiet };
 }
 
 function checkProse({ text }: WorkflowText): Pick<Checked, 'errors' | 'plan'> {
@@ -150,13 +153,14 @@ function checkProse({ text }: WorkflowText): Pick<Checked, 'errors' | 'plan'> {
   return { errors: text.trim() === '' ? [empty] : [], plan: null };
 }
 
-/** Who would make the plan of a text. */
-export function compilingOf(source: WorkflowText, known: Known): Compiling {
+/** Who would make the plan of a text; `isQuiet`: were a host up that serves them. */
+export function compilingOf(source: WorkflowText, known: Known, isQuiet = false): Compiling {
   const { fields, body } = markerOf(source, { inputs: {}, more: {} });
   const read = decodeMessage(Buffer.from(writeFrontMatter(fields, body)));
-  return read.kind === 'message'
-    ? chooseCompilers(readMarker(read.message), known)
-    : { kind: 'nobody', why: read.rejection.found };
+  if (read.kind !== 'message') return { kind: 'nobody', why: read.rejection.found };
+  const marker = readMarker(read.message);
+  const would = isQuiet ? wouldCompile(marker, known.compilers) : [];
+  return would.length > 0 ? { kind: 'by', models: would } : chooseCompilers(marker, known);
 }
 
 /** What is wrong with the marker that would be published: above all its inputs. */

@@ -11,7 +11,7 @@ import { isName } from '../../protocol/names.ts';
 import { PERSONA_FOLDERS, SCHEMAS, workflowFile, WORKFLOWS } from '../../protocol/paths.ts';
 import type { Repository } from '../../transport/repository.ts';
 import type { Oid } from '../../base/ids.ts';
-import { NOBODY } from '../../protocol/who-can-be-asked.ts';
+import { knownOf, NOBODY } from '../../protocol/who-can-be-asked.ts';
 import { isMapping, readYamlMapping } from '../../protocol/yaml.ts';
 import { readFolder } from '../../transport/read-folder.ts';
 import type { WorkflowCheckOptions } from '../../workflow/language/check.ts';
@@ -42,7 +42,7 @@ export async function readCheckOptions(
   const tip = around?.index.tip ?? null;
   if (around === null || tip === null)
     return {
-      ...NOBODY,
+      ...knownOf(NOBODY),
       models: null,
       saved: [],
       savedWorkflow: () => null,
@@ -52,7 +52,7 @@ export async function readCheckOptions(
   const workflows = await readFolder(repository, { commit: tip, folder: WORKFLOWS }, new Map());
   const schemas = await readFolder(repository, { commit: tip, folder: SCHEMAS }, new Map());
   return {
-    ...askableNow(around),
+    ...knownOf(askableNow(around)),
     personas: await listPersonas(repository, tip),
     savedWorkflow: (name) => workflows.get(workflowFile(name)) ?? null,
     schemaFile: (path) => workflows.get(path) ?? schemas.get(path) ?? null,

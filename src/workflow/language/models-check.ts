@@ -63,7 +63,7 @@ function nearModel(name: string, models: readonly string[]): string {
   const shown = models.length > MODELS_SHOWN ? [...models.slice(0, MODELS_SHOWN), '…'] : models;
   return (
     didYouMean(name, models) ??
-    (models.length === 0 ? `${MODELS_FILE} names none` : `${MODELS_FILE} has ${shown.join(', ')}`)
+    (models.length === 0 ? `${MODELS_FILE} names none` : `there are ${shown.join(', ')}`)
   );
 }
 

@@ -16,7 +16,7 @@ import {
   type Prompt,
   type Step,
 } from './plan.ts';
-import { ancestorsOf, descendantsOf, findCycle } from './reach.ts';
+import { ancestorsOf, descendantsOf, findCycle, closure } from './reach.ts';
 import { asList, didYouMean, type Report } from './read-keys.ts';
 import { schemaType } from './schema.ts';
 import { checkStart, type KnownFiles } from './start-check.ts';
@@ -41,6 +41,8 @@ interface Level {
   readonly outer: ReadonlyMap<string, Step>;
   readonly all: readonly Step[];
   readonly isStrict: boolean;
+  /** What each step was told to add to its "needs". */
+  readonly advised: Map<string, readonly string[]>;
 }
 
 /** Reports everything that is wrong with the plan as a whole. */
@@ -56,7 +58,7 @@ export function checkPlan(plan: Plan, options: CheckOptions, report: Report): vo
   ]);
   const main = new Map(plan.steps.map((step) => [step.id, step] as const));
   const isStrict = options.savedWorkflow !== undefined;
-  const top = { names, outer: new Map<string, Step>(), all, isStrict };
+  const top = { names, outer: new Map<string, Step>(), all, isStrict, advised: new Map() };
   checkLevel({ ...top, steps: plan.steps }, report);
   checkLevel({ ...top, steps: plan.final, outer: main }, report);
   checkUndo(plan, report);
@@ -332,6 +334,15 @@ function scopeOf(
       if (reader !== null && descendantsOf(reader.id, level.steps).has(id))
         return `"${id}" runs after "${reader.id}"`;
       const beside = level.steps.some((step) => step.id === id);
+      if (beside && reader !== null) {
+        const needsOf = (each: string): readonly string[] => [
+          ...(level.steps.find((step) => step.id === each)?.needs ?? []),
+          ...(level.advised.get(each) ?? []),
+        ];
+        if (closure(id, needsOf).has(reader.id))
+          return `"${id}" reads "${reader.id}", so one of the two cannot read the other`;
+        level.advised.set(reader.id, [...(level.advised.get(reader.id) ?? []), id]);
+      }
       return `"${id}" is not finished when this runs${beside ? `: add it to "needs"` : ': it is inside a group or comes later'}`;
     },
   };

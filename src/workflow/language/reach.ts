@@ -121,7 +121,11 @@ export function findCycle(steps: readonly Step[]): string | null {
   return null;
 }
 
-function closure(from: string, next: (id: string) => readonly string[]): ReadonlySet<string> {
+/** All that is reached from `from`, step by step; `from` only by a cycle. */
+export function closure(
+  from: string,
+  next: (id: string) => readonly string[],
+): ReadonlySet<string> {
   const seen = new Set<string>();
   const open = [...next(from)];
   for (let id = open.pop(); id !== undefined; id = open.pop()) {

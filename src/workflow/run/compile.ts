@@ -56,6 +56,18 @@ export function chooseCompilers(marker: Marker, options: CompileOptions): Compil
 }
 
 /**
+ * Who would compile, fallbacks in order, were their hosts up; empty when nobody could.
+ */
+export function wouldCompile(marker: Marker, { idle, preset }: Compilers): readonly string[] {
+  const named = marker.compileModels.length > 0 ? marker.compileModels : preset;
+  if (named.length > 0) return named;
+  const own = [marker.source.raw['model']]
+    .flat()
+    .find((each) => idle.some((name) => name === each));
+  return idle.filter((name) => name === (own ?? idle[0]));
+}
+
+/**
  * What the compiling model is told. The example is written with placeholders, so that it is not a
  * plan itself: a program that only repeats its question has said nothing.
  */
