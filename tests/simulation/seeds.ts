@@ -4,31 +4,66 @@ import { describeFailure, judgeSeeds, MUST_HAPPEN } from './judge-seeds.ts';
 import { planOf } from './plan.ts';
 import { runSeed } from './run-seed.ts';
 
-const SEEDS = Number(process.env['SEEDS'] ?? 150);
+const SEEDS = process.env['SEEDS'];
 const SEED = process.env['SEED'];
-/** Fewer seeds than this cannot be expected to exercise everything. */
+/** Fewer of the first seeds than this cannot be expected to exercise everything. */
 const SEEDS_THAT_COVER = 150;
+/**
+ * Chosen among those: together they try everything at least three times, or as often as all of them
+ * do, in a third of the time.
+ */
+const BROAD: readonly number[] = [
+  ...[4, 11, 12, 16, 17, 22, 26, 28, 29, 34, 35, 36, 42, 43, 51, 52, 55, 59, 67, 68, 69, 70, 71],
+  ...[73, 76, 78, 81, 92, 93, 94, 99, 100, 106, 107, 111, 113, 116, 117, 119, 120, 124, 126, 131],
+  ...[132, 135, 138, 139, 142, 145, 146, 148, 149],
+];
+/** A change of the dispatcher makes other lives of all seeds: up to here the missing is looked for. */
+const SEEDS_MAX = 600;
+const A_BATCH = 10;
 const HOURS = 6 * 3_600_000;
 
-/** The first SEEDS seeds, or with SEED the one that it names. */
+/**
+ * The seeds of BROAD and as many more as it takes to try everything; with SEEDS the first so many,
+ * with SEED the one that it names.
+ */
 export function describeSeeds(): void {
   if (SEED !== undefined) {
     it(`seed ${SEED} keeps every promise`, () => replay(Number(SEED)), HOURS);
     return;
   }
-  const seeds = Array.from({ length: SEEDS }, (_, index) => index + 1);
-  describe(`${seeds.length} simulated lives of a transport`, () => {
+  describe('simulated lives of a transport', () => {
     it(
       'keep every promise, and leave no fault and no branch of a claim untried',
       async () => {
-        const { failures, coverage } = await judgeSeeds(seeds);
-        expect(failures.join('\n\n')).toBe('');
-        if (seeds.length >= SEEDS_THAT_COVER)
-          expect(MUST_HAPPEN.filter((what) => !coverage.has(what))).toEqual([]);
+        const tried = new Set<string>();
+        const untried = () => MUST_HAPPEN.filter((what) => !tried.has(what));
+        for (const seeds of batches()) {
+          const { failures, coverage } = await judgeSeeds(seeds);
+          expect(failures.join('\n\n')).toBe('');
+          for (const what of coverage.keys()) tried.add(what);
+          if (untried().length === 0) break;
+        }
+        if (SEEDS === undefined || Number(SEEDS) >= SEEDS_THAT_COVER) expect(untried()).toEqual([]);
       },
       HOURS,
     );
   });
+}
+
+/** Seeds to be judged one batch after the other until everything was tried. */
+function batches(): readonly (readonly number[])[] {
+  if (SEEDS !== undefined) return [numbersTo(Number(SEEDS))];
+  const others = numbersTo(SEEDS_MAX).filter((seed) => !BROAD.includes(seed));
+  return [
+    BROAD,
+    ...numbersTo(Math.ceil(others.length / A_BATCH)).map((n) =>
+      others.slice((n - 1) * A_BATCH, n * A_BATCH),
+    ),
+  ];
+}
+
+function numbersTo(last: number): readonly number[] {
+  return Array.from({ length: last }, (_, index) => index + 1);
 }
 
 async function replay(seed: number): Promise<void> {
