@@ -88,7 +88,7 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
     allowHttp,
   });
   const cache = openGitCache(git, gitDir, options.random);
-  const checked = checkGit(git);
+  const checked = checkOnce(git, options.env['PATH'] ?? '');
   // Every command waits for these: side by side they take the time of one. A git that cannot be
   // used must not condemn the cache.
   await Promise.all([
@@ -114,6 +114,16 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
     settledAfterMs,
     onWhole,
   });
+}
+
+/** Places in which a git that is new enough was found by this process. */
+const usable = new Set<string>();
+
+/** The page and an agent's tools open a repository for every command. */
+async function checkOnce(git: Git, path: string): Promise<void> {
+  if (usable.has(path)) return;
+  await checkGit(git);
+  usable.add(path);
 }
 
 /** Settings of the person that a call of ours would hide, or show. */

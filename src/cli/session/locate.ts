@@ -108,18 +108,19 @@ async function locateRemote(
       return null;
     }
   };
-  // Every command waits for these, so all are asked at once. Nearly always it is origin.
-  const [branch, listed, ofOrigin] = await Promise.all([
+  // Every command waits for these, so all are asked at once.
+  const [branch, listed, remotes] = await Promise.all([
     ask('symbolic-ref', '--quiet', '--short', 'HEAD'),
     ask('config', '--local', '--includes', '--null', '--list'),
-    askUrls(ask, 'origin'),
+    ask('remote', '--verbose'),
   ]);
   const settings = splitSettings(listed ?? '');
   const valueOf = (key: string): string | undefined =>
     settings.findLast(([name]) => name === `branch.${branch ?? ''}.${key}`)?.[1];
   const configured = valueOf('remote');
   const remote = configured ?? 'origin';
-  const { url, pushUrls } = remote === 'origin' ? ofOrigin : await askUrls(ask, remote);
+  const [url = null] = addressesOf(remotes ?? '', { remote, way: 'fetch' });
+  const pushUrls = addressesOf(remotes ?? '', { remote, way: 'push' });
   // Without a remote the repository is its own: git's locks on its branch decide who was first.
   if (url === null && configured === undefined)
     return { ...locatedAt(join(clone, '.git')), branch, clone };
@@ -144,17 +145,16 @@ async function locateRemote(
 /** Settings of a clone that say how its remotes are reached. */
 const OF_REMOTES = /^(core\.sshcommand$|ssh\.variant$|credential\.|http\.)/;
 
-type Ask = (...args: string[]) => Promise<string | null>;
-
-async function askUrls(
-  ask: Ask,
-  remote: string,
-): Promise<{ readonly url: string | null; readonly pushUrls: readonly string[] }> {
-  const [url, push] = await Promise.all([
-    ask('remote', 'get-url', '--', remote),
-    ask('remote', 'get-url', '--push', '--all', '--', remote),
-  ]);
-  return { url, pushUrls: (push ?? '').split('\n').filter((line) => line !== '') };
+/** Addresses of a remote, in lines `NAME<tab>ADDRESS (fetch) [filter]` of `git remote -v`. */
+function addressesOf(
+  lines: string,
+  { remote, way }: { readonly remote: string; readonly way: 'fetch' | 'push' },
+): readonly string[] {
+  return lines.split('\n').flatMap((line) => {
+    const [name, said = ''] = line.split('\t');
+    const end = said.lastIndexOf(` (${way})`);
+    return name === remote && end > 0 ? [said.slice(0, end)] : [];
+  });
 }
 
 function refuseTwoPlaces(
