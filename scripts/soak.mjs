@@ -227,9 +227,9 @@ function tell(check) {
 
 function simulate(seeds) {
   console.log(`simulation: ${seeds} seeds`);
-  const files = ['tests/simulation', 'tests/dispatcher/fail-the-nth.test.ts'];
-  const env = { SEEDS: String(seeds), FAIL_NTH: 'all' };
-  return vitest([...files, '--testTimeout=7200000'], env)
+  const files = ['simulation', 'dispatcher/fail-the-nth.test.ts', 'cli/printed-commands.test.ts'];
+  const env = { SEEDS: String(seeds), FAIL_NTH: 'all', PRINTED: 'all' };
+  return vitest([...files.map((file) => `tests/${file}`), '--testTimeout=7200000'], env)
     ? []
     : ['the simulation found a violation'];
 }

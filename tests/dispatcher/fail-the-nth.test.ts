@@ -43,8 +43,8 @@ interface Story {
   readonly path: string;
   readonly text: string;
   readonly replies: number;
-  /** It has so many calls that each is spoiled in one of the three ways, in turn. */
-  readonly isLong?: true;
+  /** Each call is spoiled in one of the three ways, in turn. */
+  readonly takesTurns?: true;
 }
 /** `npm run soak`: every call in every way. */
 const TAKES_ALL = process.env['FAIL_NTH'] === 'all';
@@ -53,6 +53,7 @@ const STORIES: Readonly<Record<string, Story>> = {
     path: 'data/channels/general/m.md',
     text: '---\nto: opus\n---\n[[M1]] hello\n',
     replies: 1,
+    takesTurns: true,
   },
   'an agent with side effects': {
     path: 'data/channels/general/m.md',
@@ -63,7 +64,7 @@ const STORIES: Readonly<Record<string, Story>> = {
     path: 'data/channels/general/w.md',
     text: '---\nto: workflow\ntype: workflow\nsteps:\n  a: { each: [1, 2], prompt: "[[M${{ item }}]]", model: opus }\n---\nrun\n',
     replies: 3,
-    isLong: true,
+    takesTurns: true,
   },
 };
 
@@ -71,7 +72,7 @@ it.each(Object.entries(STORIES))(
   'whichever call of a door fails or is the last, %s is answered once and nothing is left',
   async (_, story) => {
     for (const [place, how] of HOWS.entries()) {
-      const step = story.isLong && !TAKES_ALL ? HOWS.length : 1;
+      const step = story.takesTurns && !TAKES_ALL ? HOWS.length : 1;
       let n = step === 1 ? 1 : 1 + place;
       for (; n <= CALLS_MAX; n += step) {
         const { hit, problems } = await live(story, { n, how });

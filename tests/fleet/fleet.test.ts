@@ -30,7 +30,7 @@ describe('three hosts on one transport', () => {
     const fleet = await fleetOf(
       agentEntry('opus', {
         place: agents,
-        script: "console.log('seen ' + prompt.split('\\n').at(-2));",
+        script: '#!/bin/sh\nprintf "seen %s\\n" "$(printf "%s" "$prompt" | tail -n 1)"',
       }),
     );
     const texts = Array.from(

@@ -17,7 +17,7 @@ let fleet: Fleet;
 let host: Host;
 let planter: Planter;
 beforeAll(async () => {
-  const script = "console.log('seen');";
+  const script = '#!/bin/sh\necho seen';
   const models = (place: string): readonly string[] => [
     agentEntry('echo', { place, script }),
     agentEntry('capped', { place, script, keys: 'effects: none, runs-per-hour: 1' }),

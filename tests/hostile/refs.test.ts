@@ -20,7 +20,7 @@ let fleet: Fleet;
 let host: Host;
 let planter: Planter;
 beforeAll(async () => {
-  const script = "console.log('seen');";
+  const script = '#!/bin/sh\necho seen';
   fleet = await startFleet(
     (place) =>
       `models:\n${agentEntry('echo', { place, script })}${agentEntry('once', { place, script, keys: 'effects: external' })}`,

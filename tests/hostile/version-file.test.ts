@@ -21,7 +21,7 @@ beforeAll(async () => {
     "import { existsSync } from 'node:fs';\nwhile (!existsSync(process.env.RUN_LOG + '.go')) await new Promise((next) => setTimeout(next, 50));\nconsole.log('done');";
   fleet = await startFleet(
     (place) =>
-      `models:\n${agentEntry('echo', { place, script: "console.log('seen');" })}${agentEntry('once', { place, script: waits, keys: 'effects: external' })}`,
+      `models:\n${agentEntry('echo', { place, script: '#!/bin/sh\necho seen' })}${agentEntry('once', { place, script: waits, keys: 'effects: external' })}`,
   );
   planter = createPlanter(fleet.remote, fleet.env);
   // As a remote is that has to keep claims among its branches.

@@ -23,7 +23,7 @@ let fleet: Fleet;
 let host: Host;
 let planter: Planter;
 beforeAll(async () => {
-  const script = "console.log('seen');";
+  const script = '#!/bin/sh\necho seen';
   fleet = await startFleet((place) => `models:\n${agentEntry('echo', { place, script })}`);
   planter = createPlanter(fleet.remote, fleet.env);
   host = fleet.start('a', ['--concurrency', '8']);

@@ -1,8 +1,10 @@
 /** The pushes of tests/hostile/generated-pushes.test.ts by the hundred, to real dispatchers. */
 import { expect, it } from 'vitest';
+import { pushInMemory } from '../fuzz/memory-pushes.ts';
 import { pushRound } from '../fuzz/pushes.ts';
 
 const COUNT = Number(process.env['PUSHES'] ?? 200);
+const IN_MEMORY = 5_000;
 /** One dispatcher meets so many. */
 const A_ROUND = 40;
 
@@ -12,3 +14,8 @@ it('after each of hundreds of pushes the message beside it is answered, SIGTERM 
     expect(await pushRound(seeds, () => undefined)).toBeNull();
   }
 }, 7_200_000);
+
+it('after thousands of pushes to a dispatcher in memory, too', async () => {
+  const seeds = Array.from({ length: IN_MEMORY }, (_, at) => `memory-${at}`);
+  expect(await pushInMemory(seeds)).toBeNull();
+});

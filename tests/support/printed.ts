@@ -65,6 +65,23 @@ export async function tryAll(
   return wrong;
 }
 
+/** At most so many that differ in nothing but in what they are about: an odd name is a difference. */
+export function someOfEach(printed: readonly Printed[], most: number): readonly Printed[] {
+  const seen = new Map<string, number>();
+  return printed.filter(({ chain }) => {
+    const kind = chain.map(kindOfWords).join(' && ');
+    seen.set(kind, (seen.get(kind) ?? 0) + 1);
+    return (seen.get(kind) ?? 0) <= most;
+  });
+}
+
+/** The command, its options, and whether a name needs quotes or begins with a dash. */
+function kindOfWords(words: Words): string {
+  const name = specOf(words)?.name ?? words.join(' ');
+  const odd = words.filter((word) => word.startsWith('-') || formatWords([word]) !== word);
+  return `${name} ${odd.join(' ')}`;
+}
+
 function parse(line: string): unknown {
   try {
     return JSON.parse(line) as unknown;
