@@ -126,6 +126,13 @@ const GUARDS = [
     tests: ['tests/dispatcher/signed-hosts.test.ts'],
   },
   {
+    name: 'beats that are too old',
+    file: 'dispatcher/believe-records.ts',
+    find: 'if (isOld(dispatcher, { beat, ref })) return;',
+    without: '',
+    tests: ['tests/dispatcher/signed-hosts.test.ts'],
+  },
+  {
     name: 'marks that nobody has signed',
     file: 'dispatcher/settle-started.ts',
     find: 'if (!ranHere && state.trust.held.has(work.key)) return null;',
@@ -149,8 +156,8 @@ const GUARDS = [
   {
     name: 'files of runs',
     file: 'dispatcher/check-hosts.ts',
-    find: "const isHost = voice.kind === 'known' && !voice.principals.every(isPerson);",
-    without: "const isHost = voice.kind !== 'bad' || !isPerson('');",
+    find: 'return isHost(voice) || (isAnswer',
+    without: "return voice.kind !== 'bad' || (isAnswer",
     tests: ['tests/dispatcher/signed-hosts.test.ts'],
   },
   {

@@ -3,6 +3,8 @@
  * a record decides. A forged claim is removed at once; a forged or replayed beat keeps no dead host
  * alive. PROTOCOL.md "Signatures".
  */
+import { HOUR } from '../base/clock.ts';
+import { formatDuration } from '../base/duration.ts';
 import type { Oid } from '../base/ids.ts';
 import { type Beat, beatName, parseBeat } from '../protocol/beat.ts';
 import { elsewhere } from '../protocol/paths.ts';
@@ -13,6 +15,9 @@ import type { Dispatcher } from './dispatcher.ts';
 import { trustNow } from './in-force.ts';
 import { createRecord } from './records.ts';
 import type { SeenRecord } from './notes.ts';
+
+/** Clocks of hosts are less apart. */
+const CLOCKS_APART_MS = HOUR;
 
 const FORGED: SeenRecord = { text: '', claim: null, isForged: true };
 
@@ -74,15 +79,39 @@ interface StandingBeat {
 }
 
 /** Takes up a beat that is newer than what is known of its host. */
-function noteBeat({ state }: Dispatcher, { ref, oid, name }: StandingBeat): void {
+function noteBeat(dispatcher: Dispatcher, { ref, oid, name }: StandingBeat): void {
+  const { state } = dispatcher;
   const record = state.records.get(oid);
   const beat = record == null || record.isForged === true ? null : parseBeat(record.text);
   if (beat === null || beatName(beat) !== name) return;
   const { beats } = state.trust;
   const before = beats.get(ref);
   if (before?.oid === oid || (before !== undefined && !isNewer(beat, before))) return;
+  if (isOld(dispatcher, { beat, ref })) return;
   const runs = before === undefined ? [] : [...before.runs, before.run];
   beats.set(ref, { oid, run: beat.run, count: beat.count, runs: new Set(runs) });
+}
+
+/**
+ * Whether a beat is older, by this host's clock, than a host that lives ever leaves one. Only so is
+ * a host that has just begun not fooled by beats that are put back in their order.
+ */
+function isOld(
+  { state, doors, settings }: Dispatcher,
+  { beat, ref }: { readonly beat: Beat; readonly ref: string },
+): boolean {
+  const ageMs = doors.clock.wallMs() - beat.atMs;
+  const pauseMs = (beat.holds ?? 0) > 0 ? 0 : settings.forgetBeatMs / 3;
+  if (ageMs <= pauseMs + CLOCKS_APART_MS) return false;
+  if (!state.trust.oldTold.has(ref)) {
+    state.trust.oldTold.add(ref);
+    doors.log.warning('beat.old', {
+      host: beat.alias,
+      age: formatDuration(ageMs),
+      next: 'counts as down; if it is up, the clock of one of the two hosts is wrong',
+    });
+  }
+  return true;
 }
 
 function isNewer(beat: Beat, before: BelievedBeat): boolean {

@@ -15,7 +15,7 @@ import {
   runFiles,
 } from '../protocol/paths.ts';
 import type { ReasonOf } from '../protocol/reason.ts';
-import { isHostOf, isPerson, peopleWho, type Trust, type Voice } from '../protocol/trust.ts';
+import { isHost, isHostOf, peopleWho, type Trust, type Voice } from '../protocol/trust.ts';
 import { parseHeader } from '../workflow/run/header.ts';
 import { isPersonPath } from '../workflow/run/run-messages.ts';
 import { isMark } from '../protocol/yes-or-no.ts';
@@ -104,9 +104,8 @@ export function isOfPeople(path: string, root: string): boolean {
 export function countsAsHosts(file: HostFile, voice: Voice, trust: Trust): boolean {
   if (trust.letThrough.has(file.blob)) return true;
   if (file.host !== null) return isHostOf(voice, file.host);
-  const isHost = voice.kind === 'known' && !voice.principals.every(isPerson);
   const isAnswer = parseMessagePath(file.path)?.replyTo != null;
-  return isHost || (isAnswer && peopleWho(voice, 'approve', trust).length > 0);
+  return isHost(voice) || (isAnswer && peopleWho(voice, 'approve', trust).length > 0);
 }
 
 /** Why work is held back that rests on a file. */

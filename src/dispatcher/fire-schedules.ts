@@ -3,7 +3,7 @@
  * derived from the due time, so the other hosts find it there. Costs one look-up per tick, and
  * reads files only when data/workflows changed.
  */
-import { MINUTE } from '../base/clock.ts';
+import { HOUR, MINUTE } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import { dispatcherIdentity } from '../protocol/reply.ts';
 import { WORKFLOWS } from '../protocol/paths.ts';
@@ -22,7 +22,7 @@ import type { Repository } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Scheduled } from './notes.ts';
 import { enqueue } from './post.ts';
-import { requires, type Trust } from '../protocol/trust.ts';
+import { hear, isHost, requires, type Trust } from '../protocol/trust.ts';
 import { formatSubject } from '../protocol/subject.ts';
 import { isHeard } from './signed-file.ts';
 import { trustNow } from './in-force.ts';
@@ -32,6 +32,8 @@ const HISTORY_MAX = 5_000;
 
 /** Commits that are searched for firings of which the marker is gone. */
 const SLOTS_MAX = 2_000;
+/** Clocks of hosts differ by less. */
+const AHEAD_MS = HOUR;
 /** Markers written in one look: what is more waits for the next one. */
 const FIRINGS_MAX = 8;
 /** Runs of schedules that are open at a time: beyond it firings wait, and people do not. */
@@ -130,31 +132,48 @@ async function firingAt(
   const [standing] = await view.lookUp([due.path]);
   if (standing != null) return null;
   // The marker may have been moved or removed since: the history remembers that it was fired.
-  return dueFiring({ ...asked, lastSlotMs: await lastSlot(dispatcher, view.tip, entry.name) });
+  return dueFiring({ ...asked, lastSlotMs: await lastSlot(dispatcher, view.tip, asked) });
 }
 
-/** The latest time that a workflow was fired for, as the newest commits say. */
+/**
+ * The latest time that a workflow was fired for, as the newest commits say. Anyone who can push can
+ * write a time that is far ahead, or, where hosts have to sign, any.
+ */
 async function lastSlot(
-  { doors }: Dispatcher,
+  dispatcher: Dispatcher,
   tip: Oid | null,
-  name: string,
+  { name, nowMs }: { readonly name: string; readonly nowMs: number },
 ): Promise<number | null> {
   if (tip === null) return null;
-  const { repository } = doors;
+  const { repository } = dispatcher.doors;
   const known = SLOTS.get(repository);
   const slots = known?.tip === tip ? known.slots : await readSlots(repository, tip);
   SLOTS.set(repository, { tip, slots });
-  const times = slots.flatMap((slot) => parseSlot(slot, name) ?? []);
-  return times.length === 0 ? null : Math.max(...times);
+  const times = slots.flatMap(({ slot, commit }) => {
+    const ms = parseSlot(slot, name);
+    return ms === null || ms > nowMs + AHEAD_MS ? [] : [{ ms, commit }];
+  });
+  const trust = await trustNow(dispatcher);
+  const isSigned = trust !== undefined && requires(trust, 'hosts');
+  for (const { ms, commit } of times.sort((a, b) => b.ms - a.ms))
+    if (!isSigned || isHost(hear(await repository.readSigned(commit), trust.signers))) return ms;
+  return null;
 }
 
-async function readSlots(repository: Repository, tip: Oid): Promise<readonly string[]> {
+interface Slot {
+  readonly slot: string;
+  readonly commit: Oid;
+}
+
+async function readSlots(repository: Repository, tip: Oid): Promise<readonly Slot[]> {
   const commits = await repository.history({ from: null, to: tip, max: SLOTS_MAX });
-  return commits.flatMap(({ message }) => readTrailers(message, 'Slot'));
+  return commits.flatMap(({ message, oid: commit }) =>
+    readTrailers(message, 'Slot').map((slot) => ({ slot, commit })),
+  );
 }
 
 /** What the history of one tip says, asked for by every workflow that is due there. */
-const SLOTS = new WeakMap<Repository, { readonly tip: Oid; readonly slots: readonly string[] }>();
+const SLOTS = new WeakMap<Repository, { readonly tip: Oid; readonly slots: readonly Slot[] }>();
 
 async function readSchedules(
   { doors }: Dispatcher,

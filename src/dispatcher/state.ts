@@ -233,6 +233,8 @@ export interface TrustState {
   recordsBy: Trust | null;
   /** By their refs, where beats have to be signed. */
   readonly beats: Map<string, BelievedBeat>;
+  /** Refs of beats that were told to be too old to count. */
+  readonly oldTold: Set<string>;
   /** Work key → why it is held back, as of this tick. */
   held: ReadonlyMap<string, ReasonOf<'unsigned'>>;
   /** Files that have to be signed, by path: what counts, for which content and by which keys. */
@@ -309,6 +311,7 @@ export function createState(): State {
       ...{ heardBy: null, checked: null, now: null, recordsBy: null },
       ...{
         beats: new Map(),
+        oldTold: new Set(),
         voices: new Map(),
         listed: new Map(),
         held: new Map(),

@@ -1,5 +1,5 @@
 /**
- * The promises I1 to I5 and I12 of the protocol as a fold over the history, commit by commit,
+ * The promises I1 to I5, I12 and I13 of the protocol as a fold over the history, commit by commit,
  * parents before children. What a dispatcher did is told from what people did by the committer:
  * people may change what they like. PROTOCOL.md "What is promised". I7 is in
  * workflow/run/run-invariants.ts.
@@ -24,6 +24,7 @@ export const INVARIANTS = {
   I6: "every person's commit stays in the history",
   I7: 'a workflow run has one plan, each task once, plan before tasks before synthesis before its reply, and keeps its caps',
   I12: 'the start of an agent that acts outside is marked once for a message and a recipient, before its reply',
+  I13: 'each time of a schedule is fired once, and the times of one schedule in their order',
 } as const;
 export type Invariant = keyof typeof INVARIANTS;
 
@@ -72,6 +73,7 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
   const asked = new Map<string, Asked>();
   const standing = new Map<string, string>();
   const started = new Map<string, string>();
+  const fired = new Map<string, string>();
   return (commit) => {
     const violations: Violation[] = [];
     const say = (invariant: Invariant, path: string | null, says: string): void => {
@@ -91,6 +93,7 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
       const file = parseMessagePath(change.path);
       if (byDispatcher) checkAddition(change, say);
       checkStart({ change, byDispatcher, standing, started, say });
+      if (byDispatcher && change.status === 'A') checkFiring(change.path, fired, say);
       if (file === null || change.status === 'M') {
         if (file !== null && change.bytes !== null) noteMessage(asked, file, change.bytes);
         continue;
@@ -148,6 +151,17 @@ function checkStart({ change, byDispatcher, standing, started, say }: CheckedSta
   if (byDispatcher && before !== undefined)
     say('I12', path, `it was started or answered before: ${before}`);
   started.set(key, path);
+}
+
+/** `fired`: the path of the last firing of each schedule. */
+function checkFiring(path: string, fired: Map<string, string>, say: Say): void {
+  const [, time = '', name] =
+    /\/(\d{4}\/\d\d\/\d\d\/\d{9})Z-schedule-([^/]+)\.md$/.exec(path) ?? [];
+  if (name === undefined || parseMessagePath(path)?.replyTo !== null) return;
+  const before = fired.get(name) ?? '';
+  if (time <= before)
+    say('I13', path, `${name} was fired for ${before === time ? 'this time' : before} before`);
+  else fired.set(name, time);
 }
 
 interface CheckedReply {

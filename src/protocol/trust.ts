@@ -145,6 +145,11 @@ function mayDo(person: string, right: Right, { rights }: Pick<Trust, 'rights'>):
   return rights === null || rights.get(person)?.has(right) === true;
 }
 
+/** Whether it is the voice of a host that is known. */
+export function isHost(voice: Voice): boolean {
+  return voice.kind === 'known' && !voice.principals.every(isPerson);
+}
+
 /** Whether it is the voice of this very host. */
 export function isHostOf(voice: Voice, alias: string): boolean {
   return voice.kind === 'known' && voice.principals.includes(hostPrincipal(alias));

@@ -152,6 +152,34 @@ describe('where hosts have to sign', () => {
     expect(new Set(story.world.runs.map(({ host }) => host)).size).toBe(2);
   });
 
+  it('beats that are put back in their order do not fool a host that has just begun', async () => {
+    const story = tellSigned(() => ({ kind: 'endless' }), { now: trusting('h0', 'h1') });
+    const [first, late] = story.hosts;
+    killProcess(story.world, late!, 'machine');
+    story.say({ [NOTE]: ask('opus') });
+    const { remote } = story.world;
+    const kept: { ref: string; text: string }[] = [];
+    for (let at = 0; at < 80; at += 1) {
+      await story.pass(1_000);
+      for (const [ref, oid] of remote.refs)
+        if (
+          ref.startsWith(`${REFS.hosts}h0.`) &&
+          kept.at(-1)?.text !== remote.commitInfo(oid)?.message
+        )
+          kept.push({ ref, text: remote.commitInfo(oid)?.message ?? '' });
+    }
+    killProcess(story.world, first!, 'machine');
+    // Two hours later.
+    late!.hands.wallOffsetMs += 2 * 3_600_000;
+    story.start(late!);
+    for (const { ref, text } of kept) {
+      remote.setRef(ref, remote.record(text, signed(text, 'h0')));
+      await story.pass(10_000);
+    }
+    expect(kept.length).toBeGreaterThan(6);
+    expect(story.world.runs.map(({ host }) => host)).toEqual(['h0', 'h1']);
+  });
+
   it('a mark that nobody known has signed holds the message back, and ends in no failure', async () => {
     const trust = { now: trusting('h0', 'h1') };
     const story = tellSigned(answerIn(1_000), trust);

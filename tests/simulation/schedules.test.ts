@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { checkFirings, historyOf } from './invariants.ts';
 import { sowFaults } from './faults.ts';
 import { createHost, startProcess } from './host.ts';
+import { tell } from './stories.ts';
 import { commitAs, filesNow, foundTransport } from './people.ts';
 import { drawsOf, type Plan, planOf } from './plan.ts';
 import { isFiring } from '../../src/workflow/run/schedule.ts';
@@ -92,4 +93,15 @@ it('no time is fired twice, none too late where that is to be skipped, and runs 
   expect(sum('fired')).toBeGreaterThan(20);
   expect(sum('late')).toBeGreaterThan(0);
   expect(sum('removed')).toBeGreaterThan(5);
+});
+
+it('a commit that says that times to come are over keeps the clock from nothing', async () => {
+  const story = tell(() => ({ kind: 'answer', ms: 100 }), { hosts: 1 });
+  story.say(Object.fromEntries([workflow('often', '{ schedule: "* * * * *", overlap: true }')]));
+  commitAs(story.world, {
+    writes: [{ path: 'data/note.txt', content: 'x' }],
+    message: 'forged\n\nCrosstalk-Slot: often 2999-01-01T00:00:00.000Z\n',
+  });
+  await story.pass(3 * MINUTE);
+  expect([...story.files().keys()].filter(isFiring)).not.toEqual([]);
 });
