@@ -255,9 +255,9 @@ function usableBase(
 }
 
 /**
- * A message that others hang on is gone: one that closed its copy, the one it asks again or the one
- * it answers, or one whose reply wakes a model. What counts now only a look at the whole tree
- * tells. Rare.
+ * A message that others hang on is gone: one that closed its copy, or its reply, which had made it
+ * count; the one it asks again or the one it answers; or one whose reply wakes a model. What counts
+ * now only a look at the whole tree tells. Rare.
  */
 function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
   if (batch.withdrawn || (batch.archived.length > 0 && judgesAnew(index, batch))) return true;
@@ -266,9 +266,12 @@ function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
   if (batch.silent.some((path) => index.retried.has(path))) return true;
   if (batch.removed.length === 0) return false;
   const gone = new Set(batch.removed);
+  const reopened = new Set(batch.reopened);
   return (
     batch.removed.some((path) => index.retried.has(path)) ||
-    [...index.rejected.values()].some(({ twinOf }) => twinOf !== undefined && gone.has(twinOf)) ||
+    [...index.rejected.values()].some(
+      ({ twinOf }) => twinOf !== undefined && (gone.has(twinOf) || reopened.has(twinOf)),
+    ) ||
     [...index.messages.keys(), ...index.superseded.keys()].some((path) =>
       gone.has(parseMessagePath(path)?.replyTo?.path ?? ''),
     )
