@@ -184,8 +184,9 @@ function closeTwins(
 }
 
 /**
- * Of several that are open with one id the canonical one counts, else the first: for every host,
- * also one that has met them one after the other.
+ * Of several with one id the canonical one counts, else the first: for every host, also one that
+ * has met them one after the other. One that asks people only (`fresh`, without recipients) counts
+ * too.
  */
 function closeCopies(
   messages: Map<string, OpenMessage>,
@@ -194,18 +195,23 @@ function closeCopies(
 ): void {
   if (fresh.length === 0) return;
   const keyOfId = ({ channel, identity }: OpenMessage): string => `${channel}/${identity}`;
-  const copies = new Map<string, string[]>(fresh.map((message) => [keyOfId(message), []]));
-  for (const message of messages.values()) copies.get(keyOfId(message))?.push(message.path);
+  const copies = new Map<string, Set<string>>(
+    fresh.map((message) => [keyOfId(message), new Set()]),
+  );
+  const asked = fresh.filter(({ path }) => idOf(path) !== null);
+  for (const message of [...messages.values(), ...asked])
+    copies.get(keyOfId(message))?.add(message.path);
   for (const paths of copies.values()) {
-    if (paths.length < 2) continue;
-    const counts = paths.find(isCanonical) ?? [...paths].sort(byCodeUnit)[0];
+    if (paths.size < 2) continue;
+    const counts = [...paths].find(isCanonical) ?? [...paths].sort(byCodeUnit)[0];
     for (const path of paths)
       if (path !== counts && messages.delete(path))
         rejected.set(path, rejectTwin(path, counts ?? path));
   }
 }
 
-function idOf(path: string): string | null {
+/** What all copies of a message have in common; null for a reply and for what is no message. */
+export function idOf(path: string): string | null {
   const file = parseMessagePath(path);
   return file === null || file.replyTo !== null ? null : `${file.channel}/${identityOf(file)}`;
 }

@@ -129,7 +129,9 @@ function noteFields(
     !RESERVED_NAMES.includes(fields.from)
   )
     into.people.add(fields.from);
-  if (fields.retries !== null) into.retried.push({ by: file.path, path: fields.retries });
+  // One that names itself would close itself.
+  if (fields.retries !== null && fields.retries !== file.path)
+    into.retried.push({ by: file.path, path: fields.retries });
 }
 
 /** One question to the history for all of them. */

@@ -5,7 +5,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { EMPTY_INDEX, type OpenIndex } from '../protocol/open-work.ts';
-import { type ChangeBatch, foldChanges } from '../protocol/fold-changes.ts';
+import { type ChangeBatch, foldChanges, idOf } from '../protocol/fold-changes.ts';
 import type { ModelProblem } from '../protocol/models.ts';
 import { listModelNames } from '../protocol/decode-models.ts';
 import { hideFiles } from './hide-files.ts';
@@ -241,17 +241,17 @@ export function refusedFolders({ rejected }: Pick<OpenIndex, 'rejected'>): Reado
 }
 
 /**
- * A name that was a person's and becomes a model's makes old mail to it work, which the index has
- * dropped; when addresses are other people's, so are messages without `from:`. Then everything is
- * read again.
+ * Mail that the index has dropped may ask a model that is new, mail that it kept may ask a person
+ * who was a model, and replies wake models only. When addresses are other people's, so are messages
+ * without `from:`. Then everything is read again.
  */
 function usableBase(
   index: OpenIndex,
   { models, called }: Pick<OpenIndex, 'models' | 'called'>,
 ): OpenIndex {
-  if (index.tip === null || !isSameCalled(index.called, called)) return EMPTY_INDEX;
   const before = new Set(index.models);
-  return models.some((name) => !before.has(name) && index.people.has(name)) ? EMPTY_INDEX : index;
+  const areSame = models.length === before.size && models.every((name) => before.has(name));
+  return areSame && isSameCalled(index.called, called) ? index : EMPTY_INDEX;
 }
 
 /**
@@ -263,7 +263,8 @@ function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
   if (batch.withdrawn || (batch.archived.length > 0 && judgesAnew(index, batch))) return true;
   // An answer beside a copy makes that one the message.
   if (batch.replies.some(({ path }) => index.rejected.get(path)?.twinOf !== undefined)) return true;
-  if (batch.silent.some((path) => index.retried.has(path))) return true;
+  if (asksAgainNoMore(index, batch)) return true;
+  if (takesPlaces(index, batch)) return true;
   if (batch.removed.length === 0) return false;
   const gone = new Set(batch.removed);
   const reopened = new Set(batch.reopened);
@@ -278,16 +279,43 @@ function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
   );
 }
 
+/** A message that asked again for another one was edited, and does so no more. */
+function asksAgainNoMore({ retried }: OpenIndex, batch: ChangeBatch): boolean {
+  if (retried.size === 0) return false;
+  const now = new Map(batch.retried.map(({ by, path }) => [by, path] as const));
+  const read = [...batch.messages, ...batch.rejected].map(({ path }) => path);
+  return [...read, ...batch.answered, ...batch.silent].some(
+    (path) => retried.has(path) && retried.get(path) !== now.get(path),
+  );
+}
+
+/** What is no message stands where a message of the same id counts before those that are open. */
+function takesPlaces({ messages }: OpenIndex, { rejected }: ChangeBatch): boolean {
+  const byId = new Map(
+    rejected.flatMap(({ path, twinOf }) => {
+      const id = twinOf === undefined ? idOf(path) : null;
+      return id === null ? [] : [[id, path] as const];
+    }),
+  );
+  return (
+    byId.size > 0 &&
+    [...messages.values()].some(({ path, channel, identity }) => {
+      const other = byId.get(`${channel}/${identity}`);
+      return other !== undefined && other !== path;
+    })
+  );
+}
+
 /**
  * A channel was archived or brought back while something of it is in the index: by hand, because
  * the command leaves nothing open behind.
  */
 function judgesAnew(
-  { messages, superseded, rejected }: OpenIndex,
+  { messages, superseded, rejected, retried, older }: OpenIndex,
   { archived }: ChangeBatch,
 ): boolean {
   const channels = new Set(archived);
-  return [messages, superseded, rejected].some((files) =>
+  return [messages, superseded, rejected, retried, older].some((files) =>
     [...files.keys()].some((path) => channels.has(channelOf(path) ?? '')),
   );
 }

@@ -34,7 +34,7 @@ import { readRunMarks } from './read-run-marks.ts';
 import { readStarted } from './read-started.ts';
 import { findMisplaced } from './find-misplaced.ts';
 import { findTwinsIn } from './read-twins.ts';
-import { createExists } from './standing-paths.ts';
+import { createExists, type Exists } from './standing-paths.ts';
 import type { Repository, TreeChange } from './repository.ts';
 
 /** Files that are asked for at once. */
@@ -139,13 +139,17 @@ async function notePiece(
   for (const change of changes) {
     const { path } = change;
     if (change.kind === 'refused') into.rejected.push(rejectFolder(path, change.why));
-    else if (change.kind === 'written' && range.from !== null)
-      into.replies.push(
-        ...foldersAsFiles(path).flatMap((folder) => parseMessagePath(folder)?.replyTo ?? []),
-      );
     const channel = archivedChannel(path);
     if (channel !== null) into.archived.push(channel);
     if (range.older.has(path)) into.withdrawn.is = true;
+  }
+  if (range.from !== null) {
+    const folders = written.flatMap(({ path }) => foldersAsFiles(path));
+    await noteReplies(
+      exists,
+      folders.flatMap((folder) => parseMessagePath(folder)?.replyTo ?? []),
+      into,
+    );
   }
   for (const [channel, isOpen] of await readRunMarks(exists, changes))
     into.runs.set(channel, isOpen);
@@ -190,7 +194,12 @@ async function readChunk(
     if (candidates.length >= CANDIDATES_HELD) await filter();
   }
   await filter();
-  if (judge.range.from !== null) await noteReplies(judge, files, judged);
+  if (judge.range.from !== null)
+    await noteReplies(
+      judge.exists,
+      files.flatMap(({ file }) => file.replyTo ?? []),
+      judged,
+    );
 }
 
 interface ListedFile {
@@ -208,6 +217,7 @@ async function listFiles(
   let canonical = '';
   const listed = written.flatMap((change) => {
     const file = parseMessagePath(change.path);
+    if (isWhole) into.odd.push(...foldersAsFiles(change.path).filter(isOdd));
     const problem = file === null || change.entry === 'other' ? oddFile(change) : null;
     if (problem !== null) into.rejected.push({ path: change.path, line: 1, ...problem });
     // A reply comes after its message.
@@ -228,12 +238,18 @@ async function listFiles(
   return open.filter(({ file }) => !isSettled(file.path));
 }
 
+/** Whether it is a reply that stands where its message's id does not say. */
+function isOdd(path: string): boolean {
+  const file = parseMessagePath(path);
+  return file !== null && file.replyTo !== null && !standsCanonical(file);
+}
+
+/** Those that stand beside a message: without one they answer nothing. */
 async function noteReplies(
-  { exists }: Judge,
-  files: readonly { readonly file: MessagePath }[],
+  exists: Exists,
+  replies: Judged['replies'],
   into: Judged,
 ): Promise<void> {
-  const replies = files.flatMap(({ file }) => file.replyTo ?? []);
   const standing = await exists(replies.map(({ path }) => path));
   for (const reply of replies) if (standing.has(reply.path)) into.replies.push(reply);
 }
