@@ -75,14 +75,17 @@ describe('a copy of a message that an agent with effects outside has answered', 
     else expect(answer).toBeUndefined();
   });
 
-  it('is another message where it only says the same', async () => {
+  it('is the same work, moved, when the first one is gone', async () => {
     const story = tell(() => ({ kind: 'answer', ms: 10 }));
     const again = NOTE.replace('note', 'again');
     story.say({ [NOTE]: ask('mailer') });
     await story.pass(20_000);
     story.say({ [again]: ask('mailer') }, [NOTE]);
     await story.pass(20_000);
-    expect(story.files().get(again.replace('.md', '.re.mailer.md'))).toContain('answer r1');
+    expect(story.files().get(again.replace('.md', '.re.mailer.md'))).toContain(
+      'a copy is not started again',
+    );
+    expect(story.world.runs).toHaveLength(1);
   });
 });
 
