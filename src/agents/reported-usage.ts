@@ -1,15 +1,16 @@
 /**
  * What a `command` program tells of its own use in the file that `CROSSTALK_USAGE` names: JSON with
  * any of `tokens_in`, `tokens_out`, `cost_usd` (numbers), `session` (an id to be continued, given
- * back in `CROSSTALK_SESSION`) and `model` (text).
+ * back in `CROSSTALK_SESSION`) and `model` (text). Several objects, as of a program that adds a line
+ * for each of its calls, count together.
  */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { checkedUsage } from '../protocol/usage.ts';
-import { NO_USAGE } from './adapter.ts';
+import { isMapping } from '../protocol/yaml.ts';
 import type { Usage } from './agent.ts';
 import { oneLine } from './clean-output.ts';
-import { numberAt, parseRecord, textAt } from './json-values.ts';
+import { type JsonRecord, jsonValues, numberAt, sum, textAt } from './json-values.ts';
 import { SESSION_ID } from './session-id.ts';
 
 const BYTES_MAX = 65_536;
@@ -23,19 +24,41 @@ export interface ReportedUsage {
 
 /** What the file says; what it does not, or cannot mean, is null. Never rejects. */
 export async function readReportedUsage(path: string): Promise<ReportedUsage> {
-  const record = parseRecord((await readBounded(path)) ?? '');
-  if (record === null) return { usage: NO_USAGE, session: null, model: null };
-  const session = textAt(record, 'session');
-  const model = oneLine(textAt(record, 'model') ?? '', MODEL_MAX);
+  // Some writers of JSON write what is no number as one.
+  const text = (await readBounded(path))?.replace(/-?\b(?:NaN|Infinity)\b/g, 'null') ?? '';
+  const records = jsonValues(text).flat().filter(isMapping);
+  const last = (key: string) =>
+    textAt(
+      records.findLast((one) => textAt(one, key) !== null),
+      key,
+    );
+  const session = last('session');
+  const model = oneLine(last('model') ?? '', MODEL_MAX);
+  // Each part by itself first: one that cannot be true takes nothing from the others.
+  const parts = records.map((record) =>
+    checkedUsage({
+      tokensIn: amountAt(record, 'tokens_in'),
+      tokensOut: amountAt(record, 'tokens_out'),
+      costUsd: amountAt(record, 'cost_usd'),
+    }),
+  );
   return {
     usage: checkedUsage({
-      tokensIn: numberAt(record, 'tokens_in'),
-      tokensOut: numberAt(record, 'tokens_out'),
-      costUsd: numberAt(record, 'cost_usd'),
+      tokensIn: sum(parts.map(({ tokensIn }) => tokensIn)),
+      tokensOut: sum(parts.map(({ tokensOut }) => tokensOut)),
+      costUsd: sum(parts.map(({ costUsd }) => costUsd)),
     }),
     session: session !== null && SESSION_ID.test(session) ? session : null,
     model: model === '' ? null : model,
   };
+}
+
+/** A number, also one that is written as a text. */
+function amountAt(record: JsonRecord, key: string): number | null {
+  const text = textAt(record, key)?.trim();
+  return text !== undefined && /^\d{1,15}(?:\.\d{1,15})?$/.test(text)
+    ? Number(text)
+    : numberAt(record, key);
 }
 
 async function readBounded(path: string): Promise<string | null> {

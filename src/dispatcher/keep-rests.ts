@@ -14,7 +14,7 @@ const REST_MS_MAX = 8 * 86_400_000;
 
 /** Notes what rests now and what has failed lately, by the wall clock. Never rejects. */
 export async function saveRests({ state, doors }: Dispatcher): Promise<void> {
-  const { parked, parks, failures } = state.models;
+  const { parked, parks, failures, spentOut } = state.models;
   const aheadMs = doors.clock.wallMs() - doors.clock.monotonicMs();
   const rests = {
     v: 1,
@@ -24,6 +24,10 @@ export async function saveRests({ state, doors }: Dispatcher): Promise<void> {
       why: sayReason(rest.why),
       reason: rest.why,
       untilMs: rest.untilMs + aheadMs,
+    })),
+    // Told to people while no dispatcher runs; the next one counts for itself.
+    spent: [...spentOut].map(([model, reason]) => ({
+      ...{ model, reason, why: sayReason(reason), untilMs: reason.untilMs },
     })),
     parks: [...parks],
     failures: [...failures].map(([model, times]) => [model, times.map((ms) => ms + aheadMs)]),
@@ -55,15 +59,18 @@ export async function loadRests({ state, doors }: Dispatcher): Promise<void> {
 /** What was noted, by the wall clock, without what is over. */
 export interface KeptRests {
   readonly parked: readonly (Parked & { readonly model: string })[];
+  /** What has used up its budget. */
+  readonly spent: readonly (Parked & { readonly model: string })[];
   readonly parks: readonly (readonly [model: string, count: number])[];
   readonly failures: readonly (readonly [model: string, timesMs: readonly number[]])[];
 }
 
 /** Reads the file of rests; what is not one counts as empty. */
 export function decodeRests(raw: unknown, wallMs: number): KeptRests {
-  if (!isMapping(raw) || raw['v'] !== 1) return { parked: [], parks: [], failures: [] };
+  if (!isMapping(raw) || raw['v'] !== 1) return { parked: [], spent: [], parks: [], failures: [] };
   return {
     parked: listOf(raw['parked']).flatMap((rest) => decodeParked(rest, wallMs) ?? []),
+    spent: listOf(raw['spent']).flatMap((rest) => decodeParked(rest, wallMs) ?? []),
     parks: pairsOf(raw['parks']).flatMap(([model, count]) =>
       typeof count === 'number' ? [[model, count] as const] : [],
     ),

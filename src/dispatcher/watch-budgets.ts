@@ -22,6 +22,7 @@ import { readFileInForce } from '../transport/find-readable.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { readInForce, trustNow } from './in-force.ts';
 import { hear, requires } from '../protocol/trust.ts';
+import { saveRests } from './keep-rests.ts';
 import { untold } from './start-ledger.ts';
 
 /** Clocks of hosts differ, and a commit may be dated by any of them. */
@@ -58,7 +59,9 @@ export async function watchBudgets(dispatcher: Dispatcher): Promise<void> {
         reason: sayReason(reason),
         fix: formatFix(fixOf(reason) ?? fixBy`crosstalkd models`),
       });
+  const isChanged = [...reached.keys()].join() !== [...state.models.spentOut.keys()].join();
   state.models.spentOut = reached;
+  if (isChanged) await saveRests(dispatcher);
 }
 
 /** A version that is broken leaves the one before it in force. */

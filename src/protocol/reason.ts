@@ -334,7 +334,8 @@ interface PlaceFacts {
   'publish-refused': { path: string; line: string; isBlocked: boolean; forMs: number };
   'paused-here': { host: string };
   'model-not-served': { model: string; offer: OfferReason };
-  'models-unreadable': { line: number; found: string; expected: string };
+  /** `path`: another file of settings than models.yaml. */
+  'models-unreadable': { path?: string; line: number; found: string; expected: string };
   'garbage-claims': { count: number };
   /** The second remote lacks what the first one has. */
   'mirror-behind': { url: string; line: string };

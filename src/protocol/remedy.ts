@@ -247,7 +247,7 @@ const REMEDIES: Remedies = {
   'publish-refused': ({ isBlocked }) => publishFix(isBlocked),
   'paused-here': () => fixBy`crosstalkd resume`,
   'model-not-served': ({ offer }) => fixOf(offer),
-  'models-unreadable': () => fixBy`crosstalkd lint ${MODELS_FILE}`,
+  'models-unreadable': ({ path = MODELS_FILE }) => fixBy`crosstalkd lint ${path}`,
   'garbage-claims': () => fixBy`crosstalkd doctor --fix`,
   'mirror-behind': ({ url }) =>
     withNote(fixBy`git ls-remote ${url}`, 'tried again with the next change of the branch'),

@@ -216,8 +216,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     `${path} cannot be published for ${span(forMs)}: ${line}`,
   'paused-here': ({ host }) => `${host} (this host) is paused`,
   'model-not-served': ({ model, offer }) => `${model}: ${sayReason(offer)}`,
-  'models-unreadable': ({ line, found, expected }) =>
-    `${MODELS_FILE} line ${line}: found ${found}; expected ${expected}; the last good models stay in force`,
+  'models-unreadable': ({ path, line, found, expected }) =>
+    `${path ?? MODELS_FILE} line ${line}: found ${found}; expected ${expected}; the last good ${path === undefined ? 'models stay' : 'version stays'} in force`,
   'garbage-claims': ({ count }) => `${counted(count, 'claim')} on the remote cannot be read`,
   'mirror-behind': ({ url, line }) => `the mirror ${url} does not get the branch: ${line}`,
   failure: ({ agoMs, detail }) => `failed ${ago(agoMs)}: ${detail}`,

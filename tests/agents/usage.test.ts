@@ -37,13 +37,29 @@ describe('what is told in $CROSSTALK_USAGE', () => {
   test.each([
     ['no JSON', 'tokens: 5'],
     ['a list', '[5]'],
-    ['figures that cannot be', '{"tokens_in":-5,"tokens_out":"7","cost_usd":1e300,"session":"-x"}'],
+    [
+      'figures that cannot be',
+      '{"tokens_in":-5,"tokens_out":"seven","cost_usd":1e300,"session":"-x"}',
+    ],
   ])('is nothing when it is %s', async (_, told) => {
     expect(await run(attempt(telling(told)))).toMatchObject({
       kind: 'answered',
       session: null,
       agent: null,
       usage: NONE,
+    });
+  });
+
+  test.each([
+    ['lines', '{"cost_usd":0.25}\n{"cost_usd":0.5,"tokens_in":3}\n'],
+    ['a list', '[{"cost_usd":0.25},{"cost_usd":0.5,"tokens_in":3}]'],
+    ['texts', '{"cost_usd":"0.75","tokens_in":" 3 "}'],
+    ['Python', '{"cost_usd": 0.75, "tokens_in": 3, "tokens_out": NaN}'],
+    ['Windows', '\uFEFF{"cost_usd":0.75,\r\n"tokens_in":3}\r\n'],
+    ['one part that cannot be', '{"cost_usd":0.75,"tokens_in":3}\n{"cost_usd":-5}'],
+  ])('counts as a whole in the form of %s', async (_, told) => {
+    expect(await run(attempt(telling(told)))).toMatchObject({
+      usage: { ...NONE, costUsd: 0.75, tokensIn: 3 },
     });
   });
 

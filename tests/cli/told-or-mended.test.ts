@@ -83,6 +83,20 @@ describe('models', () => {
     );
   });
 
+  it('like budgets and people that cannot be read are told by status and lint', async () => {
+    cli.say({ 'data/budgets.yaml': 'usd-per-day: -1\n' });
+    const { data } = await cli.json(['status']);
+    expect(listOf(data, 'needs')).toContainEqual(
+      expect.objectContaining({
+        fix: { command: ['crosstalkd', 'lint', 'data/budgets.yaml'], note: null },
+      }),
+    );
+    for (const words of [['lint'], ['lint', 'data/budgets.yaml']])
+      expect(await cli.run(words)).toMatchObject({ code: 2 });
+    cli.say({ 'data/budgets.yaml': 'usd-per-day: 1\n' });
+    expect(await cli.run(['lint'])).toMatchObject({ code: 0 });
+  });
+
   it('that are none leave "to: all" with nobody, which is said', async () => {
     const empty = await startCli({ models: 'models: {}\n' });
     try {

@@ -21,11 +21,10 @@ import {
   DATA,
   isPage,
   messageId,
+  MODELS_FILE,
   parseMessagePath,
-  PEOPLE_FILE,
   WORKFLOWS,
 } from '../../protocol/paths.ts';
-import { decodePeople } from '../../protocol/people.ts';
 import { oddFile } from '../../transport/odd-file.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { mayBeText, mayHoldMessages } from '../../protocol/misplaced.ts';
@@ -38,6 +37,7 @@ import { pointAt } from '../point-at.ts';
 import { startDirectory, printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { findUnknown, isPersona, warnAboutHosts } from '../talk/recipients.ts';
 import { differing, differingSettings, sayDiffering } from '../look/differing.ts';
+import { SETTINGS } from '../look/broken-settings.ts';
 import { findMisplaced } from '../look/misplaced.ts';
 import { findUnsent } from '../look/unsent.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
@@ -158,6 +158,11 @@ async function lintFolder(session: TransportSession, path: string): Promise<read
   const linted: Linted[] = [];
   for (const file of sent) linted.push(await lintSent(session, file));
   for (const one of own) linted.push({ ...(await lintBytes(session, one)), isPushed: false });
+  for (const one of [MODELS_FILE, ...SETTINGS.keys()].filter(isBelow)) {
+    const [entry] = await session.repository.lookUp(tipOf(session), [one]);
+    const seen = entry?.kind === 'file' ? await lintSent(session, one) : null;
+    if (seen !== null && seen.problems.length > 0) linted.push(seen);
+  }
   const name = path === '' ? 'the transport' : `${path}/`;
   return linted.length > 0 ? linted : [{ file: name, problems: [], warnings: [] }];
 }
@@ -204,9 +209,10 @@ async function lintOther(
   if (/(^|[/\\])models\.yaml$/.test(file)) return lintModels(file, bytes);
   if (path === null) return null;
   const good = { file, problems: [], warnings: [] };
-  if (path === PEOPLE_FILE) {
+  const problemsOf = SETTINGS.get(path);
+  if (problemsOf !== undefined) {
     const text = textOf(bytes);
-    return { ...good, text, problems: decodePeople(text).problems };
+    return { ...good, text, problems: problemsOf(text) };
   }
   const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
   if (folder === WORKFLOWS && path.endsWith('.md'))

@@ -36,6 +36,7 @@ import { findMisplaced } from './misplaced.ts';
 import { noteOutage } from './read-archive.ts';
 import { readOffers } from './serving.ts';
 import { askDispatcher } from './ask-dispatcher.ts';
+import { findBrokenSettings } from './broken-settings.ts';
 import { type Resting, readResting } from './resting.ts';
 import { leaseOf, openSession, type TransportSession } from '../session/transport-session.ts';
 import { rewritten, unreachable } from '../session/remote-errors.ts';
@@ -97,6 +98,8 @@ export interface Surroundings {
   readonly unsignedFiles: readonly ReasonOf<'unsigned'>[];
   /** Nothing of data/models.yaml at the tip can be read; the one before is in force. */
   readonly modelsProblem: ReasonOf<'models-unreadable'> | null;
+  /** The same of other files of settings. */
+  readonly brokenSettings: readonly ReasonOf<'models-unreadable'>[];
   /** The dispatcher that runs here, or null. */
   readonly here: HostReport | null;
   /** What a dispatcher of this state directory is called; null = none ever ran. */
@@ -154,6 +157,7 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
     offers,
     offersProblem,
     modelsProblem,
+    brokenSettings: await findBrokenSettings(session),
     trust,
     unsigned,
     bare,

@@ -19,8 +19,12 @@ export interface Resting {
 /** What the last dispatcher of this state directory has noted. Never throws. */
 export async function readResting({ directory }: TransportSession): Promise<readonly Resting[]> {
   const wallMs = systemClock.wallMs();
-  const { parked } = decodeRests(await readCheckpoint(directory.restsFile), wallMs);
-  return parked.map(({ model, why, untilMs }) => ({ model, why, forMs: untilMs - wallMs }));
+  const { parked, spent } = decodeRests(await readCheckpoint(directory.restsFile), wallMs);
+  return [...parked, ...spent].map(({ model, why, untilMs }) => ({
+    model,
+    why,
+    forMs: untilMs - wallMs,
+  }));
 }
 
 /** What rests by the word of the dispatcher here, or as the last one has noted. Never throws. */
@@ -31,7 +35,9 @@ export async function askResting(session: TransportSession): Promise<readonly Re
 
 /** Ends a rest that was noted; false when the model does not rest. */
 export async function endNotedRest(session: TransportSession, model: string): Promise<boolean> {
-  if (!(await readResting(session)).some((one) => one.model === model)) return false;
+  const isRest = ({ model: name, why }: Resting): boolean =>
+    name === model && why.kind !== 'budget';
+  if (!(await readResting(session)).some(isRest)) return false;
   const { restsFile } = session.directory;
   await writeCheckpoint(restsFile, withoutRest(await readCheckpoint(restsFile), model));
   return true;

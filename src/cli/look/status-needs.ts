@@ -139,7 +139,7 @@ function needsOfHost({ around, outbox, stood, mirrorTrouble }: NeedSources): rea
   const isStopped = here?.halted === true && rewrite === null;
   return [
     ...(offersProblem === null ? [] : [need({ kind: 'config', problem: offersProblem })]),
-    ...(modelsProblem === null ? [] : [need(modelsProblem)]),
+    ...[modelsProblem ?? [], around.brokenSettings].flat().map((reason) => need(reason)),
     ...unsignedFiles.map((reason) => ({
       ...need(reason, reason.path),
       about: [reason.path],
