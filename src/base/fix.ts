@@ -85,6 +85,21 @@ export function fixByHand(note: string): Fix {
   return { command: [], note };
 }
 
+/**
+ * The same for a person who is elsewhere: `at` are the options that say where, such as `-C dir`.
+ */
+export function placedAt(fix: Fix, at: Words): Fix {
+  const place = (words: Words): Words =>
+    words[0] === 'crosstalkd' ? [words[0], ...at, ...words.slice(1)] : words;
+  const { command, then, or, note } = fix;
+  return {
+    command: place(command),
+    ...(then === undefined ? {} : { then: then.map(place) }),
+    ...(or === undefined ? {} : { or: or.map(place) }),
+    note,
+  };
+}
+
 /** Words as a person pastes them into a shell. */
 export function formatWords(words: Words): string {
   return words.map(shellWord).join(' ');

@@ -7,7 +7,8 @@ import { hasUnsafe, replaceUnsafe } from './plain-text.ts';
  * the words that are run.
  */
 export function shellWord(text: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(text)) return text;
+  // zsh looks for a program behind a "=" at the beginning.
+  if (/^(?!=)[\w@%+=:,./-]+$/.test(text)) return text;
   if (!hasUnsafe(text)) return `'${text.replaceAll("'", `'\\''`)}'`;
   const written = replaceUnsafe(text.replaceAll('\\', '\\\\').replaceAll("'", "\\'"), (sign) =>
     [...new TextEncoder().encode(sign)].map(escapeByte).join(''),

@@ -7,13 +7,13 @@ import { suggestName } from '../protocol/address.ts';
 import type { CommandSpec, Invocation } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { overview, showHelp } from './help.ts';
-import { helpLines, formatJson, type Io, paint, plain } from './io.ts';
+import { helpLines, formatJson, type Io, ioAt, paint, placeFixes, plain } from './io.ts';
 import { parseWords, placeOfCommand } from './parse-words.ts';
 import { pointAt } from './point-at.ts';
 import { findCaller, refuseAgents } from './who-may.ts';
 import { toKnownError } from '../local/known-error.ts';
 import { shownText } from '../transport/remote-url.ts';
-import { fixBy, toFix } from '../base/fix.ts';
+import { fixBy, toFix, type Words } from '../base/fix.ts';
 
 /** Where a command line is run: everything of the process that a command may see. */
 export type Surroundings = Pick<Invocation, 'io' | 'env' | 'cwd' | 'program'>;
@@ -23,7 +23,7 @@ export async function execute(
   words: readonly string[],
   surroundings: Surroundings,
 ): Promise<number> {
-  const { io } = surroundings;
+  let { io } = surroundings;
   const wantsJson = words.includes('--json');
   let command: string | null = null;
   try {
@@ -34,13 +34,23 @@ export async function execute(
       return 0;
     }
     const { args, options } = parseWords(spec, rest);
+    io = ioAt(io, whereOf(options));
+    if (spec.subcommands !== undefined && wantsJson && !options.has('help'))
+      throw new CrosstalkError('USAGE', `${spec.name}: which of its commands?`);
     if (options.has('help') || spec.subcommands !== undefined) {
       showHelp(spec, io);
       return 0;
     }
     const caller = await findCaller(surroundings.env);
     refuseAgents(spec, caller);
-    const invocation: Invocation = { ...surroundings, args, options, caller, commands: COMMANDS };
+    const invocation: Invocation = {
+      ...surroundings,
+      io,
+      args,
+      options,
+      caller,
+      commands: COMMANDS,
+    };
     return await (await spec.load()).execute(invocation);
   } catch (error) {
     return report(error, { io, wantsJson, command });
@@ -104,6 +114,16 @@ function findSubcommand(
   );
 }
 
+/** Options that say where a command works. What it prints is for the same place. */
+function whereOf(options: Invocation['options']): Words {
+  const dir = options.get('dir')?.at(-1);
+  const state = options.get('state')?.at(-1);
+  return [
+    ...(dir === undefined ? [] : ['-C', dir]),
+    ...(state === undefined ? [] : ['--state', state]),
+  ];
+}
+
 interface Reported {
   readonly io: Io;
   readonly wantsJson: boolean;
@@ -122,7 +142,7 @@ function report(error: unknown, { io, wantsJson, command }: Reported): number {
       formatJson({
         ok: false,
         health: 'failed',
-        error: { code: known.code, message, fix },
+        error: { code: known.code, message, fix: placeFixes(fix, io.at ?? []) },
       }),
     );
   else {

@@ -2,7 +2,7 @@
  * Where a command's words go. Everything that comes from a transport passes `plain` before it
  * reaches a terminal: no control codes get through.
  */
-import { type Fix, formatCommands } from '../base/fix.ts';
+import { type Fix, formatCommands, placedAt, type Words } from '../base/fix.ts';
 import { oneLine, showHidden, spellUnsafe } from '../base/plain-text.ts';
 
 export interface Io {
@@ -28,6 +28,13 @@ export interface Io {
    * what would be printed is lost. Absent where nobody can go away.
    */
   readonly outliveReaders?: () => void;
+  /** Options that said where the command works, such as `-C dir`: what it prints works with them. */
+  readonly at?: Words;
+}
+
+/** The same, of a command that was told where it works. */
+export function ioAt(io: Io, at: Words): Io {
+  return at.length === 0 ? io : (Object.assign(Object.create(io), { at }) as Io);
 }
 
 /** The process's own standard streams. */
@@ -72,6 +79,20 @@ export function lineFor({ columns }: Pick<Io, 'columns'>, text: string, max: num
   return oneLine(text, Number.isFinite(columns) ? max : columns);
 }
 
+/** The value with every fix in it placed where the command works. */
+export function placeFixes(value: unknown, at: Words): unknown {
+  if (at.length === 0 || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((one) => placeFixes(one, at));
+  if (isFix(value)) return placedAt(value, at);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, placeFixes(inner, at)]),
+  );
+}
+
+function isFix(value: object): value is Fix {
+  return 'note' in value && 'command' in value && Array.isArray(value.command);
+}
+
 /**
  * A value as one line of JSON that a terminal shows as it is: what could do more there is escaped.
  */
@@ -100,21 +121,23 @@ export function paint(io: Pick<Io, 'colors'>, colour: Colour, text: string): str
  * beside it.
  */
 export function fixLines(
-  io: Pick<Io, 'colors'>,
+  io: Pick<Io, 'colors' | 'at'>,
   fix: Fix | null,
   indent = '    ',
 ): readonly string[] {
   if (fix === null) return [];
   const note = fix.note === null ? [] : [`${indent}${paint(io, 'dim', plain(fix.note))}`];
   return [
-    ...formatCommands(fix).map((line) => `${indent}${paint(io, 'cyan', plain(line))}`),
+    ...formatCommands(placedAt(fix, io.at ?? [])).map(
+      (line) => `${indent}${paint(io, 'cyan', plain(line))}`,
+    ),
     ...note,
   ];
 }
 
 /** What helps below an error: each command after one `help:`, then what to know beside it. */
-export function helpLines(io: Pick<Io, 'colors'>, fix: Fix): readonly string[] {
-  const commands = formatCommands(fix).map(
+export function helpLines(io: Pick<Io, 'colors' | 'at'>, fix: Fix): readonly string[] {
+  const commands = formatCommands(placedAt(fix, io.at ?? [])).map(
     (line, at) => `  ${at === 0 ? 'help:' : '     '} ${paint(io, 'cyan', plain(line))}`,
   );
   const title = commands.length === 0 ? 'help' : 'note';
@@ -122,6 +145,10 @@ export function helpLines(io: Pick<Io, 'colors'>, fix: Fix): readonly string[] {
 }
 
 /** Prints what helps. */
-export function printFix(io: Pick<Io, 'print' | 'colors'>, fix: Fix | null, indent?: string): void {
+export function printFix(
+  io: Pick<Io, 'print' | 'colors' | 'at'>,
+  fix: Fix | null,
+  indent?: string,
+): void {
   for (const line of fixLines(io, fix, indent)) io.print(line);
 }

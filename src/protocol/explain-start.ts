@@ -74,7 +74,8 @@ export function explainEnd(text: string): Rejection | null {
 }
 
 /** `--`, `-----`, an indented `---`, a dash of typography, `...` and `+++`. */
-const NEARLY_DASHES = /^(?:[ \t]{1,8}---|--|-{4,80}|[–—]{1,3}|\.{3}|\+{3}|={3,80}|\*{3})[ \t]*$/;
+const NEARLY_DASHES =
+  /^(?:[ \t]{1,8}---|--|-{4,80}|---[^-\s].{0,80}|[–—]{1,3}|\.{3}|\+{3}|={3,80}|\*{3})[ \t]*$/;
 const END_CHARS = 8_000;
 
 function quote(line: string): string {

@@ -44,6 +44,16 @@ export function explainYaml(text: string, at: GaveUp): YamlFault {
     const words = lines[line - 1];
     return words === undefined ? [] : [{ line, words: words.slice(0, LINE_CHARS_MAX) }];
   });
+  const second = at.reason.includes('single document')
+    ? lines.findIndex((words) => words.startsWith('---'))
+    : -1;
+  if (second >= 0)
+    return {
+      line: second + 1,
+      column: 1,
+      why: `"${short(lines[second] ?? '')}"`,
+      remedy: '---, alone, to end the fields',
+    };
   for (const { line, words } of around) {
     const fault = faultOfLine(words);
     if (fault !== null) return { ...fault, line };
@@ -179,6 +189,13 @@ function faultOfValue(words: string, line: number): YamlFault | null {
       column: column + value.indexOf(': ') - 1,
       why: '": " inside a value',
       remedy: `quotes around it: ${quoted}`,
+    };
+  if (said.endsWith(':'))
+    return {
+      line,
+      column: column + value.lastIndexOf(':'),
+      why: '":" at the end of a value',
+      remedy: `the value without it, or in quotes: ${quoted}`,
     };
   if (/^[@`%&*!|>[{,?\-\]}]/.test(said))
     return {

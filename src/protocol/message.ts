@@ -274,6 +274,8 @@ function withoutMailbox(text: string): string {
   return at > 0 ? name.slice(0, at).trim() : name;
 }
 
+/** Words that people write between two names. */
+const BETWEEN: readonly string[] = ['and', 'or', 'und', 'oder', 'et', 'ou', 'y', 'e'];
 const MEANT_CHARS_MAX = 200;
 
 /** What was meant, when that can be told from the names in it. */
@@ -284,9 +286,9 @@ function expectedAddress(item: string): string {
     .trim()
     .slice(0, MEANT_CHARS_MAX)
     .replace(/(?<!\s)\s+@\s*|@\s+/g, '@')
-    .split(/[\s;|&+]+|\s+and\s+/)
+    .split(/[\s;|&+]+/)
     .map((word) => word.replace(/^[^\p{L}\p{N}]+|(?<![^\p{L}\p{N}])[^\p{L}\p{N}]+$/gu, ''))
-    .filter((word) => word !== '' && word !== 'and');
+    .filter((word) => word !== '' && !BETWEEN.includes(word.toLowerCase()));
   const areNames = names.every((word) => parseAddress(word) !== null);
   if (names.length > 1 && names.length < 10 && areNames && !/[()]/.test(item))
     return `commas between several names: ${names.join(', ')}`;
@@ -341,7 +343,7 @@ function createField(raw: unknown, refuse: Refuse) {
       return parseSender(given) ?? (name === '' ? null : { name, host: null });
     },
     paths: (): readonly string[] => {
-      const given = manyTexts().map((path) => path.trim());
+      const given = manyTexts().map((path) => path.trim().replace(/^(?:\.\/)+/, ''));
       const bad = given.find((path) => pathProblem(path) !== null);
       if (bad === undefined) return given;
       refuse(describe(bad), 'a path in the transport');

@@ -8,10 +8,12 @@ import { ACKS, CHANNELS, DISPATCHERS, PERSONA_FOLDERS, SCHEMAS, WORKFLOWS } from
 export const LOOKED_AT_BYTES = 65_536;
 const LINES_MAX = 60;
 
-/** Endings of texts; a name without an ending counts as well. */
-const TEXT = /\.(?:md|txt|text|markdown|mdown|mkdn?|mdwn|mdx|rst|org|eml|bak|orig|md~|txt~)$/i;
-/** `COMPLETE`, `CANCEL`, `LICENSE`: names that stand for what they are. */
-const LOUD = /^[A-Z][A-Z_-]*(?:\.[A-Za-z]+)?$/;
+/** Endings of texts, and of what editors leave of one; a name without an ending counts as well. */
+const TEXT =
+  /\.(?:md[^./]{0,8}|txt|text|markdown|mdown|mkdn?|rst|rtf|org|eml|ya?ml|json|bak|orig|txt~)#?$/i;
+/** Names that stand for what they are. */
+const KNOWN =
+  /^(?:complete|cancel|archived|crosstalk-version|licen[cs]e|codeowners|makefile|dockerfile)$|^(?:claude|agents|gemini|readme|changelog|contributing|security|code_of_conduct|channel|index)(?:\.md)?$/i;
 
 /** Folders that have their own meaning, and whose texts are no messages. */
 const OWN_FOLDERS: readonly string[] = [
@@ -23,7 +25,7 @@ const OWN_FOLDERS: readonly string[] = [
 
 /** True for a name under which a person may have saved a message. */
 export function mayBeText(name: string): boolean {
-  if (name.startsWith('.') || LOUD.test(name)) return false;
+  if (name.startsWith('.') || KNOWN.test(name)) return false;
   return TEXT.test(name) || !name.includes('.');
 }
 

@@ -265,6 +265,7 @@ interface MessageFacts {
   unread: None;
   closed: { id: string };
   'asked-nobody': { path: string };
+  'order-nowhere': { channel: string };
   'is-answer': {
     failed: boolean;
     class: string | null;

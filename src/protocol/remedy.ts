@@ -210,6 +210,7 @@ const REMEDIES: Remedies = {
   'ended-by-older': () => fixBy`crosstalkd channels`,
   unread: () => fixBy`crosstalkd status`,
   closed: ({ id }) => fixBy`crosstalkd thread ${id}`,
+  'order-nowhere': () => fixBy`crosstalkd workflow list`,
   'asked-nobody': () => withNote(fixBy`crosstalkd models`, `write ${MODELS_FILE} first`),
   'is-answer': ({ to }) => fixBy`crosstalkd why ${to}`,
   gone: () => fixBy`crosstalkd log`,

@@ -181,6 +181,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   unread: () => 'is not read yet',
   closed: () => 'need not answer: the message was closed',
   'asked-nobody': () => 'asks "all", and this transport has no models',
+  'order-nowhere': ({ channel }) => `an order to a workflow run, and "${channel}" is no run`,
   'is-answer': (it) =>
     `is the ${it.failed ? `failure (${it.class ?? 'no reason given'})` : 'answer'} of ${it.recipient} to ${it.to}${begunWith(it.continues)}`,
   gone: () => 'does not exist any more',

@@ -4,6 +4,7 @@
  */
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -94,6 +95,7 @@ export interface GitCache {
 
 /** The cache at the git directory of `git`. */
 export function openGitCache(git: Git, gitDir: string, random: Random): GitCache {
+  removeWhatIsNoFolder(gitDir);
   let format = readFormat(gitDir);
   const packs = `${gitDir}/objects/pack`;
   const read = (name: string): Oid | null => {
@@ -222,6 +224,17 @@ function removeOld(path: string, beforeMs: number): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found !== undefined && found.mtimeMs < beforeMs)
     rmSync(path, { recursive: true, force: true });
+}
+
+/** A file or a link that leads nowhere, in the place of a cache: it is made again, so it may go. */
+function removeWhatIsNoFolder(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+  try {
+    if (statSync(path).isDirectory()) return;
+  } catch (error) {
+    if (!['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+  rmSync(path, { force: true });
 }
 
 function readFormat(gitDir: string): ObjectFormat | null {

@@ -72,7 +72,10 @@ function mendPlace(path: string, name: string): OddFile {
 
 /** `hello.md.txt` and `hello.txt` were meant as `hello.md`. */
 function withoutEnding(path: string): string {
-  return path.replace(/\.[^./]{1,8}$/, '').replace(/\.md$/i, '');
+  return path
+    .replace(/\.[^./]{1,8}$/, '')
+    .replace(/\.md$/i, '')
+    .replace(/(^|\/)#/, '$1');
 }
 
 function nameOf(path: string): string {

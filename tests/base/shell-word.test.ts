@@ -5,6 +5,7 @@ import { shellWord } from '../../src/base/shell-word.ts';
 
 it('leaves plain words as they are', () => {
   expect(shellWord('/a/b-c.d')).toBe('/a/b-c.d');
+  expect(shellWord('=ls')).toBe("'=ls'");
   expect(shellWord("/it's $HOME")).toBe(`'/it'\\''s $HOME'`);
 });
 

@@ -7,8 +7,10 @@ import { COMMANDS } from '../../src/cli/commands.ts';
 import { USAGE } from '../../src/cli/usage.ts';
 import { parseWords } from '../../src/cli/parse-words.ts';
 import { displayWidth, fitWidth, formatTable, padWidth } from '../../src/base/display-width.ts';
-import { plain } from '../../src/cli/io.ts';
+import { type Io, plain } from '../../src/cli/io.ts';
+import { formatLines, type Shown } from '../../src/cli/look/print-message.ts';
 import { matchId, shortIds } from '../../src/cli/look/resolve-id.ts';
+import { decodeMessage } from '../../src/protocol/message.ts';
 import { parseMessagePath } from '../../src/protocol/paths.ts';
 import { oidOf } from '../support/git-fixture.ts';
 import { type Cli, startCli } from '../support/cli.ts';
@@ -292,3 +294,56 @@ it.each([
     }
   },
 );
+
+describe('what a command prints', () => {
+  it('works where it is printed, also for who is elsewhere', async () => {
+    const elsewhere = { cwd: cli.place };
+    const { stdout } = await cli.run(['-C', 'team', 'why', 'nothing', '--json'], elsewhere);
+    const { error } = JSON.parse(stdout) as {
+      error: { fix: { command: string[]; or: string[][] } };
+    };
+    expect([error.fix.command, ...error.fix.or]).toEqual([
+      ['crosstalkd', '-C', 'team', 'log'],
+      ['crosstalkd', '-C', 'team', 'status'],
+    ]);
+    expect((await cli.run(error.fix.command.slice(1), elsewhere)).code).toBe(0);
+    expect((await cli.run(['-C', 'team', 'why', 'nothing'], elsewhere)).stderr).toContain(
+      'crosstalkd -C team log',
+    );
+  });
+
+  it.each(['remote', 'trust', 'workflow'])('%s --json alone is one error', async (name) => {
+    const { code, stdout } = await cli.run([name, '--json']);
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: 'USAGE' } });
+  });
+});
+
+describe('a list of messages', () => {
+  const TEXTS = [
+    '漢字'.repeat(40),
+    '✅'.repeat(60),
+    '👨‍👩‍👧‍👦'.repeat(30),
+    'e\u0301\u0302'.repeat(60),
+    'שלום '.repeat(20),
+  ];
+  const said = (text: string, at: number): Shown => {
+    const path = `data/channels/general/${at % 2 === 0 ? text.slice(0, 30) : `m${at}`}.md`;
+    const read = decodeMessage(Buffer.from(`---\nto: opus\n---\n${text}\n`));
+    if (read.kind === 'rejected') throw new Error(text);
+    const file = { ...parseMessagePath(path)!, blob: oidOf('a'.repeat(40)) };
+    const one = { file, from: 'ada-lovelace-the-first', to: ['opus', 'gpt'], atMs: 0 };
+    const state = { kind: 'open', replies: [], open: ['opus', 'gpt', 'gemini', 'sonnet'] } as const;
+    return { said: { ...one, message: read.message }, state: state as never };
+  };
+
+  it.each([40, 60, 80, 200])('fits %i columns, and its ids stay whole', (columns) => {
+    const lines = formatLines({ columns, colors: false } as Io, TEXTS.map(said)).join('\n');
+    for (const line of lines.split('\n')) {
+      const isId = TEXTS.some((text) => line.endsWith(text.slice(0, 30)));
+      if (!isId) expect(displayWidth(line), line).toBeLessThanOrEqual(columns);
+    }
+    for (const [at, text] of TEXTS.entries())
+      expect(lines).toContain(at % 2 === 0 ? text.slice(0, 30) : `m${at}`);
+  });
+});

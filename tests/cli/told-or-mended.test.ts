@@ -162,6 +162,31 @@ describe('what is checked', () => {
     cli.git(['update-ref', '-d', 'refs/crosstalk/hosts/server.0123456789ab'], cli.remote);
   });
 
+  it('says how a file becomes a message, and two that would be called alike get two names', async () => {
+    const text = letter('nobody-at-all', 'x');
+    cli.say({
+      [`${AT}/twice.txt`]: text,
+      [`${AT}/twice.markdown`]: text,
+      [`${AT}/_page.md`]: text,
+    });
+    const linted = await cli.run(['lint']);
+    expect(linted.stdout).toContain(`${AT}/twice.md`);
+    expect(linted.stdout).toContain(`${AT}/twice-2.md`);
+    expect((await cli.run(['why', `${AT}/_page.md`])).stderr).toContain('explains a folder');
+    cli.say({ [`${AT}/order.md`]: '---\nop: cancel\n---\n' });
+    expect(await parts('order')).toMatchObject([{ kind: 'order-nowhere' }]);
+  });
+
+  it.each([
+    ['echo', 'is a model, no message', 'why echo'],
+    ['general', 'is a channel, no message', 'log general'],
+  ])('show %s says what that is', async (name, says, fix) => {
+    const { code, stderr } = await cli.run(['show', name]);
+    expect(code).toBe(3);
+    expect(stderr).toContain(says);
+    expect(stderr).toContain(`crosstalkd ${fix}`);
+  });
+
   it('lint knows what the other files of a transport are', async () => {
     const files = ['CLAUDE.md', 'templates/message.md', 'data/workflows/review-panel.md'];
     const linted = await cli.run(['lint', ...files]);

@@ -69,6 +69,9 @@ describe('a head that is not right', () => {
     ['TO : opus', 2, '"TO:"', '"to:"'],
     ['from: ada', 1, 'no "to:"', 'to: <model'],
     ['to: opus gpt', 2, 'to: text "opus gpt"', 'commas between several names: opus, gpt'],
+    ['to: opus or gpt', 2, 'opus or gpt', 'commas between several names: opus, gpt'],
+    ['to: opus:', 2, '":" at the end', 'the value without it'],
+    ['to: opus\n--- # x', 3, '"--- # x"', '---, alone'],
     ['to: opus gpt gemini', 2, 'opus gpt gemini', 'opus, gpt, gemini'],
     ['to: opus\n\tsubject: x', 3, 'a tab', 'remove the tab'],
     ['to: opus\n  \tsubject: x', 3, 'a tab', 'remove the tab'],
@@ -92,6 +95,7 @@ describe('a head that is not right', () => {
     ['to: opus\nwait: maybe', 3, 'wait: text "maybe"', 'true or false'],
     ['to: opus\ntimestamp: tomorrow', 3, 'timestamp: text "tomorrow"', 'a time such as'],
     ['to: opus\ntype: telegram', 3, 'type: text "telegram"', 'message, workflow'],
+    ['to: opus\nfiles: ./../a.md', 3, 'files: text', 'a path in the transport'],
     ['to: opus\nfiles: [a, [b]]', 3, 'files: item 2: a list', 'a list of texts'],
     ['to: opus\nsubject: {a: b}', 3, 'subject: a mapping', 'one text'],
     ['to: opus\nplease answer', 3, 'which has no "key:"', '"key: value"'],
@@ -123,6 +127,7 @@ describe('a head that does not end', () => {
     ['---\nto: opus\n ---\nhi\n', 3, '" ---"'],
     ['---\nto: opus\n—\nhi\n', 3, '"—"'],
     ['---\nto: opus\n...\nhi\n', 3, '"..."'],
+    ['---\nto: opus\n---hi\n', 3, '"---hi"'],
     ['---\nto: opus\n\nhi\n', 1, 'no closing ---'],
   ])('%j: line %d', (text, line, found) => {
     expect(decodeMessage(Buffer.from(text))).toMatchObject({
@@ -133,10 +138,11 @@ describe('a head that does not end', () => {
 });
 
 describe('a file that was meant as a message and is not called like one', () => {
-  it.each(['x.txt', 'x.md.txt', 'x.markdown', 'x', 'Hello World', 'x.eml', 'x.MD', 'x.md~'])(
-    '%s may be one',
-    (name) => expect(mayBeText(name)).toBe(true),
-  );
+  it.each(
+    'x.txt x.md.txt x.markdown x HELLO x.eml x.MD x.md~ x.mdx x.md2 #x.md# x.rtf x.yaml x.json'.split(
+      ' ',
+    ),
+  )('%s may be one', (name) => expect(mayBeText(name)).toBe(true));
   it.each(['README.md', 'CLAUDE.md', 'COMPLETE', '.hidden', 'x.png', 'data.csv', 'LICENSE'])(
     '%s is none',
     (name) => expect(mayBeText(name)).toBe(false),

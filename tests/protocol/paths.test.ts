@@ -157,5 +157,12 @@ describe('names and addresses', () => {
     expect(suggestName('ops', ['opus', 'gemini'])).toBe('opus');
     expect(suggestName('maintianer', ['maintainer'])).toBe('maintainer');
     expect(suggestName('zebra', ['opus'])).toBeNull();
+    // Half of a short name is another name.
+    expect(suggestName('a', ['f'])).toBeNull();
+    expect(suggestName('jobs', ['hops', 'needs'])).toBeNull();
+    expect(suggestName('sever', ['server'])).toBe('server');
+    expect(suggestName('opsu', ['opus'])).toBe('opus');
+    expect(suggestName('STEPS', ['steps'])).toBe('steps');
+    expect(suggestName('timeout', ['idle-minutes', 'timeout-minutes'])).toBe('timeout-minutes');
   });
 });

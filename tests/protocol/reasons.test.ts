@@ -219,6 +219,11 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'crosstalkd models   (write data/models.yaml first)',
   ],
   [
+    'order-nowhere',
+    'an order to a workflow run, and "general" is no run',
+    'crosstalkd workflow list',
+  ],
+  [
     'is-answer',
     'is the answer of opus to x (continues attempt 1 on server, with changes)',
     'crosstalkd why x',

@@ -196,9 +196,31 @@ describe('a file that says how work is done, edited while work is open', () => {
     story.say({ 'data/channels/gated/yes.md': answer('approve') });
     await story.pass(20_000);
     expect(story.files().get(`${gate}/decision.json`)).toContain('yes.md');
+    const decided = story.files().get(`${gate}/decision.json`)!;
     story.say({ 'data/channels/gated/yes.md': answer('deny') });
     await story.pass(20_000);
-    expect(story.files().get(`${gate}/decision.json`)).toContain('"approve"');
+    expect(story.files().get(`${gate}/decision.json`)).toBe(decided);
+  });
+
+  it.each([
+    [
+      'another prompt: what has not begun goes by it',
+      saved('NEW').split('---')[1]!,
+      'succeeded',
+      'NEW',
+    ],
+    ['nothing that can be read: the run ends', 'steps: [\n', 'failed', null],
+  ])('PLAN.yaml of an open run, with %s', async (_, plan, status, asks) => {
+    const story = tell(() => ({ kind: 'answer', ms: 10_000 }), { hosts: 1 });
+    story.say({ [FILE]: saved('OLD') });
+    story.say({ 'data/channels/general/wf.md': START });
+    await story.pass(8_000);
+    const [path] = [...story.files().keys()].filter((one) => one.endsWith('/PLAN.yaml'));
+    story.say({ [path!]: plan });
+    await story.pass(90_000);
+    const complete = [...story.files()].find(([one]) => one.endsWith('/COMPLETE'))?.[1] ?? '';
+    expect(complete).toContain(`"${status}"`);
+    if (asks !== null) expect(tasks(story)).toContain(asks);
   });
 
   it('budgets.yaml counts with the next poll, and what runs is finished', async () => {

@@ -200,6 +200,7 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
   unread: { kind: 'unread' },
   closed: { kind: 'closed', id: 'x' },
   'asked-nobody': { kind: 'asked-nobody', path: 'd/x.md' },
+  'order-nowhere': { kind: 'order-nowhere', channel: 'general' },
   'is-answer': {
     kind: 'is-answer',
     failed: false,

@@ -2,7 +2,15 @@
  * What a killed process, or another one in the middle of its work, has made of the cache so far is
  * never taken for the whole.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
@@ -256,4 +264,19 @@ it('a cache that takes no files is blamed for that, and not the remote', () => {
       message: expect.stringContaining(objects) as string,
     }) as Error,
   );
+});
+
+describe('what stands in the place of a cache', () => {
+  it.each<[string, (path: string) => void]>([
+    ['a file', (path) => writeFileSync(path, 'x')],
+    ['a link to itself', (path) => symlinkSync(path, path)],
+    ['a link to nowhere', (path) => symlinkSync(`${path}.away`, path)],
+  ])('%s goes, and the cache is made', async (_, make) => {
+    const tip = await publishFiles(await fixture.open(), { 'README.md': 'r' });
+    mkdirSync(join(fixture.root, 'odd'));
+    const cacheDir = join(fixture.root, 'odd', 'cache.git');
+    make(cacheDir);
+    const reader = await fixture.open({ cacheDir });
+    expect(await pullAll(reader, createMirror(reader, null))).toBe(tip);
+  });
 });

@@ -89,6 +89,11 @@ test.each([
   expect(scheduleProblem(text(on))).toContain(says);
 });
 
+test('an input that the clock cannot give is told', () => {
+  const inputs = DAILY.replace('---\n', '---\ninputs: { goal: { required: true } }\n');
+  expect(scheduleProblem(inputs)).toContain('the clock gives no inputs, and "goal" is required');
+});
+
 test('what is wrong elsewhere in a workflow is no matter of its schedule', () => {
   expect(scheduleProblem(DAILY)).toBeNull();
   expect(scheduleProblem('---\nsteps: { a: { promt: x } }\n---\n')).toBeNull();

@@ -22,7 +22,7 @@ import { openLogFile } from '../../local/log-file.ts';
 import { isInBackground } from '../../local/process-identity.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
 import { given, type Invocation, option } from '../command.ts';
-import { helpLines, plain } from '../io.ts';
+import { formatJson, helpLines, plain } from '../io.ts';
 import { composeDispatcher } from './compose.ts';
 import { copyBranch } from './copy-branch.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
@@ -38,6 +38,7 @@ import { openTrace } from './trace-run.ts';
 import { openWakeSources, type WakeSources } from './wake-sources.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 import { describeUnsent, findUnsent } from '../look/unsent.ts';
+import { wantsJson } from '../look/reading.ts';
 import { toKnownError } from '../../local/known-error.ts';
 import { createReadLine } from '../../transport/space-reads.ts';
 import { fixBy, toFix } from '../../base/fix.ts';
@@ -88,8 +89,14 @@ async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<n
     } catch (error) {
       const known = toKnownError(error);
       const { exit, next } = ERROR_CODES[known.code];
-      invocation.io.warn(plain(`${where}: ${known.code}: ${known.message}`));
       const fix = known.fix ?? toFix(next);
+      if (wantsJson(invocation)) {
+        const { code, message } = known;
+        const told = { code, message: `${where}: ${message}`, fix };
+        invocation.io.print(formatJson({ ok: false, health: 'failed', error: told }));
+        return exit;
+      }
+      invocation.io.warn(plain(`${where}: ${known.code}: ${known.message}`));
       if (fix !== null) for (const line of helpLines(invocation.io, fix)) invocation.io.warn(line);
       return exit;
     }

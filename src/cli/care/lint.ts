@@ -28,6 +28,7 @@ import {
 import { oddFile } from '../../transport/odd-file.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { mayBeText, mayHoldMessages } from '../../protocol/misplaced.ts';
+import type { RejectedFile } from '../../protocol/open-work.ts';
 import { isPortable, NOT_PORTABLE } from '../../protocol/names.ts';
 import { workflowProblems } from './lint-workflow.ts';
 import { noPersona } from '../../protocol/persona.ts';
@@ -38,7 +39,7 @@ import { startDirectory, printJson, tipOf, wantsJson } from '../look/reading.ts'
 import { findUnknown, isPersona, warnAboutHosts } from '../talk/recipients.ts';
 import { differing, differingSettings, sayDiffering } from '../look/differing.ts';
 import { SETTINGS } from '../look/broken-settings.ts';
-import { findMisplaced } from '../look/misplaced.ts';
+import { findStrays } from '../look/misplaced.ts';
 import { findUnsent } from '../look/unsent.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 
@@ -118,7 +119,9 @@ async function lintAsked(
   if (session === null || path === null || (there === null && entry == null))
     throw new CrosstalkError('USAGE', `lint: there is no file "${asked}"`);
   const isFolder = there?.isDirectory() === true || entry?.kind === 'tree';
-  return isFolder ? lintFolder(session, path) : [await lintSent(session, path)];
+  return isFolder
+    ? lintFolder(session, path)
+    : [await lintSent(session, path, await findStrays(session))];
 }
 
 /** The whole transport. */
@@ -151,16 +154,16 @@ async function lintFolder(session: TransportSession, path: string): Promise<read
       bytes: await readFile(join(clone, file)),
     })),
   );
-  const misplaced = (await findMisplaced(session)).map((file) => file.path);
-  const sent = [...session.mirror.index().rejected.keys(), ...misplaced].filter(
+  const strays = await findStrays(session);
+  const sent = [...strays.keys()].filter(
     (one) => isBelow(one) && !own.some(({ file }) => file === one),
   );
   const linted: Linted[] = [];
-  for (const file of sent) linted.push(await lintSent(session, file));
+  for (const file of sent) linted.push(await lintSent(session, file, strays));
   for (const one of own) linted.push({ ...(await lintBytes(session, one)), isPushed: false });
   for (const one of [MODELS_FILE, ...SETTINGS.keys()].filter(isBelow)) {
     const [entry] = await session.repository.lookUp(tipOf(session), [one]);
-    const seen = entry?.kind === 'file' ? await lintSent(session, one) : null;
+    const seen = entry?.kind === 'file' ? await lintSent(session, one, strays) : null;
     if (seen !== null && seen.problems.length > 0) linted.push(seen);
   }
   const name = path === '' ? 'the transport' : `${path}/`;
@@ -168,13 +171,17 @@ async function lintFolder(session: TransportSession, path: string): Promise<read
 }
 
 /** A file that the clone does not have, as it stands in the transport. */
-async function lintSent(session: TransportSession, path: string): Promise<Linted> {
+async function lintSent(
+  session: TransportSession,
+  path: string,
+  strays: ReadonlyMap<string, RejectedFile>,
+): Promise<Linted> {
   const [entry] = await session.repository.lookUp(tipOf(session), [path]);
   const [blob] =
     entry?.kind === 'file'
       ? await session.repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX)
       : [];
-  const rejected = session.mirror.index().rejected.get(path);
+  const rejected = strays.get(path);
   if (rejected !== undefined) {
     const { line, column, found, expected } = rejected;
     const place = column === undefined ? { line } : { line, column };
@@ -227,7 +234,7 @@ async function lintBytes(
   { file, path, bytes }: Given,
 ): Promise<Linted> {
   const other = await lintOther(session, { file, path, bytes });
-  if (other !== null) return other;
+  if (other !== null) return { ...other, warnings: [...nameWarning(path), ...other.warnings] };
   const read = decodeMessage(bytes, path);
   if (read.kind === 'rejected')
     return { file, text: textOf(bytes), problems: [read.rejection], warnings: [] };
@@ -235,11 +242,8 @@ async function lintBytes(
   const steps = isMarker ? await lintWorkflow(session, { file, path, bytes }) : null;
   if (steps !== null && steps.problems.length > 0) return steps;
   const run = read.message.fields.childChannel;
-  const odd = [...(path?.split('/') ?? []), ...(run === null ? [] : [run])].find(
-    (part) => !isPortable(part),
-  );
   const warnings = [
-    ...(odd === undefined ? [] : [`"${odd}" is ${NOT_PORTABLE}`]),
+    ...nameWarning(run === null ? path : `${path ?? ''}/${run}`),
     ...read.message.warnings,
     ...bodyWarnings(read.message),
     ...replyWarnings(path, read.message),
@@ -252,6 +256,12 @@ async function lintBytes(
         ? warnings
         : [...warnings, ...(await nameWarnings(session, read.message, path))],
   };
+}
+
+/** Of a path with a part that some machine cannot have. */
+function nameWarning(path: string | null): readonly string[] {
+  const odd = path?.split('/').find((part) => !isPortable(part));
+  return odd === undefined ? [] : [`"${odd}" is ${NOT_PORTABLE}`];
 }
 
 async function lintWorkflow(

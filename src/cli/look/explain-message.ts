@@ -3,7 +3,13 @@ import { systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { expandAddresses } from '../../protocol/address.ts';
 import type { RejectedFile } from '../../protocol/open-work.ts';
-import { messageId, parseMessagePath, replyPath } from '../../protocol/paths.ts';
+import {
+  channelOf,
+  messageId,
+  parseMessagePath,
+  replyPath,
+  runFiles,
+} from '../../protocol/paths.ts';
 import type { Reason, ReasonOf } from '../../protocol/reason.ts';
 import { createExplainer } from './explain-work.ts';
 import type { Surroundings } from './look-around.ts';
@@ -145,6 +151,11 @@ async function explainRecipients(around: Surroundings, said: Said): Promise<read
   );
   const isNobody = names.length === 0 && said.message.fields.to.some(({ name }) => name === 'all');
   if (isNobody) return [{ name: 'all', reason: { kind: 'asked-nobody', path } }];
+  if (said.message.fields.op !== null) {
+    const channel = channelOf(path) ?? '';
+    const [header] = await lookUpFiles(around.session, [runFiles(channel).header]);
+    if (header == null) return [{ name: null, reason: { kind: 'order-nowhere', channel } }];
+  }
   return names.map((name): Part => {
     const reply = replies.get(replyPath(path, name));
     const work = open.get(name);

@@ -32,7 +32,7 @@ import { encodeIndex } from '../../protocol/index-checkpoint.ts';
 import { listWork, type Work } from '../../protocol/list-work.ts';
 import type { Invocation } from '../command.ts';
 import { type OpenQuestion, readQuestions } from './open-questions.ts';
-import { findMisplaced } from './misplaced.ts';
+import { findStrays } from './misplaced.ts';
 import { noteOutage } from './read-archive.ts';
 import { readOffers } from './serving.ts';
 import { askDispatcher } from './ask-dispatcher.ts';
@@ -166,8 +166,7 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
   };
   const questions = await readQuestions(session, seen.claims.values());
   const control = (await mayOrder(session, seen, trust)) ? seen.control : null;
-  const misplaced = (await findMisplaced(session)).map((file) => [file.path, file] as const);
-  const strays = new Map([...index.rejected, ...misplaced]);
+  const strays = await findStrays(session);
   return { session, ...seen, control, index, strays, works, questions, ...here };
 }
 

@@ -2,6 +2,7 @@
  * Messages that were pushed to a place where no dispatcher looks: beside the channels. They are
  * looked for by people's commands only, in a bounded number of folders and files.
  */
+import { shellWord } from '../../base/shell-word.ts';
 import {
   asksSomebody,
   LOOKED_AT_BYTES,
@@ -13,6 +14,39 @@ import { isPage, pathProblem } from '../../protocol/paths.ts';
 import { moveIntoChannel } from '../../transport/odd-file.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
+/**
+ * Every file that is not a message though it may have been meant as one, by its path. A name that
+ * it would get and that another file has already is made another one.
+ */
+export async function findStrays(
+  session: TransportSession,
+): Promise<ReadonlyMap<string, RejectedFile>> {
+  const { rejected, tip } = session.mirror.index();
+  const files = [...rejected.values(), ...(await findMisplaced(session))];
+  const moves = files.flatMap((file) => (file.remedy?.[1] === 'mv' ? [file] : []));
+  const targets = moves.map(({ remedy }) => remedy?.at(-1) ?? '');
+  const there = tip === null ? [] : await session.repository.lookUp(tip, targets);
+  const taken = new Set(targets.filter((_, at) => there[at]?.kind === 'file'));
+  const free = new Map<string, RejectedFile>();
+  for (const file of moves) {
+    const target = file.remedy?.at(-1) ?? '';
+    // A folder is moved with all its files, and into the one that it is called like.
+    if (!target.endsWith('.md')) continue;
+    let name = target;
+    for (let n = 2; taken.has(name); n += 1) name = `${target.slice(0, -3)}-${n}.md`;
+    taken.add(name);
+    if (name !== target) free.set(file.path, renamed(file, name));
+  }
+  return new Map(files.map((file) => [file.path, free.get(file.path) ?? file]));
+}
+
+function renamed(file: RejectedFile, name: string): RejectedFile {
+  const { remedy = [], expected } = file;
+  const old = shellWord(remedy.at(-1) ?? '');
+  const kept = expected.endsWith(old) ? expected.slice(0, expected.length - old.length) : expected;
+  return { ...file, remedy: [...remedy.slice(0, -1), name], expected: `${kept}${shellWord(name)}` };
+}
+
 const FOLDERS_MAX = 64;
 const FILES_MAX = 300;
 
@@ -21,8 +55,8 @@ interface Text {
   readonly oid: Parameters<TransportSession['repository']['readBlobs']>[0][number];
 }
 
-/** Such files at the tip, each with the command that mends it. */
-export async function findMisplaced({
+/** Files beside the channels, each with the command that mends it. */
+async function findMisplaced({
   repository,
   mirror,
 }: TransportSession): Promise<readonly RejectedFile[]> {

@@ -31,6 +31,8 @@ const STATE_COLOURS: Readonly<Record<StateKind, Colour>> = {
 
 /** With less room than this the text gets its own line. */
 const TEXT_MIN = 16;
+/** Columns that ids have at least; a longer one stands on a line of its own. */
+const ID_MIN = 12;
 
 /** One message with its state, ready to be shown. */
 export interface Shown {
@@ -65,15 +67,20 @@ export function formatLines(io: Io, shown: readonly (Shown | FoldedLine)[]): rea
   // On a narrow terminal the text matters most: ids stay whole, because they are what a person
   // types next.
   const who = Math.min(widest('who'), Math.max(8, Math.floor(io.columns / 4)));
-  const id = widest('id');
+  const left = io.columns - displayWidth(formatTime(0, io.columns)) - who - 4;
+  // One long id leaves the others where they are.
+  const id = Math.min(widest('id'), Math.max(ID_MIN, left - TEXT_MIN));
   return rows.map((row) => {
-    const time = formatTime(row.atMs, io.columns);
-    const tail = row.state === '' ? '' : `  ${paint(io, row.colour, row.state)}`;
-    const head = `${paint(io, 'dim', time)}  ${paint(io, 'cyan', padWidth(row.id, id))}  ${paint(io, 'bold', padWidth(row.who, who))}`;
-    const room = io.columns - displayWidth(head) - 2 - displayWidth(tail);
-    return room < TEXT_MIN
-      ? `${head}${tail}\n    ${fitWidth(row.said, io.columns - 4)}`
-      : `${head}  ${fitWidth(row.said, room)}${tail}`;
+    const time = paint(io, 'dim', formatTime(row.atMs, io.columns));
+    const state = fitWidth(row.state, Math.max(8, Math.floor(io.columns / 2)));
+    const tail = state === '' ? '' : `  ${paint(io, row.colour, state)}`;
+    const by = paint(io, 'bold', padWidth(row.who, who));
+    const told = (head: string): string =>
+      `${head}  ${fitWidth(row.said, Math.max(0, io.columns - displayWidth(head) - 2 - displayWidth(tail)))}${tail}`;
+    const head = `${time}  ${paint(io, 'cyan', padWidth(row.id, Math.max(id, displayWidth(row.id))))}`;
+    if (displayWidth(row.id) > id) return `${head}\n${told(`    ${by}`)}`;
+    const room = left - id - 2 - displayWidth(tail);
+    return room < TEXT_MIN ? `${head}  ${by}\n${told('   ')}` : told(`${head}  ${by}`);
   });
 }
 

@@ -8,7 +8,7 @@ import type { Oid } from '../../base/ids.ts';
 import { parseDuration } from '../../base/duration.ts';
 import { parseIso, systemClock } from '../../base/clock.ts';
 import { given, type Invocation, option } from '../command.ts';
-import { formatJson } from '../io.ts';
+import { formatJson, placeFixes } from '../io.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 
 /** `degraded`: something in the transport could not be read, or an answer is missing. */
@@ -56,7 +56,8 @@ export function printJson(
   invocation: Invocation,
   result: { readonly ok: boolean; readonly health: Health } & Readonly<Record<string, unknown>>,
 ): void {
-  invocation.io.print(formatJson(result));
+  const { io } = invocation;
+  io.print(formatJson(placeFixes(result, io.at ?? [])));
 }
 
 /** A whole number given as an option, or `fallback`. Throws USAGE for anything else. */

@@ -2,7 +2,7 @@
  * From what a person types to one message: its id, the beginning of it, its path, or its path below
  * the channel.
  */
-import { isName } from '../../protocol/names.ts';
+import { isChannel, isName } from '../../protocol/names.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import {
@@ -11,13 +11,14 @@ import {
   messageId,
   parseMessagePath,
   replyPath,
+  runFiles,
   ulidOf,
 } from '../../protocol/paths.ts';
 import { findTwins } from '../../protocol/twins.ts';
 import { ULID_CHARS_SHOWN } from './short-id.ts';
 import { listAll, lookUpFiles, type ListedFile } from './read-conversation.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { fixBy, orElse, withNote } from '../../base/fix.ts';
+import { type Fix, fixBy, orElse, withNote } from '../../base/fix.ts';
 
 const CANDIDATES_SHOWN = 10;
 
@@ -36,9 +37,25 @@ export async function resolveId(
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
   if (found.length > 1) throw ambiguous(text, found);
-  throw new CrosstalkError('NOT_FOUND', `no message "${text}" in ${session.located.url}`, {
-    fix: orElse(fixBy`crosstalkd log`, fixBy`crosstalkd status`),
+  const other = await whatElse(session, text);
+  const says = other === null ? `no message "${text}"` : `"${text}" is ${other.what}, no message`;
+  throw new CrosstalkError('NOT_FOUND', `${says} in ${session.located.url}`, {
+    fix: other?.fix ?? orElse(fixBy`crosstalkd log`, fixBy`crosstalkd status`),
   });
+}
+
+/** What a name stands for that names no message, and what shows it; null = nothing known. */
+async function whatElse(
+  session: TransportSession,
+  text: string,
+): Promise<{ readonly what: string; readonly fix: Fix } | null> {
+  const { tip, models } = session.mirror.index();
+  if (models.includes(text)) return { what: 'a model', fix: fixBy`crosstalkd why ${text}` };
+  if (tip === null || !isChannel(text)) return null;
+  const paths = [runFiles(text).header, channelFolder(text)];
+  const [run, folder] = await session.repository.lookUp(tip, paths);
+  if (run != null) return { what: 'a workflow run', fix: fixBy`crosstalkd workflow show ${text}` };
+  return folder == null ? null : { what: 'a channel', fix: fixBy`crosstalkd log ${text}` };
 }
 
 /**

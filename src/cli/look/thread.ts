@@ -168,6 +168,9 @@ function plantTree(
   return nodes;
 }
 
+/** Columns that a text needs to stand behind its id. */
+const TEXT_MIN = 20;
+
 function formatTree({ io }: Invocation, nodes: readonly Node[], asked: string): readonly string[] {
   const ids = shortIds(nodes.map(({ said }) => said.file.path));
   let day = '';
@@ -189,11 +192,11 @@ function formatTree({ io }: Invocation, nodes: readonly Node[], asked: string): 
     const id = lineFor(io, ids.get(said.file.path) ?? '', 80);
     const text = `${lineFor(io, `${whoSaid(said)} → ${said.to.join(', ')}`, 80)}: ${headline(io, said)}`;
     const head = `${marker}${indent}${time}  ${id}  `;
-    const room = Math.max(20, io.columns - displayWidth(head) - displayWidth(note));
+    const room = io.columns - displayWidth(head) - displayWidth(note);
     const painted = `${paint(io, 'yellow', marker)}${indent}${paint(io, 'dim', time)}  ${paint(io, 'cyan', id)}  `;
-    return [
-      ...heading,
-      `${painted}${fitWidth(text, room)}${paint(io, state.kind === 'failed' ? 'red' : 'yellow', note)}`,
-    ];
+    const shown = paint(io, state.kind === 'failed' ? 'red' : 'yellow', note);
+    if (room >= TEXT_MIN) return [...heading, `${painted}${fitWidth(text, room)}${shown}`];
+    const below = io.columns - displayWidth(note) - 4;
+    return [...heading, painted.trimEnd(), `    ${fitWidth(text, Math.max(0, below))}${shown}`];
   });
 }

@@ -7,7 +7,8 @@ import { join, resolve } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { parseAddress, suggestName } from '../../protocol/address.ts';
-import { messageId } from '../../protocol/paths.ts';
+import { asksSomebody, LOOKED_AT_BYTES } from '../../protocol/misplaced.ts';
+import { channelOf, isAttachment, isPage, messageId } from '../../protocol/paths.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { fixOf, tellReason } from '../../protocol/remedy.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
@@ -250,6 +251,20 @@ async function findPushed({ session, index }: Surroundings, asked: string): Prom
   return entry?.kind === 'file' ? path : null;
 }
 
+/** Of a file that may begin as a message does, and stands where none is read. */
+async function whyNone({ session, index }: Surroundings, path: string): Promise<string> {
+  const [entry] = index.tip === null ? [] : await session.repository.lookUp(index.tip, [path]);
+  const [blob] =
+    entry?.kind === 'file' ? await session.repository.readBlobs([entry.oid], LOOKED_AT_BYTES) : [];
+  if (blob?.kind !== 'bytes' || !asksSomebody(blob.bytes)) return 'nothing in it asks anybody';
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (isAttachment(path)) return 'what stands in a folder ".files" goes with a message';
+  if (isPage(name)) return `what is called "${name}" explains a folder`;
+  return channelOf(path) === null
+    ? `${path.slice(0, path.lastIndexOf('/'))} holds no messages`
+    : `nothing that is called "${name}" is read as one`;
+}
+
 /** Not in the transport: a file that was never sent, or a slip. */
 async function describeUnknown(
   invocation: Invocation,
@@ -265,7 +280,7 @@ async function describeUnknown(
   if (pushed !== null)
     return new CrosstalkError(
       'NOT_FOUND',
-      `${pushed} is in the transport and is not a message: nothing in it asks anybody`,
+      `${pushed} is in the transport and is not a message: ${await whyNone(around, pushed)}`,
       { fix: fixBy`crosstalkd lint ${pushed}` },
     );
   const unsent = await findUnsent(around.session);

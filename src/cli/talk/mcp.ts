@@ -14,7 +14,7 @@ import {
 import { CrosstalkError, ERROR_CODES, errorText } from '../../base/errors.ts';
 import { isName } from '../../protocol/names.ts';
 import { given, type Invocation } from '../command.ts';
-import type { Io } from '../io.ts';
+import { type Io, ioAt, placeFixes } from '../io.ts';
 import { inputSchemaOf, type McpTool, toolsOf } from './mcp-tools.ts';
 import { VERSION } from '../version.ts';
 import { servePermissions } from './ask-permission.ts';
@@ -54,7 +54,18 @@ export async function serveMcp(invocation: Invocation): Promise<number> {
     process.stdin.once('end', done);
     server.onclose = done;
   });
-  await served.connect(new StdioServerTransport());
+  const transport = new StdioServerTransport();
+  // What is no message of the protocol gets an answer too: who asked may wait for one.
+  server.onerror = (error) => {
+    const code =
+      error instanceof SyntaxError ? -32_700 : error.name === 'ZodError' ? -32_600 : null;
+    if (code === null) return;
+    const message = code === -32_700 ? 'not JSON' : 'not a request';
+    process.stdout.write(
+      `${JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } })}\n`,
+    );
+  };
+  await served.connect(transport);
   await ended;
   await served.close();
   return 0;
@@ -83,18 +94,18 @@ async function callTool(
     const common = [...base.options].filter(([key]) => key === 'dir' || key === 'state');
     const options = new Map([...common, ...words.options, ['json', ['']] as const]);
     const { execute } = await tool.spec.load();
-    const code = await execute({ ...base, args: words.args, options, io: capture(said) });
+    const io = ioAt(capture(said), base.io.at ?? []);
+    const code = await execute({ ...base, args: words.args, options, io });
     return result(said.join('\n'), code !== 0 && code !== NOTHING);
   } catch (error) {
     const known =
       error instanceof CrosstalkError
         ? error
         : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
-    const told = {
-      code: known.code,
-      message: known.message,
-      fix: known.fix ?? toFix(ERROR_CODES[known.code].next),
-    };
+    const command = tools.find((one) => one.name === name)?.spec.name ?? '';
+    const next = ERROR_CODES[known.code].next.replace('COMMAND', command).replaceAll('  ', ' ');
+    const fix = placeFixes(known.fix ?? toFix(next), base.io.at ?? []);
+    const told = { code: known.code, message: known.message, fix };
     return result(JSON.stringify({ ok: false, health: 'failed', error: told }), true);
   }
 }
@@ -131,7 +142,7 @@ function readInput(
   if (unknown !== undefined)
     throw new CrosstalkError(
       'USAGE',
-      `${tool.name}: "${unknown}" is not known; expected ${names.join(', ')}`,
+      `${tool.name}: "${unknown}" is not known; expected ${names.length === 0 ? 'nothing' : names.join(', ')}`,
     );
   const args = tool.args.flatMap(({ name, required }) => {
     const [text] = readTexts(tool, name, given[name]);

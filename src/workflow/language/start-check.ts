@@ -48,7 +48,7 @@ export function checkStart(plan: Plan, known: KnownFiles, report: Report): void 
       report(['inputs', name], `"choices" of "${name}" needs "type: choice"`);
     if (plan.schedule !== null && required && fallback === undefined)
       report(
-        ['inputs', name],
+        ['on', 'schedule'],
         `the clock gives no inputs, and "${name}" is required`,
         'give it a "default"',
       );
