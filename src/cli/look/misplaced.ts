@@ -2,6 +2,8 @@
  * Messages that were pushed to a place where no dispatcher looks: beside the channels. They are
  * looked for by people's commands only, in a bounded number of folders and files.
  */
+import { groupBy } from '../../base/group-by.ts';
+import type { Oid } from '../../base/ids.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import {
   asksSomebody,
@@ -10,7 +12,7 @@ import {
   mayHoldMessages,
 } from '../../protocol/misplaced.ts';
 import type { RejectedFile } from '../../protocol/open-work.ts';
-import { isPage, pathProblem } from '../../protocol/paths.ts';
+import { foldName, isPage, pathProblem } from '../../protocol/paths.ts';
 import { moveIntoChannel } from '../../transport/odd-file.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
@@ -23,21 +25,33 @@ export async function findStrays(
 ): Promise<ReadonlyMap<string, RejectedFile>> {
   const { rejected, tip } = session.mirror.index();
   const files = [...rejected.values(), ...(await findMisplaced(session))];
-  const moves = files.flatMap((file) => (file.remedy?.[1] === 'mv' ? [file] : []));
-  const targets = moves.map(({ remedy }) => remedy?.at(-1) ?? '');
-  const there = tip === null ? [] : await session.repository.lookUp(tip, targets);
-  const taken = new Set(targets.filter((_, at) => there[at]?.kind === 'file'));
   const free = new Map<string, RejectedFile>();
-  for (const file of moves) {
-    const target = file.remedy?.at(-1) ?? '';
+  const taken = new Map<string, Map<string, readonly string[]>>();
+  for (const file of files) {
+    const target = file.remedy?.[1] === 'mv' ? (file.remedy.at(-1) ?? '') : '';
     // A folder is moved with all its files, and into the one that it is called like.
-    if (!target.endsWith('.md')) continue;
+    if (tip === null || !target.endsWith('.md')) continue;
+    const folder = target.slice(0, target.lastIndexOf('/'));
+    const there = taken.get(folder) ?? (await namesIn(session, { tip, folder }));
+    taken.set(folder, there);
+    const isTaken = (name: string): boolean =>
+      (there.get(foldName(name)) ?? []).some((one) => one === name || one !== file.path);
     let name = target;
-    for (let n = 2; taken.has(name); n += 1) name = `${target.slice(0, -3)}-${n}.md`;
-    taken.add(name);
+    for (let n = 2; isTaken(name); n += 1) name = `${target.slice(0, -3)}-${n}.md`;
+    there.set(foldName(name), [...(there.get(foldName(name)) ?? []), name]);
     if (name !== target) free.set(file.path, renamed(file, name));
   }
   return new Map(files.map((file) => [file.path, free.get(file.path) ?? file]));
+}
+
+/** Paths of what stands in a folder, together those that some file systems take for one. */
+async function namesIn(
+  { repository }: TransportSession,
+  { tip, folder }: { readonly tip: Oid; readonly folder: string },
+): Promise<Map<string, readonly string[]>> {
+  const entries = await repository.list(tip, folder).catch(() => []);
+  const paths = entries.map(({ name }) => `${folder}/${name}`);
+  return new Map(groupBy(paths, foldName));
 }
 
 function renamed(file: RejectedFile, name: string): RejectedFile {
