@@ -325,7 +325,7 @@ describe('a list of messages', () => {
     '✅'.repeat(60),
     '👨‍👩‍👧‍👦'.repeat(30),
     'e\u0301\u0302'.repeat(60),
-    'שלום '.repeat(20),
+    'שלום'.repeat(20),
   ];
   const said = (text: string, at: number): Shown => {
     const path = `data/channels/general/${at % 2 === 0 ? text.slice(0, 30) : `m${at}`}.md`;
