@@ -7,6 +7,7 @@ import { FAILURE_CLASSES } from '../../protocol/failure-policy.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { readIsolation } from '../../protocol/isolation.ts';
 import { isPortable, NOT_PORTABLE } from '../../protocol/names.ts';
+import { channelFolder } from '../../protocol/paths.ts';
 import { noPersona, personaPaths } from '../../protocol/persona.ts';
 import {
   allSteps,
@@ -119,7 +120,7 @@ function checkWorktree({ isolation }: Prompt, say: Say): void {
   const fields = { to: 'workflow', project: 'project', isolate: 'worktree', base, branch };
   const read = decodeMessage(Buffer.from(writeFrontMatter(fields, '')));
   const wanted =
-    read.kind === 'message' ? readIsolation('data/channels/a/b.md', read.message) : null;
+    read.kind === 'message' ? readIsolation(`${channelFolder('any')}/any.md`, read.message) : null;
   if (wanted?.kind === 'refused') say(['isolate'], wanted.why);
   if (branch === 'main' || branch === 'master')
     say(['branch'], `"${branch}" is never worked on`, 'a branch of its own');
