@@ -82,7 +82,9 @@ function everyCall(labels) {
 
 /** Answers of the remote and of agents get lost; a disk that has written says so. */
 function howsOf(label) {
-  return /^(git (push|ls-remote|fetch-pack)|spawn) ?/.test(label) ? [...HOWS, 'lost'] : HOWS;
+  return /^(git (push|ls-remote|fetch-pack|upload-pack)|spawn) ?/.test(label)
+    ? [...HOWS, 'lost']
+    : HOWS;
 }
 
 /**

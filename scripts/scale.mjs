@@ -4,10 +4,8 @@
 //   1000] [--seed 1] [--pace own|hosted] [--connect-ms 0]
 // With `--pace hosted` the remote takes six pushes a minute and eight reads a second from all hosts
 // together, and locks them out for a quarter of an hour when there are more.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { HOSTED_LIMIT, withScale } from './load-scale.mjs';
 
 const DEFAULTS = {
   hosts: '100',
@@ -38,35 +36,16 @@ const options = {
   pushMs: Number(values['push-ms']),
   seed: Number(values.seed),
 };
-const hosted = { pushesPerMinute: 6, readsPerSecond: 8, lockMs: 900_000 };
 const pace = {
   transport: `pace: ${values.pace}\n`,
   connectMs: Number(values['connect-ms']),
   startMs: values.pace === 'own' ? 0 : 10_000,
-  ...(values.pace === 'hosted' ? { limit: hosted } : {}),
+  ...(values.pace === 'hosted' ? { limit: HOSTED_LIMIT } : {}),
 };
 for (const [name, value] of Object.entries(options))
   if (!(value > 0)) throw new Error(`--${name}: expected a number above 0`);
 
-const { build } = await import('esbuild').catch(() => {
-  throw new Error('the simulation needs the development dependencies: npm ci');
-});
-const root = fileURLToPath(new URL('..', import.meta.url));
-const place = mkdtempSync(join(root, 'node_modules', '.scale-'));
-try {
-  const outfile = join(place, 'scale.mjs');
-  const entry = join(root, 'tests', 'simulation', 'scale.ts');
-  await build({
-    absWorkingDir: root,
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    packages: 'external',
-    logLevel: 'error',
-  });
-  const { runScale } = await import(pathToFileURL(outfile).href);
+await withScale(async (runScale) => {
   const startedMs = performance.now();
   const report = await runScale({
     ...options,
@@ -78,9 +57,7 @@ try {
   });
   print(report, performance.now() - startedMs);
   process.exitCode = report.unanswered === 0 && report.twice.length === 0 ? 0 : 1;
-} finally {
-  rmSync(place, { recursive: true, force: true });
-}
+});
 
 function print(report, tookMs) {
   const { waitMs, pushes } = report;

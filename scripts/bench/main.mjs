@@ -15,6 +15,7 @@ import { beQuick, few } from './measure.mjs';
 import { makeRemote } from './repository.mjs';
 import { measureHosts } from './rows/hosts.mjs';
 import { measureRace } from './rows/race.mjs';
+import { measurePaces } from './rows/pace.mjs';
 import { measureProcessorTime } from './rows/processor.mjs';
 import { measureReplies } from './rows/reply.mjs';
 import { measureReading } from './rows/read.mjs';
@@ -87,6 +88,7 @@ const GROUPS = [
     sizes: [small],
     rows: async (count) => measureProcessorTime({ place, base: await remote(count) }),
   },
+  { name: 'pace', sizes: [null], rows: measurePaces },
   { name: 'throughput', sizes: [small], rows: throughputRows },
   ...hostCounts.map((hosts) => ({ name: 'hosts', sizes: [small], rows: () => hostRows(hosts) })),
 ];

@@ -1,5 +1,6 @@
 // The one table that people read.
-const HEAD = ['row', 'size', 'floor', 'ours', 'ratio', 'target', ''];
+/** `ours` of rows about calls is in the pace `own`. */
+const HEAD = ['row', 'size', 'floor', 'ours', 'hosted', 'ratio', 'target', ''];
 
 export function formatTable(results) {
   const lines = [HEAD, ...results.map(toCells)];
@@ -8,7 +9,7 @@ export function formatTable(results) {
     .map((cells) =>
       cells
         .map((cell, column) =>
-          column === 0 || column >= 5 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
+          column === 0 || column >= 6 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
         )
         .join('  ')
         .trimEnd(),
@@ -16,7 +17,7 @@ export function formatTable(results) {
     .join('\n');
 }
 
-function toCells({ row, size, floor, ours, ratio, unit, target, ok }) {
+function toCells({ row, size, floor, ours, hosted, ratio, unit, target, ok }) {
   const value = (number) =>
     number === undefined ? '' : `${formatNumber(number)}${unit === '' ? '' : ` ${unit}`}`;
   const shown = ratio ?? (floor === undefined || unit === '' ? undefined : ours / floor);
@@ -25,6 +26,7 @@ function toCells({ row, size, floor, ours, ratio, unit, target, ok }) {
     size === null ? '' : formatSize(size),
     value(floor),
     value(ours),
+    value(hosted),
     shown === undefined ? '' : shown.toFixed(2),
     target,
     target === '' ? '' : ok ? 'ok' : 'MISS',

@@ -110,8 +110,8 @@ exit 0
 function failingGit(real) {
   return `#!/bin/sh
 case "$*" in
-  *fetch-pack*) limit=77 ;;
-  *ls-remote*) limit=26 ;;
+  *fetch-pack*|*unpack-objects*) limit=77 ;;
+  *ls-remote*|*upload-pack*) limit=26 ;;
   *) exec ${real} "$@" ;;
 esac
 [ $(od -An -N1 -tu1 /dev/urandom) -lt $limit ] && { echo "fatal: unable to access the remote: Connection reset by peer" >&2; exit 128; }

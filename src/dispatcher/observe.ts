@@ -10,6 +10,7 @@ import { CONTROL_NAME } from '../protocol/control.ts';
 import { elsewhere } from '../protocol/paths.ts';
 import type { Rewrite } from '../transport/mirror.ts';
 import { isRefusal } from '../transport/git-failure.ts';
+import type { RefListing } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { strayClaims } from './follow-moves.ts';
 import { isOurs } from './lapsed-claims.ts';
@@ -29,8 +30,15 @@ const REJECTED_TOLD_MAX = 100;
 
 export type Observed = 'seen' | 'unreachable' | 'halted';
 
+/** What a listing means, worked out once, while its connection may still stand. */
+interface Judged {
+  readonly at: { readonly nowMs: number; readonly tookMs: number; readonly gapMsMax: number };
+  readonly book: LeaseBook;
+  readonly wanted: ReadonlyMap<string, Oid>;
+}
+
 /**
- * Polls once and brings the mirror to the tip. An unchanged remote costs this one `ls-remote` and
+ * Polls once and brings the mirror to the tip. An unchanged remote costs this one listing and
  * nothing else; a watched one not even that.
  */
 export async function observe(dispatcher: Dispatcher): Promise<Observed> {
@@ -40,22 +48,32 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   const looked = beginLook(dispatcher);
   const asOf = mirror.epoch();
   const startedMs = doors.clock.monotonicMs();
-  const listed = await doors.repository.listRefs([
-    settings.refs.claims,
-    settings.refs.hosts,
-    settings.refs.control,
-    settings.refs.capsules,
-    elsewhere(settings.refs.claims),
-    elsewhere(settings.refs.hosts),
-  ]);
+  const judged: Judged[] = [];
+  const judge = ({ refs }: RefListing): Judged => {
+    const nowMs = doors.clock.monotonicMs();
+    const at = { nowMs, tookMs: nowMs - startedMs, gapMsMax: settings.pollMsMax * 2 };
+    const book = observeRefs(state.book, { refs, ...at });
+    const now = { at, book, wanted: wantedRecords(dispatcher, refs, book) };
+    judged.push(now);
+    return now;
+  };
+  const listed = await doors.repository.listRefs(
+    [
+      settings.refs.claims,
+      settings.refs.hosts,
+      settings.refs.control,
+      settings.refs.capsules,
+      elsewhere(settings.refs.claims),
+      elsewhere(settings.refs.hosts),
+    ],
+    (listing) => judge(listing).wanted,
+  );
   if (listed.kind === 'unreachable') return sawOutage(dispatcher, listed.failure);
-  const { tip, refs } = listed.value;
+  const { tip, refs, brought } = listed.value;
   const wasTip = mirror.index().tip;
-  const nowMs = doors.clock.monotonicMs();
-  const at = { nowMs, tookMs: nowMs - startedMs, gapMsMax: settings.pollMsMax * 2 };
-  const book = observeRefs(state.book, { refs, ...at });
-  const wanted = wantedRecords(dispatcher, refs, book);
-  const pulled = await mirror.pull({ tip, asOf, records: wanted });
+  const { at, book, wanted } = judged[0] ?? judge(listed.value);
+  const records = new Map([...wanted].filter(([ref]) => brought?.has(ref) !== true));
+  const pulled = await mirror.pull({ tip, asOf, records });
   if (pulled.kind === 'unreachable') return sawOutage(dispatcher, pulled.failure);
   if (pulled.value.kind === 'rewritten') return sawRewrite(dispatcher, pulled.value);
   const strays = strayRecords(dispatcher, refs);
@@ -79,7 +97,7 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   state.refs = believed;
   forgetRecords(state);
   await readControl(dispatcher);
-  noteSeen(dispatcher, { beforeMs, listedMs: nowMs, isChanged });
+  noteSeen(dispatcher, { beforeMs, listedMs: at.nowMs, isChanged });
   return 'seen';
 }
 

@@ -176,8 +176,12 @@ async function afterRound(
   const losses = settled > 0 && !isRefused ? 0 : before + 1;
   sending.losses = losses;
   const crowd = learnCrowd(dispatcher, { round, isLost: losses > 0, isFirst: before === 0 });
-  // Where pushes are counted, each takes its own turn.
-  if (limitsNow(dispatcher) !== null) return 'end';
+  // Where pushes are counted, each takes its own turn; and after a loss a look says first what the
+  // others have pushed.
+  if (limitsNow(dispatcher) !== null) {
+    if (losses > 0 && state.pace.sight === 'seen') state.pace.sight = 'old';
+    return 'end';
+  }
   const { failure, pushMs } = round;
   if (losses > 0 && listDue(dispatcher).length > 0) {
     doors.log.status('publish.retried', {

@@ -16,6 +16,7 @@ import type { Work } from '../protocol/list-work.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { Transaction, TransactionOutcome } from '../transport/transaction.ts';
 import { readTextAt } from '../transport/read-text.ts';
+import { TIP_ALONE } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { advance, dropOwn, type HeldClaim } from './own-claims.ts';
 import { currentPath, isOpen } from './follow-moves.ts';
@@ -176,7 +177,7 @@ async function isPutBack(
 ): Promise<boolean> {
   const { doors, mirror } = dispatcher;
   const asOf = mirror.epoch();
-  const listed = await doors.repository.listRefs([held.ref]);
+  const listed = await doors.repository.listRefs([held.ref], TIP_ALONE);
   if (listed.kind === 'unreachable') return true;
   const pulled = await mirror.pull({ tip: listed.value.tip, asOf });
   if (pulled.kind === 'unreachable') return true;

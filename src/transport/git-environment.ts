@@ -181,6 +181,12 @@ export function buildEnvironment(
   };
 }
 
+/** The environment of what git starts to reach a remote: git's settings do not go that far. */
+export function buildPeerEnvironment(rules: EnvironmentRules): Record<string, string> {
+  const built = { ...buildEnvironment(rules, true), GIT_PROTOCOL: 'version=2' };
+  return Object.fromEntries(Object.entries(built).filter(([name]) => name !== 'GIT_CONFIG_COUNT'));
+}
+
 function sshCommandOf(users: string | null, variant = ''): string {
   if (users === null || users.trim() === '')
     return 'ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15';
@@ -189,6 +195,13 @@ function sshCommandOf(users: string | null, variant = ''): string {
   return /plink|putty/i.test(users) || /plink|putty|simple/.test(variant)
     ? users
     : `${users} -oBatchMode=yes`;
+}
+
+/** Whether an ssh command is OpenSSH's, as git tells by its name. */
+export function isOpenSsh(command: string, variant = ''): boolean {
+  return variant === '' || variant === 'auto'
+    ? /^(\S*\/)?ssh(\s|$)/.test(command)
+    : variant === 'ssh';
 }
 
 const URL_FORM = /^(https|ssh|file):\/\/[^-]|^[\w.-]+@[\w.-]+:|^\//;

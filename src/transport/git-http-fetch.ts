@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { watchLimit, type Git, type GitProcess, type GitResult } from './git-runner.ts';
+import { FLUSH, toPacket } from './packet-line.ts';
 
 /**
  * Which objects, and how fetch-pack is told to ask for them: `before` its name and `flags` after
@@ -24,16 +25,13 @@ export async function fetchOverHttp(
   { git, clock, url }: { readonly git: Git; readonly clock: Clock; readonly url: string },
   order: HttpOrder,
 ): Promise<GitResult | null> {
-  const helper = git.start({
-    args: [url.startsWith('https:') ? 'remote-https' : 'remote-http', url, url],
-    network: true,
-  });
+  const helper = startHttpHelper(git, url);
   let timedOut = false;
   watchLimit(helper, { clock, limitMs: git.networkMs, idle: true }, () => {
     timedOut = true;
     helper.kill();
   });
-  helper.stdin.write('stateless-connect git-upload-pack\n');
+  helper.stdin.write(CONNECT_HTTP);
   const answer = await firstChunk(helper);
   if (answer === null) {
     helper.kill();
@@ -48,11 +46,13 @@ export async function fetchOverHttp(
   return resultOf(ended.end, { helper, fetchPack: ended.fetchPack, timedOut });
 }
 
-/**
- * A packet of git's protocol: its length, in four hexadecimal digits that count too, and the text.
- */
-function toPacket(text: string): string {
-  return (text.length + 4).toString(16).padStart(4, '0') + text;
+/** Asks the helper to be nothing but a connection, in version 2 of the protocol. */
+export const CONNECT_HTTP = 'stateless-connect git-upload-pack\n';
+
+/** git's own program for http, which also takes passwords from where git has them. */
+export function startHttpHelper(git: Git, url: string): GitProcess {
+  const name = url.startsWith('https:') ? 'remote-https' : 'remote-http';
+  return git.start({ args: [name, url, url], network: true });
 }
 
 type End = Awaited<GitProcess['ended']>;
@@ -69,7 +69,7 @@ async function joinFetchPack(
   });
   // Here the ids are packets before those of the conversation, and no arguments: there may be more
   // of them than a command line takes.
-  fetchPack.stdin.write(`${oids.map((oid) => toPacket(`${oid}\n`)).join('')}0000`);
+  fetchPack.stdin.write(`${oids.map((oid) => toPacket(`${oid}\n`)).join('')}${FLUSH}`);
   // Whichever goes first takes the other along.
   void helper.ended.then(() => fetchPack.stdin.end());
   if (said.length > 0) fetchPack.stdin.write(said);

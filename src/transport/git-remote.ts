@@ -1,5 +1,7 @@
 /** The three operations on the remote: list, fetch, push. */
-import { parseOid, type Oid } from '../base/ids.ts';
+import type { Oid } from '../base/ids.ts';
+import { type Conversation, converse, parseRefs, type Way } from './conversation.ts';
+import { findWay } from './find-way.ts';
 import { checkRemoteUrl, isHttpUrl } from './git-environment.ts';
 import { judgeFailure, lostItsFolder, vanishedIn, wantsNames } from './git-failure.ts';
 import { fetchOverHttp } from './git-http-fetch.ts';
@@ -7,7 +9,7 @@ import { judgePush } from './judge-push.ts';
 import type { Git, GitResult } from './git-runner.ts';
 import { openUrl } from './remote-url.ts';
 import type { ObjectFormat } from './loose-objects.ts';
-import type { PushOutcome, Reached, RefListing, RefUpdate } from './repository.ts';
+import type { PushOutcome, Reached, RefListing, RefUpdate, RemoteFailure } from './repository.ts';
 import type { Clock } from '../base/clock.ts';
 
 /** The remote of one transport. */
@@ -40,9 +42,25 @@ export interface FetchHow {
   readonly partial: boolean;
 }
 
+/** What a look brings along. */
+export interface Bringing {
+  /** A commit that is in the cache with everything below it. */
+  readonly have: Oid;
+  /** What is wanted of what was listed. Called at most once. */
+  readonly choose: (listing: RefListing) => Promise<readonly Oid[]>;
+}
+
 /** The remote repository. */
 export interface GitRemote {
   listRefs(prefixes: readonly string[]): Promise<Reached<RefListing>>;
+  /**
+   * Lists refs, and brings what is wanted of them on the same connection. `hasBrought` is false
+   * also when it could not be brought so: `fetch` then says why.
+   */
+  look(
+    prefixes: readonly string[],
+    bringing: Bringing,
+  ): Promise<Reached<RefListing & { readonly hasBrought: boolean }>>;
   /**
    * Brings what is still there of `wanted` into the cache, and tells what came: by name a server
    * gives what stands there by then.
@@ -60,24 +78,24 @@ export interface GitRemote {
 export function createGitRemote(options: RemoteOptions): GitRemote {
   const { git, url, branchRef } = options;
   let fetchUrl: Promise<string> | null = null;
+  const listRefs: GitRemote['listRefs'] = async (prefixes) => {
+    // A pattern also fits the end of other names, so the answer is looked through again.
+    const patterns = [
+      branchRef,
+      ...prefixes.map((prefix) => (prefix.endsWith('/') ? `${prefix}*` : prefix)),
+    ];
+    const result = await git.run({
+      args: ['ls-remote', '--refs', '--quiet', '--', url, ...patterns],
+      network: true,
+    });
+    if (result.ended !== 'exited' || result.code !== 0)
+      return { kind: 'unreachable', failure: judgeFailure(result) };
+    const refs = parseRefs(result.stdout.toString('utf8').split('\n'), '\t');
+    return { kind: 'reached', value: pickRefs(refs, branchRef, prefixes) };
+  };
   return {
-    listRefs: async (prefixes) => {
-      // A pattern also fits the end of other names, so the answer is looked through again.
-      const patterns = [
-        branchRef,
-        ...prefixes.map((prefix) => (prefix.endsWith('/') ? `${prefix}*` : prefix)),
-      ];
-      const result = await git.run({
-        args: ['ls-remote', '--refs', '--quiet', '--', url, ...patterns],
-        network: true,
-      });
-      if (result.ended !== 'exited' || result.code !== 0)
-        return { kind: 'unreachable', failure: judgeFailure(result) };
-      return {
-        kind: 'reached',
-        value: parseListing(result.stdout.toString('utf8'), branchRef, prefixes),
-      };
-    },
+    listRefs,
+    look: createLook(options, { listRefs, resolve: () => (fetchUrl ??= resolveUrl(options)) }),
     fetch: async (wanted, { bare, partial }) => {
       fetchUrl ??= resolveUrl(options);
       const pack: PackKind = { thin: true, bare, haves: true };
@@ -166,21 +184,58 @@ function judgeFiltering(greeting: string): Filtering {
   return { kind: 'able' };
 }
 
-function parseListing(text: string, branchRef: string, prefixes: readonly string[]): RefListing {
-  let tip: Oid | null = null;
-  const refs = new Map<string, Oid>();
-  for (const line of text.split('\n')) {
-    const tab = line.indexOf('\t');
-    const oid = tab < 0 ? null : parseOid(line.slice(0, tab));
-    if (oid === null) continue;
-    const name = line.slice(tab + 1);
-    if (name === branchRef) tip = oid;
-    if (
-      prefixes.some((prefix) => (prefix.endsWith('/') ? name.startsWith(prefix) : name === prefix))
-    )
-      refs.set(name, oid);
-  }
-  return { tip, refs };
+/** Of refs that were listed, those that were asked for. */
+function pickRefs(
+  listed: ReadonlyMap<string, Oid>,
+  branchRef: string,
+  prefixes: readonly string[],
+): RefListing {
+  const refs = [...listed].filter(([name]) =>
+    prefixes.some((prefix) => (prefix.endsWith('/') ? name.startsWith(prefix) : name === prefix)),
+  );
+  return { tip: listed.get(branchRef) ?? null, refs: new Map(refs) };
+}
+
+/** Whoever asks again hears the same, and a remote that takes no more calls hears one more. */
+const OF_THE_LINE: ReadonlySet<RemoteFailure['reason']> = new Set([
+  ...(['dns', 'refused', 'timeout', 'limited', 'host-key', 'certificate', 'unavailable'] as const),
+]);
+
+/**
+ * A look by a connection of our own. Until one has come about, git's own command has the last word:
+ * the way may be one that only git knows.
+ */
+function createLook(
+  { git, clock, branchRef }: RemoteOptions,
+  by: { readonly listRefs: GitRemote['listRefs']; readonly resolve: () => Promise<string> },
+): GitRemote['look'] {
+  let way: Promise<Way | null> | null = null;
+  let isProved = false;
+  return async (prefixes, { have, choose }) => {
+    way ??= by.resolve().then((url) => findWay(git, url));
+    const found = await way;
+    const pick = (refs: ReadonlyMap<string, Oid>): RefListing =>
+      pickRefs(refs, branchRef, prefixes);
+    const said: Conversation =
+      found === null
+        ? { kind: 'cannot' }
+        : await converse({ git, clock }, found, {
+            prefixes: [branchRef, ...prefixes],
+            have,
+            choose: (refs) => choose(pick(refs)),
+          });
+    if (said.kind === 'listed') {
+      isProved = true;
+      return { kind: 'reached', value: { ...pick(said.refs), hasBrought: said.brought } };
+    }
+    const failure = said.kind === 'failed' ? judgeFailure(said.result) : null;
+    if (failure !== null && (isProved || OF_THE_LINE.has(failure.reason)))
+      return { kind: 'unreachable', failure };
+    const listed = await by.listRefs(prefixes);
+    if (listed.kind === 'unreachable') return listed;
+    way = Promise.resolve(null);
+    return { kind: 'reached', value: { ...listed.value, hasBrought: false } };
+  };
 }
 
 /**
@@ -228,7 +283,7 @@ async function fetchAll(options: RemoteOptions, order: Order): Promise<Reached<W
     const result = await transfer(options, { wanted: left, pack, ask });
     named =
       ask === 'by-name' && !isHttpUrl(options.url)
-        ? parseNamed(result.stdout.toString('utf8'))
+        ? parseRefs(result.stdout.toString('utf8').split('\n'), ' ')
         : null;
     if (
       result.ended === 'exited' &&
@@ -245,16 +300,6 @@ async function fetchAll(options: RemoteOptions, order: Order): Promise<Reached<W
     else return { kind: 'unreachable', failure: judgeFailure(result) };
   }
   return { kind: 'reached', value: named ?? left };
-}
-
-/** What fetch-pack says of what it brought by name: `<id> <name>` a line. */
-function parseNamed(text: string): Wanted {
-  const named = new Map<string, Oid>();
-  for (const [id = '', name = ''] of text.split('\n').map((line) => line.split(' '))) {
-    const oid = parseOid(id);
-    if (oid !== null) named.set(name, oid);
-  }
-  return named;
 }
 
 /**

@@ -27,7 +27,7 @@ import {
   isOnDisk,
 } from './remote-url.ts';
 import { requireWritable } from './require-writable.ts';
-import type { Reached, Repository } from './repository.ts';
+import type { Along, Reached, RefListing, Repository } from './repository.ts';
 import { fixBy, withNote } from '../base/fix.ts';
 
 /** Which transport, and what of this machine git may use. */
@@ -170,8 +170,10 @@ function composeRepository(parts: RepositoryParts): Repository {
   const store = createStore(parts, reader);
   const supply = createBlobSupply({ reader, remote, cache: parts.cache });
   return {
-    listRefs: async (prefixes) => {
-      const listed = await remote.listRefs(prefixes);
+    listRefs: async (prefixes, along) => {
+      const listed = await (along === undefined
+        ? remote.listRefs(prefixes)
+        : store.look(prefixes, along));
       const oid =
         listed.kind === 'reached'
           ? (listed.value.tip ?? [...listed.value.refs.values()][0])
@@ -247,6 +249,7 @@ interface Store {
   noteBuilt(commits: readonly Oid[]): void;
   isKept(commit: Oid): boolean;
   isWhole(commit: Oid): Promise<boolean>;
+  look(prefixes: readonly string[], along: Along): Promise<Reached<RefListing>>;
   fetch(tip: Oid | null, records: ReadonlyMap<string, Oid>): Promise<Reached<null>>;
 }
 
@@ -304,6 +307,19 @@ function createStore(parts: RepositoryParts, reader: ObjectReader): Store {
     else parts.onWhole(able.value.why);
     return { kind: 'reached', value: able.value.kind === 'able' };
   };
+  const lacking = async (
+    tip: Oid | null,
+    records: ReadonlyMap<string, Oid>,
+  ): Promise<Map<string, Oid>> => {
+    const known = await Promise.all(
+      [...records].map(([ref, oid]) =>
+        isBranch(ref) ? Promise.resolve(isKept(oid)) : reader.has(oid),
+      ),
+    );
+    const wanted = new Map([...records].filter((_, i) => known[i] === false));
+    if (tip !== null && !isKept(tip)) wanted.set(branchRef, tip);
+    return wanted;
+  };
   return {
     ensure,
     ready,
@@ -328,14 +344,32 @@ function createStore(parts: RepositoryParts, reader: ObjectReader): Store {
     },
     isKept,
     isWhole: async (commit) => isKept(commit) || (await isBelow(commit, cache.readTip())),
+    look: async (prefixes, along) => {
+      const have = cache.format() === null || cache.isPartial() ? null : cache.readTip();
+      if (have === null) return remote.listRefs(prefixes);
+      const asked = cache.identity();
+      let wanted: Wanted = new Map();
+      const looked = await remote.look(prefixes, {
+        have,
+        choose: async (listing) => {
+          // Another branch may be a first one, and large.
+          const records = [...along(listing)].filter(([ref]) => !isBranch(ref));
+          wanted = await lacking(listing.tip, new Map(records));
+          return [...new Set(wanted.values())];
+        },
+      });
+      if (looked.kind === 'unreachable') return looked;
+      const { hasBrought, ...listing } = looked.value;
+      const tip = wanted.get(branchRef);
+      // In another cache `have` need not be.
+      const isWhole = hasBrought && cache.identity() === asked;
+      if (!isWhole || (tip !== undefined && !(await reader.has(tip))))
+        return { kind: 'reached', value: listing };
+      if (tip !== undefined) cache.writeTip(tip);
+      return { kind: 'reached', value: { ...listing, brought: new Set(wanted.keys()) } };
+    },
     fetch: async (tip, records) => {
-      const known = await Promise.all(
-        [...records].map(([ref, oid]) =>
-          isBranch(ref) ? Promise.resolve(isKept(oid)) : reader.has(oid),
-        ),
-      );
-      const wanted = new Map([...records].filter((_, i) => known[i] === false));
-      if (tip !== null && !isKept(tip)) wanted.set(branchRef, tip);
+      const wanted = await lacking(tip, records);
       const bare = await leavesOut(wanted);
       if (bare.kind === 'unreachable') return bare;
       const fetched = await remote.fetch(wanted, { bare: bare.value, partial: cache.isPartial() });

@@ -10,8 +10,10 @@ import { untilDrained } from '../base/drain-pipes.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import {
   buildEnvironment,
+  buildPeerEnvironment,
   buildProjectEnvironment,
   HARDENING,
+  isOpenSsh,
   PROJECT_HARDENING,
   type Environment,
 } from './git-environment.ts';
@@ -89,11 +91,23 @@ export interface GitProcess {
   kill(): void;
 }
 
+/** A program and its arguments. */
+export type Argv = readonly [string, ...string[]];
+
 /** The door to the git program. */
 export interface Git {
   run(call: GitCall): Promise<GitResult>;
   /** Starts a process that lives until its stdin ends, or `close`. */
   start(call: Pick<GitCall, 'args' | 'network' | 'env'>): GitProcess;
+  /**
+   * Starts what git itself would start to reach a remote, with what git would give it: nothing of
+   * the cache's settings.
+   */
+  connect(argv: Argv): GitProcess;
+  /**
+   * Starts ssh with arguments that git would give it. Null: it is a program that may not take them.
+   */
+  connectBySsh(args: readonly string[]): GitProcess | null;
   /** Passes the user's own ssh command on. */
   useSshCommand(command: string): void;
   /** Adds to what reaches the remote. */
@@ -110,22 +124,38 @@ export function createGit(options: GitOptions): Git {
   let sshCommand = options.env['GIT_SSH_COMMAND'] ?? null;
   let access = options.access ?? NO_ACCESS;
   const networkMs = options.networkMs ?? NETWORK_MS;
-  const start: Git['start'] = (call) => {
-    const { env, allowHttp = false } = options;
-    const { network = false } = call;
-    const hidden = hideSecrets(network ? call.args : [], []);
-    const rules = { env, allowHttp, sshCommand, access: joinAccess(access, hidden.access) };
-    const process = startProcess(
-      [...HARDENING, `--git-dir=${options.gitDir}`, ...(network ? hidden.words : call.args)],
-      { ...buildEnvironment(rules, network), ...call.env },
-      options.clock,
-    );
+  const { env, allowHttp = false, clock } = options;
+  const track = (process: GitProcess): GitProcess => {
     running.add(process);
     void process.ended.then(() => running.delete(process));
     return process;
   };
+  const peerEnvironment = (): Record<string, string> =>
+    buildPeerEnvironment({ env, allowHttp, sshCommand });
+  const connect: Git['connect'] = (argv) => track(startProcess(argv, peerEnvironment(), clock));
+  const start: Git['start'] = (call) => {
+    const { network = false } = call;
+    const hidden = hideSecrets(network ? call.args : [], []);
+    const rules = { env, allowHttp, sshCommand, access: joinAccess(access, hidden.access) };
+    const args = network ? hidden.words : call.args;
+    return track(
+      startProcess(
+        ['git', ...HARDENING, `--git-dir=${options.gitDir}`, ...args],
+        { ...buildEnvironment(rules, network), ...call.env },
+        clock,
+      ),
+    );
+  };
   return {
     start,
+    connect,
+    connectBySsh: (args) => {
+      const { GIT_SSH_COMMAND: ssh = '' } = peerEnvironment();
+      // As git does: the command is a piece of shell text, and the arguments are not.
+      return isOpenSsh(ssh, env['GIT_SSH_VARIANT'])
+        ? connect(['sh', '-c', `${ssh} "$@"`, ssh, ...args])
+        : null;
+    },
     networkMs,
     useSshCommand: (command) => {
       sshCommand = command;
@@ -167,7 +197,7 @@ export function createProjectGit(options: {
     { args, env: own, ...call }: Pick<GitCall, 'args' | 'stdin' | 'env'>,
   ): Promise<GitResult> => {
     const argv = [...PROJECT_HARDENING, '-C', directory, ...args];
-    const process = startProcess(argv, { ...env, ...own }, clock);
+    const process = startProcess(['git', ...argv], { ...env, ...own }, clock);
     return runProcess(process, { args, ...call }, { clock, limitMs, idle: false });
   };
   return async (directory, args, more = {}) => {
@@ -252,13 +282,13 @@ function collect(
 }
 
 function startProcess(
-  args: readonly string[],
+  [program, ...args]: Argv,
   env: Record<string, string>,
   clock: Clock,
 ): GitProcess {
   // `detached` makes it the leader of its own group: ssh, remote helpers and index-pack are killed
   // with it. cwd `/` always exists and holds no repository that git could take for ours.
-  const child = spawn('git', args, {
+  const child = spawn(program, args, {
     shell: false,
     detached: true,
     cwd: '/',

@@ -7,7 +7,7 @@
  */
 import { buildOnTip, type Built } from './build-on-tip.ts';
 import { isRefusal } from './git-failure.ts';
-import type { PushOutcome, RemoteFailure } from './repository.ts';
+import { type PushOutcome, type RemoteFailure, TIP_ALONE } from './repository.ts';
 import { settleBatch } from './settle-push.ts';
 import type { Publisher, Transaction, TransactionOutcome } from './transaction.ts';
 import { backoffMs, unmovedMs, UNMOVED_MAX } from './wait-after-loss.ts';
@@ -151,7 +151,7 @@ export async function waitAndCatchUp(
 ): Promise<void> {
   await clock.sleep(ms, signal);
   const asOf = mirror.epoch();
-  const listed = await repository.listRefs([]);
+  const listed = await repository.listRefs([], TIP_ALONE);
   if (listed.kind === 'reached') await mirror.pull({ tip: listed.value.tip, asOf });
 }
 

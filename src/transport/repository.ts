@@ -10,13 +10,21 @@
 import type { Oid } from '../base/ids.ts';
 import type { SignedBytes } from '../protocol/trust.ts';
 
-/** What one `ls-remote` saw: the branch, and every ref below the prefixes given to `listRefs`. */
+/** What one look saw: the branch, and every ref below the prefixes given to `listRefs`. */
 export interface RefListing {
   /** The branch's tip; null when the branch does not exist on the remote. */
   readonly tip: Oid | null;
   /** Full ref name → object id of every ref below the asked prefixes. */
   readonly refs: ReadonlyMap<string, Oid>;
+  /** Names of the refs of which what they stand at came along; absent: nothing did. */
+  readonly brought?: ReadonlySet<string>;
 }
+
+/** Which records a look should bring along beside the tip: decided when it is known what stands. */
+export type Along = (listing: RefListing) => ReadonlyMap<string, Oid>;
+
+/** The branch's new commits and nothing beside them. */
+export const TIP_ALONE: Along = () => new Map();
 
 /**
  * Why the remote did not answer, or refused the whole call; judged once, in git-failure.ts. `line`
@@ -185,10 +193,11 @@ export interface WantedText {
 
 export interface Repository {
   /**
-   * One `ls-remote` of the branch and of all refs below `prefixes` (full names ending in `/`, or
-   * whole ref names).
+   * One look at the branch and at all refs below `prefixes` (full names ending in `/`, or whole ref
+   * names). With `along` the branch's new commits and the records that it names come on the same
+   * connection, where that is possible; what has not come is left to `fetch`.
    */
-  listRefs(prefixes: readonly string[]): Promise<Reached<RefListing>>;
+  listRefs(prefixes: readonly string[], along?: Along): Promise<Reached<RefListing>>;
   /**
    * Brings commits into the cache with everything they need. `tip` is the branch's (its history
    * comes along); `records` are parentless commits or another branch's tip, named by the refs they

@@ -11,10 +11,10 @@ const LINES_MAX = 12;
 
 const SIDEBAND = 'remote: ';
 /** An `ERR` packet, as servers send one before anything else. */
-const ERROR_PACKET = 'fatal: remote error: ';
+export const ERROR_PACKET = 'fatal: remote error: ';
 const FATAL = 'fatal: ';
 /** git says this when the program behind ssh ended without a word of the protocol. */
-const HUNG_UP = 'fatal: Could not read from remote repository.';
+export const HUNG_UP = 'fatal: Could not read from remote repository.';
 /** Lines of git's own; a server that writes `ERROR:` or `FATAL:` is not git. */
 const OF_GIT = /^(fatal|error|warning|hint|send-pack|fetch-pack): /;
 const PROGRESS = /% \(\d+\/\d+\)|^(Enumerating objects|Total \d)/;

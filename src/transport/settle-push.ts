@@ -1,7 +1,7 @@
 /** The outcome of each transaction of a push: by the server's answer, otherwise by a poll. */
 import type { Oid } from '../base/ids.ts';
 import type { Built } from './build-on-tip.ts';
-import type { PushOutcome, RefListing, RemoteFailure } from './repository.ts';
+import { type PushOutcome, type RefListing, type RemoteFailure, TIP_ALONE } from './repository.ts';
 import type { Publisher, Transaction, TransactionOutcome } from './transaction.ts';
 
 interface Settled {
@@ -54,6 +54,7 @@ async function settleByLooking(publisher: Publisher, built: Built, doubt: Doubt)
   const asOf = publisher.mirror.epoch();
   const listed = await publisher.repository.listRefs(
     built.parts.flatMap(({ transaction }) => transaction.fences.map(({ ref }) => ref)),
+    TIP_ALONE,
   );
   if (listed.kind === 'unreachable') return { outcomes: new Map(), failure: listed.failure };
   const { tip } = listed.value;

@@ -36,7 +36,7 @@ export function createReadLine(clock: Clock): ReadLine {
 export function spaceReads(repository: Repository, { inLine }: ReadLine): Repository {
   return {
     ...repository,
-    listRefs: (prefixes) => inLine(() => repository.listRefs(prefixes)),
+    listRefs: (prefixes, along) => inLine(() => repository.listRefs(prefixes, along)),
     fetch: (want) => inLine(() => repository.fetch(want)),
   };
 }

@@ -116,7 +116,7 @@ function live(spoil: Spoil, once: boolean, names: readonly string[] = ['m']): Li
           if (!hasLanded(pushed)) inVain += 1;
           return pushed;
         },
-        listRefs: (prefixes) => (isSpoiled ? spoiled : repository).listRefs(prefixes),
+        listRefs: (prefixes, along) => (isSpoiled ? spoiled : repository).listRefs(prefixes, along),
       },
     };
   };
@@ -171,8 +171,8 @@ describe.each(Object.entries(KINDS))('%s', (_, spoil) => {
 
 it('a remote that takes refs and hides them is told of in these words', async () => {
   const hides: Spoil = (repository) => ({
-    listRefs: async (prefixes) => {
-      const listed = await repository.listRefs(prefixes);
+    listRefs: async (prefixes, along) => {
+      const listed = await repository.listRefs(prefixes, along);
       return listed.kind === 'unreachable'
         ? listed
         : { kind: 'reached', value: { ...listed.value, refs: new Map() } };

@@ -78,7 +78,7 @@ it.runIf(existsSync('/proc/self/fd'))(
     writeFileSync(looks, '');
     writeFileSync(
       join(bin, 'git'),
-      `#!/bin/sh\ncase "$*" in *ls-remote*) echo >> ${looks} ;; esac\nexec ${real} "$@"\n`,
+      `#!/bin/sh\ncase "$*" in *upload-pack*) echo >> ${looks} ;; esac\nexec ${real} "$@"\n`,
       { mode: 0o755 },
     );
     const agent = agentEntry('echo', { place, script: "console.log('seen');" });

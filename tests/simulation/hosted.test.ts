@@ -37,7 +37,7 @@ it.each(DAYS)(
 it('as many messages as the pushes carry are answered, and nobody waits for ever', async () => {
   const report = await runScale({ ...HOSTED, seed: 3, messages: 60, rate: 2 / 60 });
   expect(report).toMatchObject({ answered: 60, unanswered: 0, twice: [], refused: 0 });
-  expect(report.answerMs.max).toBeLessThan(10 * MINUTE);
+  expect(report.answerMs.max).toBeLessThan(HOSTED.longMs + 5 * MINUTE);
 });
 
 it('a burst is answered with few pushes: what waits goes together', async () => {

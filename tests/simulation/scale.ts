@@ -303,9 +303,9 @@ function measured(
     counts.reads += 1;
     return (await connect('read')) ? ask() : { kind: 'unreachable', failure: LIMITED };
   };
-  const listRefs: Repository['listRefs'] = (prefixes) => {
+  const listRefs: Repository['listRefs'] = (prefixes, along) => {
     counts.looks += 1;
-    return read(() => doors.repository.listRefs(prefixes));
+    return read(() => doors.repository.listRefs(prefixes, along));
   };
   const fetch: Repository['fetch'] = (want) => read(() => doors.repository.fetch(want));
   // No host is started again here, and a hundred of them write long texts.

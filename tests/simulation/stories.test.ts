@@ -164,13 +164,13 @@ it('a claim whose push had no answer is given back when the dispatcher ends', as
         isCut = true;
         return { kind: 'unknown', failure: { reason: 'timeout', line: 'no answer' } };
       },
-      listRefs: (prefixes) =>
+      listRefs: (prefixes, along) =>
         isCut
           ? Promise.resolve({
               kind: 'unreachable',
               failure: { reason: 'timeout', line: 'no answer' },
             })
-          : doors.repository.listRefs(prefixes),
+          : doors.repository.listRefs(prefixes, along),
     },
   });
   const story = tell(() => ({ kind: 'answer', ms: 1 }), { hosts: 1, tamper: () => tamper });

@@ -10,6 +10,7 @@ import type { Oid } from '../../src/base/ids.ts';
 import type { SignedBytes } from '../../src/protocol/trust.ts';
 import { by, byCodeUnit } from '../../src/base/order.ts';
 import type {
+  Along,
   BlobRead,
   CommitDraft,
   CommitInfo,
@@ -237,8 +238,18 @@ function openHost(server: Server, host: Host): Repository {
   const readBlobs: Repository['readBlobs'] = (oids, sizeBytesMax) =>
     local('readBlobs', () => oids.map((oid) => readBlob(universe, oid, sizeBytesMax)));
   return {
-    listRefs: (prefixes) =>
-      ask('listRefs', () => ({ kind: 'reached', value: listRefs(server, prefixes) })),
+    listRefs: async (prefixes, along) => {
+      const listed = await ask('listRefs', () => ({
+        kind: 'reached',
+        value: listRefs(server, prefixes),
+      }));
+      return along === undefined || host.has.size === 0 || listed.kind === 'unreachable'
+        ? listed
+        : {
+            kind: 'reached',
+            value: await bringAlong(server, host, { listing: listed.value, along }),
+          };
+    },
     fetch: (want) => ask('fetch', () => fetchInto(server, host, want)),
     hasObject: (oid) => local('hasObject', () => host.has.has(oid) || universe.blobs.has(oid)),
     diff,
@@ -360,6 +371,26 @@ async function askRemote<T>(
   return (await host.step(call.name, 'after')) === 'lost'
     ? { kind: 'unreachable', failure: OFFLINE }
     : answer;
+}
+
+/**
+ * What a look brings: on its connection, but later. What is lost there is lost for the listing's
+ * sake only: whoever needs it fetches it.
+ */
+async function bringAlong(
+  server: Server,
+  host: Host,
+  { listing, along }: { readonly listing: RefListing; readonly along: Along },
+): Promise<RefListing> {
+  const records = new Map([...along(listing)].filter(([, oid]) => !host.has.has(oid)));
+  const tip = listing.tip === null || host.has.has(listing.tip) ? null : listing.tip;
+  if (tip === null && records.size === 0) return { ...listing, brought: new Set() };
+  const brought = await askRemote(server, host, {
+    name: 'fetch',
+    effect: () => fetchInto(server, host, { tip, records }),
+  });
+  const names = [...(tip === null ? [] : [server.branchRef]), ...records.keys()];
+  return brought.kind === 'unreachable' ? listing : { ...listing, brought: new Set(names) };
 }
 
 async function doLocally<T>(host: Host, name: StepName, effect: () => T): Promise<T> {

@@ -18,6 +18,7 @@ import {
   type HttpRemoteOptions,
   type TestServer,
 } from '../support/http-remote.ts';
+import { writeSsh } from '../support/scripted-remote.ts';
 import { startSshRemote } from '../support/ssh-remote.ts';
 
 const BRANCH = 'refs/heads/main';
@@ -91,6 +92,72 @@ async function converse(open: () => Promise<Repository>): Promise<void> {
   ]);
   expect(kindOf(await push(b, BRANCH, { from: first!, to: claim }), BRANCH)).toBe('stale');
 }
+
+/** Looks of a host that has the branch, and what came on their connections. */
+async function lookAlong(
+  options: Partial<GitRepositoryOptions>,
+  connections: () => number,
+): Promise<readonly string[]> {
+  const [a, b] = [await fixture.open(options), await fixture.open(options)];
+  const [first, second] = await a.buildCommits(null, [draftOf({ a: '1' }), draftOf({ b: '2' })]);
+  await push(a, BRANCH, { from: null, to: first! });
+  reached(await b.fetch({ tip: reached(await b.listRefs([])).tip, records: NONE }));
+  const claim = await a.writeRecord('{"nonce":"1"}');
+  const told: string[] = [];
+  const look = async (): Promise<void> => {
+    const before = connections();
+    const { tip, refs, brought } = reached(await b.listRefs([CLAIMS], (seen) => seen.refs));
+    expect(refs.get(`${CLAIMS}k`) ?? null).toBe(told.length < 2 ? null : claim);
+    const names = [...(brought ?? [])].map((ref) => ref.split('/').at(-1)).sort();
+    told.push(`${connections() - before}: ${names.join(' ')}`);
+    expect(tip !== null && b.keeps(tip)).toBe(true);
+  };
+  await look();
+  await push(a, BRANCH, { from: first!, to: second! });
+  await look();
+  expect(await b.diff({ from: first!, to: second!, under: '' })).toHaveLength(1);
+  await push(a, `${CLAIMS}k`, { from: null, to: claim });
+  await look();
+  expect((await b.readCommit(claim))?.message).toBe('{"nonce":"1"}');
+  const both = await a.buildCommits(second!, [draftOf({ c: '3' })]);
+  const other = await a.writeRecord('{"nonce":"2"}');
+  await push(a, BRANCH, { from: second!, to: both[0]! });
+  await push(a, `${CLAIMS}l`, { from: null, to: other });
+  await look();
+  expect(await b.hasObject(other)).toBe(true);
+  return told;
+}
+
+const ALONG = ['1: ', '1: main', '1: k', '1: l main'];
+
+describe('a look brings what it finds on its own connection', () => {
+  it('over http', async () => {
+    let asked = 0;
+    const isNew = ({ url = '' }: { url?: string | undefined }): boolean =>
+      url.includes('/info/refs?service=git-upload-pack');
+    const url = `${await http({ refuse: (request) => ((asked += isNew(request) ? 1 : 0), null) })}/remote.git`;
+    expect(await lookAlong({ url, allowHttp: true }, () => asked)).toEqual(ALONG);
+  });
+
+  it.each([['takes'], ['does not take']])(
+    'over ssh, where the server %s a version',
+    async (how) => {
+      const log = join(fixture.root, 'log');
+      const command = writeSsh(fixture, { says: [], exit: null });
+      const count = `echo >> ${log}`;
+      const old = how === 'takes' ? '' : 'unset GIT_PROTOCOL;';
+      writeFileSync(
+        command,
+        readFileSync(command, 'utf8').replace('exec sh', `${count}; ${old} exec sh`),
+      );
+      const env = { ...fixture.env, GIT_SSH_COMMAND: command };
+      const lines = (): number => (existsSync(log) ? readFileSync(log, 'utf8').length : 0);
+      expect(
+        await lookAlong({ url: `git@forge.example:${fixture.remoteDir}`, env }, lines),
+      ).toEqual(ALONG);
+    },
+  );
+});
 
 describe('remotes of every kind', () => {
   it('file:// works', () => converse(() => fixture.open({ url: `file://${fixture.remoteDir}` })));

@@ -4,9 +4,14 @@
  * it comes from words.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PushOutcome, RefUpdate, Repository } from '../../src/transport/repository.ts';
+import {
+  type PushOutcome,
+  type RefUpdate,
+  type Repository,
+  TIP_ALONE,
+} from '../../src/transport/repository.ts';
 import { WORDS_CHARS_MAX } from '../../src/transport/server-words.ts';
-import { createGitFixture, draftOf, type GitFixture } from '../support/git-fixture.ts';
+import { createGitFixture, draftOf, type GitFixture, reached } from '../support/git-fixture.ts';
 import { type Page, startHttpRemote, type TestServer } from '../support/http-remote.ts';
 import { writeHook, writeSsh } from '../support/scripted-remote.ts';
 
@@ -152,6 +157,53 @@ describe('over ssh', () => {
     const host = await fixture.open({ url: `ssh://h${fixture.remoteDir}`, env });
     expect(tell(await pushTo(host))).toContain(expected);
   });
+});
+
+describe('a look that brings what it finds', () => {
+  const CASES: readonly [string, { says?: string[]; answers?: string }][] = [
+    ['GitHub: no such repository', { says: ['ERROR: Repository not found.'] }],
+    ['GitLab: too many calls', { says: ['remote: ', 'remote: ERROR: requested too many times.'] }],
+    ['ssh: wrong key', { says: ['git@h: Permission denied (publickey).'] }],
+    ['sshd: too many connections', { says: ['kex_exchange_identification: Connection reset'] }],
+    ['somebody nobody has heard of', { says: ['Nix da, heute ist Feiertag.'] }],
+    ['an error packet', { answers: '0028ERR the service is closed on Sundays' }],
+    ['a banner where git was expected', { answers: 'Welcome to host h!\n' }],
+    ['nothing at all', {}],
+  ];
+  it.each(CASES)('fails in the same words over ssh: %s', async (_, { says = [], answers = '' }) => {
+    const env = {
+      ...fixture.env,
+      GIT_SSH_COMMAND: writeSsh(fixture, { says: [], exit: null }),
+    };
+    const host = await fixture.open({ url: `ssh://h${fixture.remoteDir}`, env });
+    await pushTo(host);
+    const { tip } = reached(await host.listRefs([]));
+    reached(await host.fetch({ tip, records: new Map() }));
+    expect(reached(await host.listRefs([], TIP_ALONE)).brought).toEqual(new Set());
+    writeSsh(fixture, { says, answers, exit: 1 });
+    const plain = await host.listRefs([]);
+    expect(plain.kind).toBe('unreachable');
+    expect(await host.listRefs([], TIP_ALONE)).toEqual(plain);
+  });
+
+  it.each([[401], [403], [404], [429], [503], [200]])(
+    'fails in the same words over http: %i',
+    async (status) => {
+      let page: Page | null = null;
+      const options = { root: fixture.root, env: fixture.env, refuse: () => page };
+      const server = await startHttpRemote(options);
+      servers.push(server);
+      const host = await fixture.open({ url: `${server.url}/remote.git`, allowHttp: true });
+      await pushTo(host);
+      const { tip } = reached(await host.listRefs([]));
+      reached(await host.fetch({ tip, records: new Map() }));
+      expect(reached(await host.listRefs([], TIP_ALONE)).brought).toEqual(new Set());
+      page = { status, body: 'Come back later.\n' };
+      const plain = await host.listRefs([]);
+      expect(plain.kind).toBe('unreachable');
+      expect(await host.listRefs([], TIP_ALONE)).toEqual(plain);
+    },
+  );
 });
 
 const HTML = '<html><head><title>Sign in</title></head></html>';

@@ -4,7 +4,7 @@
  */
 import { SECOND, systemClock } from '../../base/clock.ts';
 import { refNames } from '../../protocol/paths.ts';
-import type { RefListing } from '../../transport/repository.ts';
+import { type RefListing, TIP_ALONE } from '../../transport/repository.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { rewritten } from '../session/remote-errors.ts';
 
@@ -59,7 +59,7 @@ type Looked =
 
 async function look({ repository, mirror, traits }: TransportSession): Promise<Looked> {
   const asOf = mirror.epoch();
-  const listed = await repository.listRefs([refNames(traits.customRefs).claims]);
+  const listed = await repository.listRefs([refNames(traits.customRefs).claims], TIP_ALONE);
   if (listed.kind === 'unreachable') return { kind: 'unreachable', line: listed.failure.line };
   const pulled = await mirror.pull({ tip: listed.value.tip, asOf });
   if (pulled.kind === 'unreachable') return { kind: 'unreachable', line: pulled.failure.line };

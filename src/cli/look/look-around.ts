@@ -251,7 +251,8 @@ async function lookAtRemote(session: TransportSession): Promise<RemoteSeen> {
     leaseMs: session.config.leaseMs,
   };
   const asOf = mirror.epoch();
-  const listed = await repository.listRefs([names.claims, names.hosts, names.control]);
+  const asked = [names.claims, names.hosts, names.control];
+  const listed = await repository.listRefs(asked, ({ refs }) => refs);
   if (listed.kind === 'unreachable') return { ...nothing, outage: listed.failure.line };
   const { tip, refs } = listed.value;
   const known = await Promise.all([...refs].map(([, oid]) => repository.hasObject(oid)));

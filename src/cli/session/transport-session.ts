@@ -27,7 +27,7 @@ import { readPaceAt } from '../../transport/read-pace.ts';
 import { readTextAt } from '../../transport/read-text.ts';
 import { isOnDisk } from '../../transport/remote-url.ts';
 import { createReadLine, type ReadLine, type ReadSpacing } from '../../transport/space-reads.ts';
-import type { RefListing, Repository } from '../../transport/repository.ts';
+import { type RefListing, type Repository, TIP_ALONE } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
 import { hostname } from './host-name.ts';
 import { findProjects } from './find-projects.ts';
@@ -270,7 +270,10 @@ async function look(
     hosts,
     control,
   ]);
-  const listed = await repository.listRefs([...prefixes, archiveRef(`refs/heads/${at.branch}`)]);
+  const listed = await repository.listRefs(
+    [...prefixes, archiveRef(`refs/heads/${at.branch}`)],
+    TIP_ALONE,
+  );
   if (listed.kind === 'unreachable') throw unreachable(at.url, listed.failure);
   if (!unread) await readUp(mirror, listed.value, at.checkpoint);
   const { tip } = listed.value;

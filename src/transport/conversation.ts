@@ -1,0 +1,256 @@
+/**
+ * One connection to the remote for a look and what it makes necessary: refs are listed, and what is
+ * wanted of them is brought at once. git's own commands take two for that. Spoken are version 2 of
+ * git's protocol (gitprotocol-v2(5)) and, over ssh and paths, version 0 (gitprotocol-pack(5)).
+ */
+import type { Clock } from '../base/clock.ts';
+import { parseOid, type Oid } from '../base/ids.ts';
+import { CONNECT_HTTP, startHttpHelper } from './git-http-fetch.ts';
+import { watchLimit, type Git, type GitProcess, type GitResult } from './git-runner.ts';
+import { DELIMITER, FLUSH, type PacketReader, readPackets, toPacket } from './packet-line.ts';
+import { ERROR_PACKET, HUNG_UP } from './server-words.ts';
+import { takePack } from './take-pack.ts';
+
+/** How the remote's `upload-pack` is reached: in a folder here, by the words for ssh, over http. */
+export type Way =
+  | { readonly kind: 'folder'; readonly path: string }
+  | { readonly kind: 'ssh'; readonly args: readonly string[] }
+  | { readonly kind: 'http'; readonly url: string };
+
+type Refs = ReadonlyMap<string, Oid>;
+
+/** What is asked of the remote. */
+export interface Question {
+  /** Beginnings of full ref names. More may be listed than begin so. */
+  readonly prefixes: readonly string[];
+  /** What of the listed is wanted; called once, with what was listed. */
+  readonly choose: (refs: Refs) => Promise<readonly Oid[]>;
+  /** A commit that is in the cache with everything below it. */
+  readonly have: Oid;
+}
+
+/**
+ * `brought`: all that was chosen lies in the cache, with everything below it as far as that is not
+ * below `have`. `cannot`: the remote speaks neither version here.
+ */
+export type Conversation =
+  | { readonly kind: 'listed'; readonly refs: Refs; readonly brought: boolean }
+  | { readonly kind: 'failed'; readonly result: GitResult }
+  | { readonly kind: 'cannot' };
+
+/** The other side of the connection. */
+interface Peer {
+  readonly packets: PacketReader;
+  readonly send: (packets: readonly string[]) => void;
+  /** What went wrong, in the words in which git tells of it. */
+  readonly said: string[];
+}
+
+/** Asks, once the connection stands, and ends it. */
+export async function converse(
+  { git, clock }: { readonly git: Git; readonly clock: Clock },
+  way: Way,
+  question: Question,
+): Promise<Conversation> {
+  const process = connect(git, way);
+  if (process === null) return { kind: 'cannot' };
+  let timedOut = false;
+  watchLimit(process, { clock, limitMs: git.networkMs, idle: true }, () => {
+    timedOut = true;
+    process.kill();
+  });
+  const said: string[] = [];
+  const packets = readPackets(process.stdout);
+  const send = (list: readonly string[]): void => void process.stdin.write(list.join(''));
+  const peer: Peer = { packets, send, said };
+  try {
+    if (way.kind === 'http' && !(await opensHttp(peer))) return { kind: 'cannot' };
+    const server = await greet(peer);
+    const refs = server === null ? null : await listRefs(peer, server, question.prefixes);
+    if (server === null || refs === null)
+      return { kind: 'failed', result: await failureOf(process, said, () => timedOut) };
+    const wants = await question.choose(refs);
+    const brought =
+      wants.length === 0 || (await fetch(git, peer, { server, wants, have: question.have }));
+    return { kind: 'listed', refs, brought };
+  } finally {
+    // An end in order; a server that is in the middle of something hears that nobody listens.
+    process.stdin.end(way.kind === 'http' ? '' : FLUSH);
+    process.stdout.resume();
+  }
+}
+
+function connect(git: Git, way: Way): GitProcess | null {
+  if (way.kind === 'ssh') return git.connectBySsh(way.args);
+  return way.kind === 'folder'
+    ? git.connect(['git', 'upload-pack', way.path])
+    : startHttpHelper(git, way.url);
+}
+
+/** False: without version 2 nothing can be asked this way. */
+async function opensHttp({ packets, send }: Peer): Promise<boolean> {
+  send([CONNECT_HTTP]);
+  const answer = await packets.take(1);
+  // Without any, the helper has said why, and the greeting will be missing.
+  return answer === null || answer[0] === 0x0a;
+}
+
+async function failureOf(
+  process: GitProcess,
+  said: readonly string[],
+  timedOut: () => boolean,
+): Promise<GitResult> {
+  process.stdin.end();
+  const { started } = await process.ended;
+  return {
+    ended: timedOut() ? 'timeout' : started ? 'exited' : 'not-started',
+    code: 128,
+    stdout: Buffer.alloc(0),
+    stderr: [process.stderr(), ...said].join('\n'),
+  };
+}
+
+interface Line {
+  readonly kind: 'line';
+  readonly text: string;
+}
+interface Mark {
+  readonly kind: 'flush' | 'delimiter' | 'end-of-response';
+}
+
+/** The next line or mark; null when no more will come, which `said` tells of. */
+async function next(peer: Peer): Promise<Line | Mark | null> {
+  const packet = await peer.packets.next();
+  if (packet.kind === 'bytes') {
+    const text = packet.bytes.toString('utf8').replace(/\n$/, '');
+    if (!text.startsWith('ERR ')) return { kind: 'line', text };
+    peer.said.push(ERROR_PACKET + text.slice('ERR '.length));
+    return null;
+  }
+  if (packet.kind === 'broken')
+    peer.said.push(`fatal: protocol error: bad line length character: ${packet.digits}`);
+  else if (packet.kind === 'closed') peer.said.push(HUNG_UP);
+  else return { kind: packet.kind };
+  return null;
+}
+
+/** The lines up to a flush; null when they have no end. */
+async function readLines(peer: Peer): Promise<readonly string[] | null> {
+  const lines: string[] = [];
+  for (;;) {
+    const one = await next(peer);
+    if (one === null) return null;
+    if (one.kind === 'flush') return lines;
+    if (one.kind === 'line') lines.push(one.text);
+  }
+}
+
+/** What the remote is able to; in version 0 it has listed its refs with that. */
+interface Server {
+  readonly abilities: ReadonlySet<string>;
+  /** Named in each question, where the remote names it. */
+  readonly format: readonly string[];
+  /** Null: version 2. */
+  readonly refs: Refs | null;
+}
+
+async function greet(peer: Peer): Promise<Server | null> {
+  const lines = await readLines(peer);
+  if (lines === null) return null;
+  const isNew = lines[0] === 'version 2';
+  const [first = '', words = ''] =
+    (lines[0] === 'version 1' ? lines[1] : lines[0])?.split('\0') ?? [];
+  const abilities = isNew ? lines.slice(1) : words.split(' ');
+  return {
+    abilities: new Set(abilities.map((ability) => ability.replace(/=.*$/, ''))),
+    format: abilities.filter((ability) => ability.startsWith('object-format=')),
+    refs: isNew ? null : parseRefs([first, ...lines], ' '),
+  };
+}
+
+async function listRefs(
+  peer: Peer,
+  { refs, format }: Server,
+  prefixes: readonly string[],
+): Promise<Refs | null> {
+  if (refs !== null) return refs;
+  peer.send([
+    ...['command=ls-refs', ...format].map(toPacket),
+    DELIMITER,
+    ...prefixes.map((prefix) => toPacket(`ref-prefix ${prefix}\n`)),
+    FLUSH,
+  ]);
+  const lines = await readLines(peer);
+  return lines === null ? null : parseRefs(lines, ' ');
+}
+
+/** Lines of an id, a separator and a name, which attributes may follow. */
+export function parseRefs(lines: readonly string[], separator: string): Refs {
+  const refs = new Map<string, Oid>();
+  for (const [id = '', name = ''] of lines.map((line) => line.split(separator))) {
+    const oid = parseOid(id);
+    if (oid !== null) refs.set(name, oid);
+  }
+  return refs;
+}
+
+interface Order {
+  readonly server: Server;
+  readonly wants: readonly Oid[];
+  readonly have: Oid;
+}
+
+/**
+ * Brings `wants`. Only on top of what the remote says that it has too: of a history that was
+ * replaced git's own negotiation finds out what is common.
+ */
+async function fetch(git: Git, peer: Peer, order: Order): Promise<boolean> {
+  const isOld = order.server.refs !== null;
+  if (isOld && !order.server.abilities.has(BANDS)) return false;
+  peer.send(isOld ? askOldToFetch(order) : askToFetch(order, []));
+  const first = await findPack(peer, isOld);
+  if (first !== 'common') return first === 'pack' && takePack(git, peer.packets);
+  peer.send(isOld ? [toPacket('done\n')] : askToFetch(order, ['done\n']));
+  return (isOld || (await findPack(peer, false)) === 'pack') && takePack(git, peer.packets);
+}
+
+function askToFetch({ server, wants, have }: Order, done: readonly string[]): readonly string[] {
+  return [
+    ...['command=fetch', ...server.format].map(toPacket),
+    DELIMITER,
+    ...['thin-pack\n', 'no-progress\n', 'ofs-delta\n'].map(toPacket),
+    ...wants.map((oid) => toPacket(`want ${oid}\n`)),
+    ...[`have ${have}\n`, ...done].map(toPacket),
+    FLUSH,
+  ];
+}
+
+/** Packs in packets, each with the number of its band. */
+const BANDS = 'side-band-64k';
+const OLD_ABILITIES = [BANDS, 'thin-pack', 'ofs-delta', 'no-progress'];
+
+function askOldToFetch({ server, wants, have }: Order): readonly string[] {
+  const used = OLD_ABILITIES.filter((ability) => server.abilities.has(ability));
+  const words = [...used, ...server.format].map((word) => ` ${word}`).join('');
+  return [
+    ...wants.map((oid, at) => toPacket(`want ${oid}${at === 0 ? words : ''}\n`)),
+    FLUSH,
+    toPacket(`have ${have}\n`),
+    FLUSH,
+  ];
+}
+
+/**
+ * Whether a pack follows, or the remote has what we have and waits; null: neither. Version 0
+ * answers `have` with one line.
+ */
+async function findPack(peer: Peer, isOld: boolean): Promise<'pack' | 'common' | null> {
+  let isCommon = false;
+  for (;;) {
+    const one = await next(peer);
+    if (one === null) return null;
+    if (one.kind === 'line' && one.text === 'packfile') return 'pack';
+    isCommon ||= one.kind === 'line' && one.text.startsWith('ACK ');
+    if (one.kind === 'flush' || (isOld && one.kind === 'line')) return isCommon ? 'common' : null;
+  }
+}
