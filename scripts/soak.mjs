@@ -2,12 +2,14 @@
 // and forgets to answer, fetches that fail. Prints one table; exit 1 when anything was lost,
 // doubled or left behind.
 //   node scripts/soak.mjs [--hosts 6] [--messages 400] [--seconds 180] [--seed N] [--simulation
-//   50000]
+//   50000] [--limited]
+// `--limited` ends with some minutes of three hosts on a remote that takes few calls.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runLimited } from './soak/limited.mjs';
 import { makeStage } from './soak/stage.mjs';
 
 const { values } = parseArgs({
@@ -17,10 +19,12 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '180' },
     seed: { type: 'string', default: String(process.pid) },
     simulation: { type: 'string', default: '0' },
+    limited: { type: 'boolean', default: false },
   },
 });
+const { limited, ...numbers } = values;
 const options = Object.fromEntries(
-  Object.entries(values).map(([key, value]) => [key, Number(value)]),
+  Object.entries(numbers).map(([key, value]) => [key, Number(value)]),
 );
 const GENERAL = 'data/channels/general';
 const WORKFLOWS = 3;
@@ -29,6 +33,7 @@ const BATCH = 20;
 const random = createRandom(options.seed);
 const counts = { killed: 0, stopped: 0 };
 const problems = await soak();
+if (limited) problems.push(...(await runLimited()));
 if (options.simulation > 0) problems.push(...simulate(options.simulation));
 for (const problem of problems) console.log(`  ${problem}`);
 process.exit(problems.length === 0 ? 0 : 1);

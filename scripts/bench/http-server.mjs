@@ -1,12 +1,19 @@
 // Repositories below a folder over http, by node in front of `git http-backend`. A process of its
-// own: it must not share our event loop.
+// own: it must not share our event loop. With a second argument calls are counted and limited.
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
+import { take, TOO_MANY } from '../soak/gate.mjs';
 
-const [root] = process.argv.slice(2);
+const [root, log] = process.argv.slice(2);
 
 createServer((request, response) => {
   const url = new URL(request.url ?? '/', 'http://localhost');
+  const service = url.pathname.endsWith('/info/refs') ? url.searchParams.get('service') : null;
+  const what = service === 'git-receive-pack' ? 'push' : 'read';
+  if (log !== undefined && service !== null && !take(log, what)) {
+    response.writeHead(429, { 'content-type': 'text/plain' }).end(`${TOO_MANY}\n`);
+    return;
+  }
   const header = (name) => request.headers[name]?.toString() ?? '';
   const backend = spawn('git', ['-c', 'http.receivepack=true', 'http-backend'], {
     env: {

@@ -47,6 +47,8 @@ const readSizes = values.quick ? [small] : [20_000, ...(sizes.includes(100_000) 
 const startedMs = performance.now();
 const place = mkdtempSync(join(tmpdir(), 'crosstalk-bench-'));
 const children = [];
+/** Replies a second of one host, in this run. */
+let oneHost = null;
 const results = [];
 /**
  * What is measured, in this order: the sizes of a group (null = it has none) and the rows of one of
@@ -214,6 +216,7 @@ async function sshRows(count) {
 async function throughputRows(size) {
   const count = few(1_000);
   const told = await measureHosts({ place, base: await remote(size), hosts: 1, count });
+  oneHost = told.perSecond;
   return [
     {
       row: `${count.toLocaleString('en')} messages, 1 host, concurrency 16`,
@@ -237,6 +240,7 @@ async function hostRows(hosts) {
   const count = few(values.large ? 1_000 : 400);
   const told = await measureHosts({ place, base: await remote(small), hosts, count });
   const name = `${count} messages, ${hosts} hosts`;
+  oneHost ??= (await measureHosts({ place, base: await remote(small), hosts: 1, count })).perSecond;
   const needed = hosts > 8 ? 0 : 20;
   return [
     {
@@ -246,6 +250,13 @@ async function hostRows(hosts) {
       target: needed === 0 ? '' : `≥ ${needed} /s`,
       ok: told.perSecond >= needed,
       detail: told,
+    },
+    {
+      row: '… part of what one host reaches',
+      unit: '',
+      ours: told.perSecond / oneHost,
+      target: hosts === 8 ? '≥ 0.6' : '',
+      ok: hosts !== 8 || told.perSecond / oneHost >= 0.6,
     },
     {
       row: '… lost + run twice',

@@ -1,7 +1,7 @@
 // Repositories on this disk over ssh: an sshd on loopback with its own keys, run as anyone who
 // measures.
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -9,16 +9,17 @@ import { join } from 'node:path';
 const SSHD = '/usr/sbin/sshd';
 
 /**
- * Null where there is no sshd. `command` is what git has to use as ssh, `shared` the same with one
+ * Null where there is no sshd. `gate`: run in the place of what is asked for. `command` is what git has to use as ssh, `shared` the same with one
  * connection for all calls.
  */
-export async function startSsh(place) {
+export async function startSsh(place, gate = null) {
   if (!existsSync(SSHD)) return null;
   const dir = join(place, 'ssh');
   mkdirSync(dir, { mode: 0o700 });
   for (const key of ['host', 'user'])
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, key)]);
-  copyFileSync(join(dir, 'user.pub'), join(dir, 'authorized'));
+  const key = readFileSync(join(dir, 'user.pub'), 'utf8');
+  writeFileSync(join(dir, 'authorized'), gate === null ? key : `command="${gate}" ${key}`);
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const port = await freePort();
   const settings = [

@@ -17,8 +17,8 @@ import { fileURLToPath } from 'node:url';
 const BIN = fileURLToPath(new URL('../../bin/crosstalkd.js', import.meta.url));
 const LEASE = { CROSSTALK_LEASE: '6s', CROSSTALK_BEAT: '2s', CROSSTALK_LEASE_MARGIN: '1s' };
 
-/** One transport in a temporary directory. `close` removes it. */
-export function makeStage() {
+/** One transport in a temporary directory. `close` removes it. Calm: nothing fails by itself. */
+export function makeStage({ isCalm = false } = {}) {
   const place = mkdtempSync(join(tmpdir(), 'crosstalk-soak-'));
   const at = (...names) => join(place, ...names);
   const env = {
@@ -28,7 +28,7 @@ export function makeStage() {
     GIT_CONFIG_GLOBAL: at('gitconfig'),
     GIT_CONFIG_NOSYSTEM: '1',
     RUN_LOG: at('runs.log'),
-    ...LEASE,
+    ...(isCalm ? {} : LEASE),
   };
   const write = (path, text, mode = 0o600) => {
     mkdirSync(dirname(path), { recursive: true });
@@ -63,10 +63,12 @@ export function makeStage() {
       stdio: 'pipe',
       maxBuffer: 256 * 1024 * 1024,
     }).toString();
-  write(at('team.git', 'hooks', 'pre-receive'), PRE_RECEIVE, 0o755);
-  write(at('team.git', 'hooks', 'post-receive'), POST_RECEIVE, 0o755);
-  const real = execFileSync('sh', ['-c', 'command -v git'], { env }).toString().trim();
-  write(at('bin', 'git'), failingGit(real), 0o755);
+  if (!isCalm) {
+    write(at('team.git', 'hooks', 'pre-receive'), PRE_RECEIVE, 0o755);
+    write(at('team.git', 'hooks', 'post-receive'), POST_RECEIVE, 0o755);
+    const real = execFileSync('sh', ['-c', 'command -v git'], { env }).toString().trim();
+    write(at('bin', 'git'), failingGit(real), 0o755);
+  }
   return {
     place,
     git,
@@ -78,8 +80,8 @@ export function makeStage() {
         env: { ...env, CROSSTALK_STATE_DIR: at('state-maker') },
         stdio: 'pipe',
       }).toString(),
-    start: (alias) =>
-      startHost(alias, { place, env: { ...env, PATH: `${at('bin')}:${env.PATH}` } }),
+    start: (alias, { url = at('team.git'), env: more = {} } = {}) =>
+      startHost(alias, { place, url, env: { ...env, PATH: `${at('bin')}:${env.PATH}`, ...more } }),
     starts: () => readFileSync(env.RUN_LOG, 'utf8').split('\n').filter(Boolean),
     left: () => processesNaming(place),
     close: () => rmSync(place, { recursive: true, force: true, maxRetries: 3 }),
@@ -134,10 +136,10 @@ function say({ files, git, at, write }) {
   }
 }
 
-function startHost(alias, { place, env }) {
+function startHost(alias, { place, url, env }) {
   const args = [
     'run',
-    join(place, 'team.git'),
+    url,
     '--alias',
     alias,
     '--state',
