@@ -44,7 +44,12 @@ interface Peer {
   readonly send: (packets: readonly string[]) => void;
   /** What went wrong, in the words in which git tells of it. */
   readonly said: string[];
+  /** It does not speak git's protocol, or does not stop: there is nothing to wait for. */
+  readonly senseless: ('exited' | 'overflow')[];
 }
+
+/** What a listing may have, as the output of any git command. */
+const LISTED_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Asks, once the connection stands, and ends it. */
 export async function converse(
@@ -59,16 +64,15 @@ export async function converse(
     timedOut = true;
     process.kill();
   });
-  const said: string[] = [];
   const packets = readPackets(process.stdout);
   const send = (list: readonly string[]): void => void process.stdin.write(list.join(''));
-  const peer: Peer = { packets, send, said };
+  const peer: Peer = { packets, send, said: [], senseless: [] };
   try {
     if (way.kind === 'http' && !(await opensHttp(peer))) return { kind: 'cannot' };
     const server = await greet(peer);
     const refs = server === null ? null : await listRefs(peer, server, question.prefixes);
     if (server === null || refs === null)
-      return { kind: 'failed', result: await failureOf(process, said, () => timedOut) };
+      return { kind: 'failed', result: await failureOf(process, peer, () => timedOut) };
     const wants = await question.choose(refs);
     const brought =
       wants.length === 0 || (await fetch(git, peer, { server, wants, have: question.have }));
@@ -97,13 +101,14 @@ async function opensHttp({ packets, send }: Peer): Promise<boolean> {
 
 async function failureOf(
   process: GitProcess,
-  said: readonly string[],
+  { said, senseless }: Peer,
   timedOut: () => boolean,
 ): Promise<GitResult> {
   process.stdin.end();
+  if (senseless.length > 0) process.kill();
   const { started } = await process.ended;
   return {
-    ended: timedOut() ? 'timeout' : started ? 'exited' : 'not-started',
+    ended: senseless[0] ?? (timedOut() ? 'timeout' : started ? 'exited' : 'not-started'),
     code: 128,
     stdout: Buffer.alloc(0),
     stderr: [process.stderr(), ...said].join('\n'),
@@ -127,9 +132,10 @@ async function next(peer: Peer): Promise<Line | Mark | null> {
     peer.said.push(ERROR_PACKET + text.slice('ERR '.length));
     return null;
   }
-  if (packet.kind === 'broken')
+  if (packet.kind === 'broken') {
     peer.said.push(`fatal: protocol error: bad line length character: ${packet.digits}`);
-  else if (packet.kind === 'closed') peer.said.push(HUNG_UP);
+    peer.senseless.push('exited');
+  } else if (packet.kind === 'closed') peer.said.push(HUNG_UP);
   else return { kind: packet.kind };
   return null;
 }
@@ -137,12 +143,16 @@ async function next(peer: Peer): Promise<Line | Mark | null> {
 /** The lines up to a flush; null when they have no end. */
 async function readLines(peer: Peer): Promise<readonly string[] | null> {
   const lines: string[] = [];
-  for (;;) {
+  for (let bytes = 0; bytes <= LISTED_BYTES_MAX;) {
     const one = await next(peer);
     if (one === null) return null;
     if (one.kind === 'flush') return lines;
-    if (one.kind === 'line') lines.push(one.text);
+    if (one.kind !== 'line') continue;
+    lines.push(one.text);
+    bytes += one.text.length + 1;
   }
+  peer.senseless.push('overflow');
+  return null;
 }
 
 /** What the remote is able to; in version 0 it has listed its refs with that. */
