@@ -176,12 +176,8 @@ async function afterRound(
   const losses = settled > 0 && !isRefused ? 0 : before + 1;
   sending.losses = losses;
   const crowd = learnCrowd(dispatcher, { round, isLost: losses > 0, isFirst: before === 0 });
-  // Where pushes are counted, each takes its own turn; and after a loss a look says first what the
-  // others have pushed.
-  if (limitsNow(dispatcher) !== null) {
-    if (losses > 0 && state.pace.sight === 'seen') state.pace.sight = 'old';
-    return 'end';
-  }
+  // Where pushes are counted, each takes its own turn.
+  if (limitsNow(dispatcher) !== null) return endTurn(dispatcher, losses > 0);
   const { failure, pushMs } = round;
   if (losses > 0 && listDue(dispatcher).length > 0) {
     doors.log.status('publish.retried', {
@@ -196,6 +192,12 @@ async function afterRound(
   }
   const yields = hasLanded(round) && crowd.rivals > 1 && state.host.mode === 'running';
   return yields ? yieldMs(crowd, doors.random) : 'now';
+}
+
+/** After a loss a look says first what the others have pushed. */
+function endTurn({ state }: Dispatcher, isLost: boolean): AfterRound {
+  if (isLost && state.pace.sight === 'seen') state.pace.sight = 'old';
+  return 'end';
 }
 
 function hasEnded({ state }: Dispatcher): boolean {
