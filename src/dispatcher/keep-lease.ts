@@ -99,6 +99,7 @@ function noteRefusal(
  */
 export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
   const { settings, doors, state } = dispatcher;
+  await forgetOldName(dispatcher);
   // Nobody was silent for longer than this host has looked.
   if (state.book.connectedMs < settings.forgetBeatMs) return;
   const own = beatRef(dispatcher);
@@ -115,6 +116,22 @@ export async function forgetDeadHosts(dispatcher: Dispatcher): Promise<void> {
   }
   await doors.repository.push(
     dead.map(([ref, expected]) => ({ ref, expected, next: null })),
+    { atomic: false },
+  );
+}
+
+/** The beat of this host under a name that it had before; once: a copy of it may go on with it. */
+async function forgetOldName(dispatcher: Dispatcher): Promise<void> {
+  const { settings, doors, state } = dispatcher;
+  const old = refsUnder(state.refs, settings.refs.hosts).filter(([ref]) => {
+    const host = parseBeatName(ref.slice(settings.refs.hosts.length));
+    const isOld = host?.instance === doors.local.instance && host.alias !== settings.alias;
+    return isOld && !state.host.warnedTwins.has(ref);
+  });
+  if (old.length === 0 || !mayPush(dispatcher, 'low')) return;
+  for (const [ref] of old) state.host.warnedTwins.add(ref);
+  await doors.repository.push(
+    old.map(([ref, expected]) => ({ ref, expected, next: null })),
     { atomic: false },
   );
 }

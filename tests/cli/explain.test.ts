@@ -49,7 +49,7 @@ function plantBeat(
   alias: string,
   more: Readonly<Partial<Parameters<typeof formatBeat>[0]>> = {},
 ): void {
-  const instance = 'abcdef012345';
+  const { instance = 'abcdef012345' } = more;
   const beat = {
     alias,
     instance,
@@ -273,6 +273,19 @@ describe('why a message stands where it stands', () => {
     plantBeat('alpha', { models: ['echo'] });
     expect(await firstPart('bare')).toMatchObject({ kind: 'ready' });
     for (const id of ['bare', 'kind']) await cli.run(['cancel', id]);
+  });
+
+  it('says that two hosts have one name, where both were up a short while ago', async () => {
+    plantBeat('twin');
+    plantBeat('twin', { instance: 'fedcba543210' });
+    const row = 'twin: 2 hosts have this name';
+    expect((await cli.run(['status'])).stdout).toContain(row);
+    for (const words of [['hosts'], ['why', 'twin']])
+      expect((await cli.run(words)).stdout).toContain('2 hosts have this name');
+    plantBeat('twin', { instance: 'fedcba543210', atMs: Date.now() - 2 * 3_600_000 });
+    expect((await cli.run(['status'])).stdout).not.toContain(row);
+    for (const instance of ['abcdef012345', 'fedcba543210'])
+      cli.git(['update-ref', '-d', `refs/crosstalk/hosts/twin.${instance}`], cli.remote);
   });
 
   it("other hosts' own reasons: does not serve, rests, paused, busy, and who would take it", async () => {

@@ -22,6 +22,15 @@ export function liveHosts(around: Surroundings): readonly HostSeen[] {
   return around.hosts.filter((host) => doubtOf(around, host) === null);
 }
 
+/** That other hosts have shown themselves under the name of this one; null: none has. */
+export function namesakesOf(
+  { hosts }: Surroundings,
+  { alias: host }: HostSeen,
+): ReasonOf<'alias-twice'> | null {
+  const count = hosts.filter(({ alias }) => alias === host).length;
+  return count < 2 ? null : { kind: 'alias-twice', host, count };
+}
+
 /** Why a host with a beat does not count as up; null when it does. */
 export function doubtOf(
   around: Surroundings,

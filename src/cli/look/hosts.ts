@@ -10,7 +10,7 @@ import { messageId } from '../../protocol/paths.ts';
 import { fixOf } from '../../protocol/remedy.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import { given, type Invocation } from '../command.ts';
-import { doubtOf, liveHosts } from './host-opinions.ts';
+import { doubtOf, liveHosts, namesakesOf } from './host-opinions.ts';
 import { type HostSeen, lookToAct, type Surroundings } from './look-around.ts';
 import { formatJson, type Io, paint, plain, printFix } from '../io.ts';
 import { shortId } from './short-id.ts';
@@ -84,6 +84,11 @@ function print(io: Io, host: HostSeen, around: Surroundings): void {
           `    holds ${shortId(claim.message)} for ${claim.recipient}${claim.attempt > 1 ? `, attempt ${claim.attempt}` : ''}`,
         ),
       );
+  const namesakes = namesakesOf(around, host);
+  if (namesakes !== null) {
+    io.print(plain(`    ${sayReason(namesakes)}`));
+    printFix(io, fixOf(namesakes), '      ');
+  }
   const doubt = doubtOf(around, host);
   if (doubt === null) return;
   io.print(plain(`    ${sayReason(doubt)}`));

@@ -2,7 +2,7 @@
  * What needs a person, worst first, each with the command that helps. The same list gives `status`
  * its verdict.
  */
-import { systemClock } from '../../base/clock.ts';
+import { HOUR, systemClock } from '../../base/clock.ts';
 import type { Fix } from '../../base/fix.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import type { Work } from '../../protocol/list-work.ts';
@@ -14,7 +14,7 @@ import { oneLine } from '../../base/plain-text.ts';
 import type { Rewrite } from '../../transport/mirror.ts';
 import { rejectedReason } from './explain-message.ts';
 import type { Failure } from './failures.ts';
-import { doubtOf } from './host-opinions.ts';
+import { doubtOf, liveHosts, namesakesOf } from './host-opinions.ts';
 import type { Surroundings } from './look-around.ts';
 import { shortenId, shortId } from './short-id.ts';
 import type { Unsent } from './unsent.ts';
@@ -162,7 +162,18 @@ function needsOfHost({ around, outbox, stood, mirrorTrouble }: NeedSources): rea
     ...(garbage > 0 ? [need({ kind: 'garbage-claims', count: garbage })] : []),
     ...(mirrorTrouble === null ? [] : [need(mirrorTrouble)]),
     ...needsOfSuspects(around),
+    ...needsOfNamesakes(around),
   ];
+}
+
+/** Hosts of one name, where each was up a short while ago: one that is gone need not be renamed. */
+function needsOfNamesakes(around: Surroundings): readonly Need[] {
+  const hosts = liveHosts(around).filter(({ ageMs }) => ageMs !== null && ageMs < HOUR);
+  return hosts.flatMap((host, at) => {
+    const reason = namesakesOf({ ...around, hosts }, host);
+    const isFirst = hosts.findIndex(({ alias }) => alias === host.alias) === at;
+    return reason !== null && isFirst ? [need(reason, host.alias)] : [];
+  });
 }
 
 function needsOfSuspects(around: Surroundings): readonly Need[] {

@@ -17,7 +17,7 @@ import type { Invocation } from '../command.ts';
 import { createExplainer } from './explain-work.ts';
 import { explainMessage, type Part, tellRejected, type Told } from './explain-message.ts';
 import { tellGate, tellRun, tellRunByPrefix } from './explain-run.ts';
-import { doubtOf, liveHosts } from './host-opinions.ts';
+import { doubtOf, liveHosts, namesakesOf } from './host-opinions.ts';
 import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
 import { paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson } from './reading.ts';
@@ -181,14 +181,10 @@ function tellHost(around: Surroundings, alias: string): Told {
         ? [{ name: null, reason: { kind: 'host-down', host: alias, isHere: isThis } as const }]
         : []),
       ...hosts.map((host) => ({ name: null, reason: hostReason(around, host) })),
-      ...(hosts.length > 1
-        ? [
-            {
-              name: null,
-              reason: { kind: 'alias-twice', host: alias, count: hosts.length } as const,
-            },
-          ]
-        : []),
+      ...hosts.slice(0, 1).flatMap((host) => {
+        const reason = namesakesOf(around, host);
+        return reason === null ? [] : [{ name: null, reason }];
+      }),
     ],
   };
 }
