@@ -95,7 +95,7 @@ async function listRun({ repository, tip }: Looking, run: string, tree: Oid): Pr
 export function isOfPeople(path: string, root: string): boolean {
   return (
     isPersonPath(path, root) ||
-    [`${root}CANCEL`, `${root}CHANNEL.md`].includes(path) ||
+    path === `${root}CHANNEL.md` ||
     isMark(/\/gates\/[^/]+\/([^/]+)$/.exec(path)?.[1] ?? '')
   );
 }
@@ -104,7 +104,7 @@ export function isOfPeople(path: string, root: string): boolean {
 export function countsAsHosts(file: HostFile, voice: Voice, trust: Trust): boolean {
   if (trust.letThrough.has(file.blob)) return true;
   if (file.host !== null) return isHostOf(voice, file.host);
-  const isAnswer = parseMessagePath(file.path)?.replyTo != null;
+  const isAnswer = file.path.endsWith('/CANCEL') || parseMessagePath(file.path)?.replyTo != null;
   return isHost(voice) || (isAnswer && peopleWho(voice, 'approve', trust).length > 0);
 }
 

@@ -7,9 +7,10 @@ import type { ModelEntry } from '../protocol/models.ts';
 import type { OpenIndex, OpenMessage } from '../protocol/open-work.ts';
 import type { Work } from '../protocol/list-work.ts';
 import type { ReasonOf } from '../protocol/reason.ts';
-import { BUDGETS_FILE, MODELS_FILE, replyPath } from '../protocol/paths.ts';
+import { BUDGETS_FILE, MODELS_FILE, replyPath, WORKFLOWS } from '../protocol/paths.ts';
 import {
   hear,
+  isHost,
   maySpeakAs,
   peopleWho,
   requires,
@@ -91,7 +92,10 @@ export async function findHeld(
  * A workflow may ask any model, so its marker counts as what may act outside. Work of the hosts
  * themselves is signed by them.
  */
-function mustBeSigned({ recipient, message }: Work, { trust, models }: Hearing): boolean {
+function mustBeSigned(
+  { recipient, message }: Work,
+  { trust, models }: Pick<Hearing, 'trust' | 'models'>,
+): boolean {
   if (trust.required.has('all')) return true;
   if (!requires(trust, 'external')) return false;
   const entry = models.get(recipient);
@@ -113,6 +117,31 @@ async function listen(
     voices.set(voiceKey(message), hear(writers.get(message.path)?.signed ?? null, trust.signers));
 }
 
+/**
+ * The first of the files that a message rests on which neither a known host has signed nor a person
+ * who may ask; null where that is not required. They are part of what is asked.
+ */
+export async function findUnsignedPart(
+  dispatcher: Dispatcher,
+  work: Work,
+  { tip, paths }: { readonly tip: Oid; readonly paths: readonly string[] },
+): Promise<string | null> {
+  const { doors, state } = dispatcher;
+  const trust = await trustNow(dispatcher);
+  const { models } = state.models.serving;
+  if (trust === undefined || paths.length === 0) return null;
+  if (!mustBeSigned(work, { trust, models })) return null;
+  const writers = await doors.repository.findWriters(paths, tip);
+  const entries = await doors.repository.lookUp(tip, paths);
+  return (
+    paths.find((path, at) => {
+      const voice = hear(writers.get(path)?.signed ?? null, trust.signers);
+      const isSigned = isHost(voice) || peopleWho(voice, 'ask', trust).length > 0;
+      return !isSigned && !trust.letThrough.has(entries[at]?.oid ?? '');
+    }) ?? null
+  );
+}
+
 type Heard = Pick<OpenMessage, 'path' | 'blob'>;
 
 function voiceKey({ path, blob }: Heard): string {
@@ -129,7 +158,12 @@ export async function findUnsignedFiles({
     [MODELS_FILE, 'models'],
     [BUDGETS_FILE, 'budgets'],
   ] as const;
-  const paths = kinds.flatMap(([path, kind]) => (requires(trust, kind) ? [path] : []));
+  const fixed = kinds.flatMap(([path, kind]) => (requires(trust, kind) ? [path] : []));
+  const saved = requires(trust, 'schedules') ? await repository.list(tip, WORKFLOWS) : [];
+  const workflows = saved.flatMap(({ name, kind }) =>
+    kind === 'file' && name.endsWith('.md') ? [`${WORKFLOWS}/${name}`] : [],
+  );
+  const paths: readonly string[] = [...fixed, ...workflows];
   const entries = paths.length === 0 ? [] : await repository.lookUp(tip, paths);
   const standing = paths.flatMap((path, at) => {
     const blob = entries[at]?.oid;

@@ -7,6 +7,7 @@ import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { type IsolationRead, readIsolation } from '../protocol/isolation.ts';
 import { findLoop } from '../protocol/loop.ts';
 import type { ModelEntry } from '../protocol/models.ts';
+import { nameAttachments } from '../protocol/attachments.ts';
 import type { Capsule } from '../protocol/capsule.ts';
 import { composePrompt, type PromptParts } from '../protocol/prompt.ts';
 import { fetchArchive } from '../transport/read-archive.ts';
@@ -14,6 +15,7 @@ import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
 import { ATTACHMENTS_FOLDER, OUTPUT_FOLDER } from '../agents/agent.ts';
 import { type AttachmentsRead, NO_ATTACHMENTS, readAttachments } from './read-attachments.ts';
+import { findUnsignedPart } from './check-signatures.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { readCapsule } from './keep-capsules.ts';
 import type { LiveClaim } from './own-claims.ts';
@@ -80,11 +82,13 @@ export async function composeAttemptPrompt(
     tip === null
       ? { entries: [], session: null }
       : await readThread(doors.repository, { tip, ...query });
-  const who = await readPersona(doors.repository, tip, fields?.as ?? null);
+  const { personaPath, ...who } = await readPersona(doors.repository, tip, fields?.as ?? null);
   const body = read?.kind === 'message' ? read.message.body : '';
   const files = { message: message.path, files: fields?.files ?? [] };
   const attachments: AttachmentsRead =
-    tip === null ? NO_ATTACHMENTS : await readAttachments(doors.repository, { tip, ...files });
+    tip === null
+      ? NO_ATTACHMENTS
+      : await readSigned(dispatcher, held, { tip, ...files, personaPath });
   const before = await readCapsule(dispatcher, held, fields);
   const parts: PromptParts = {
     before,
@@ -127,18 +131,36 @@ export async function composeAttemptPrompt(
   };
 }
 
+/** Its files; refused too where they or its persona have to be signed and are not. */
+async function readSigned(
+  dispatcher: Dispatcher,
+  held: LiveClaim,
+  asked: Parameters<typeof readAttachments>[1] & { readonly personaPath: string | null },
+): Promise<AttachmentsRead> {
+  const read = await readAttachments(dispatcher.doors.repository, asked);
+  if (read.kind === 'refused') return read;
+  const named = nameAttachments(asked.message, asked.files);
+  const paths = named.kind === 'named' ? named.files.map(({ path }) => path) : [];
+  const persona = asked.personaPath === null ? [] : [asked.personaPath];
+  const parts = { tip: asked.tip, paths: [...paths, ...persona] };
+  const unsigned = await findUnsignedPart(dispatcher, held.work, parts);
+  return unsigned === null
+    ? read
+    : { kind: 'refused', why: `${unsigned}: nobody known here who may ask has signed it` };
+}
+
 /** The text of the persona that `as:` names. */
 async function readPersona(
   repository: Repository,
   tip: Oid | null,
   as: string | null,
-): Promise<Pick<AttemptInput, 'persona' | 'stranger'>> {
-  if (as === null || tip === null) return { persona: null, stranger: null };
+): Promise<Pick<AttemptInput, 'persona' | 'stranger'> & { readonly personaPath: string | null }> {
+  if (as === null || tip === null) return { persona: null, stranger: null, personaPath: null };
   for (const path of personaPaths(as)) {
     const persona = await readTextAt(repository, tip, path);
-    if (persona !== null) return { persona, stranger: null };
+    if (persona !== null) return { persona, stranger: null, personaPath: path };
   }
-  return { persona: null, stranger: noPersona(as) };
+  return { persona: null, stranger: noPersona(as), personaPath: null };
 }
 
 /** What has effects is told that it was begun before: by this claim, or as what it retries. */

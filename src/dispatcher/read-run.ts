@@ -3,7 +3,7 @@ import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Message } from '../protocol/message.ts';
 import { type Askable, knownOf } from '../protocol/who-can-be-asked.ts';
-import type { Trust } from '../protocol/trust.ts';
+import { requires, type Trust } from '../protocol/trust.ts';
 import type { Speaker } from '../protocol/who-said.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import type { Called } from '../protocol/people.ts';
@@ -24,6 +24,7 @@ import type { RunInput, RunSummary } from '../workflow/run/run-input.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import { isOfPeople } from './check-hosts.ts';
 import { findSpeakers } from './find-speakers.ts';
+import { blobAt, findSigned } from './signed-file.ts';
 import { readFolder, type TextMemory } from '../transport/read-folder.ts';
 import type { TipView } from '../transport/transaction.ts';
 import type { Repository } from '../transport/repository.ts';
@@ -59,10 +60,14 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
   const reply =
     view.added.get(replyPath(marker.path, 'workflow')) ??
     (await readTextAt(repository, view.tip, replyPath(marker.path, 'workflow')));
-  const workflows = await readFolder(
-    repository,
-    { commit: view.tip, folder: WORKFLOWS },
-    memoryOf(reader, WORKFLOWS),
+  const workflows = await signedWorkflows(
+    reader,
+    view.tip,
+    await readFolder(
+      repository,
+      { commit: view.tip, folder: WORKFLOWS },
+      memoryOf(reader, WORKFLOWS),
+    ),
   );
   const schemas = await readFolder(
     repository,
@@ -98,6 +103,36 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
     },
   };
 }
+
+/**
+ * What is saved, as it counts: where workflows have to be signed, each in the newest version that
+ * somebody has signed who may change them.
+ */
+async function signedWorkflows(
+  { repository, trust }: RunReader,
+  tip: Oid,
+  standing: ReadonlyMap<string, string>,
+): Promise<ReadonlyMap<string, string>> {
+  if (trust === null || !requires(trust, 'schedules')) return standing;
+  const [folder] = await repository.lookUp(tip, [WORKFLOWS]);
+  const known = SIGNED.get(trust);
+  if (known !== undefined && known.tree === folder?.oid) return known.texts;
+  const texts = new Map<string, string>();
+  const signing = { repository, tip, trust, right: 'models', isReadable: () => true } as const;
+  for (const [path, now] of standing) {
+    const isLetThrough = trust.letThrough.has((await blobAt(signing, tip, path)) ?? '');
+    const text = isLetThrough ? now : (await findSigned(signing, path)).text;
+    if (text !== null) texts.set(path, text);
+  }
+  if (folder != null) SIGNED.set(trust, { tree: folder.oid, texts });
+  return texts;
+}
+
+/** What was signed of a folder, by those who were known. */
+const SIGNED = new WeakMap<
+  Trust,
+  { readonly tree: Oid; readonly texts: ReadonlyMap<string, string> }
+>();
 
 /** A control message is none, nor is what people say to each other in the channel of a run. */
 async function isMarker(

@@ -2,7 +2,10 @@
  * What people have dismissed: a note at `data/acks/`, which says of one failure or one stray file
  * that nothing has to be done about it. All hosts see it, and only what is shown depends on it.
  */
+import type { Oid } from '../../base/ids.ts';
+import { isHeard } from '../../dispatcher/signed-file.ts';
 import { ackPath } from '../../protocol/acks.ts';
+import { requires } from '../../protocol/trust.ts';
 import type { Failure } from './failures.ts';
 import type { Surroundings } from './look-around.ts';
 
@@ -19,10 +22,26 @@ export async function dropAcked(
     ...failures.map((one) => ackPath({ kind: 'failure', ...one })),
     ...paths.map((path, at) => ackPath({ kind: 'file', path, oid: files[at]?.oid ?? '' })),
   ];
-  const standing = await session.repository.lookUp(index.tip, notes);
-  const isAcked = (at: number): boolean => standing[at] != null;
+  const standing = await listCounting(around, index.tip, notes);
+  const isAcked = (at: number): boolean => standing.has(notes[at] ?? '');
   return {
     failures: failures.filter((_, at) => !isAcked(at)),
     strays: paths.filter((_, at) => !isAcked(failures.length + at)),
   };
+}
+
+/** Those of the notes that stand and, where people have to sign, that one who may approve signed. */
+async function listCounting(
+  { session: { repository }, trust }: Surroundings,
+  tip: Oid,
+  notes: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const entries = notes.length === 0 ? [] : await repository.lookUp(tip, notes);
+  const standing = notes.filter((_, at) => entries[at] != null);
+  if (standing.length === 0 || trust === null || !requires(trust, 'gates'))
+    return new Set(standing);
+  const writers = await repository.findWriters(standing, tip);
+  return new Set(
+    standing.filter((path) => isHeard(writers.get(path)?.signed ?? null, trust, 'approve')),
+  );
 }
