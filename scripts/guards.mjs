@@ -147,6 +147,27 @@ const GUARDS = [
     tests: ['tests/dispatcher/signed-hosts.test.ts'],
   },
   {
+    name: 'who asks again what is signed',
+    file: 'dispatcher/find-forged.ts',
+    find: 'filter(({ by, path }) => isKnown(path) && !isKnown(by))',
+    without: 'filter(({ by, path }) => isKnown(path) && by === path)',
+    tests: ['tests/dispatcher/signed-parts.test.ts'],
+  },
+  {
+    name: 'files that a signed message rests on',
+    file: 'dispatcher/check-signatures.ts',
+    find: 'const isSigned = isHost(voice) || peopleWho(voice',
+    without: "const isSigned = voice.kind !== 'bad' || peopleWho(voice",
+    tests: ['tests/dispatcher/signed-parts.test.ts'],
+  },
+  {
+    name: 'saved workflows as they were signed',
+    file: 'dispatcher/read-run.ts',
+    find: "if (trust === null || !requires(trust, 'schedules')) return standing;",
+    without: "if (trust === null || requires(trust, 'schedules')) return standing;",
+    tests: ['tests/dispatcher/signed-parts.test.ts'],
+  },
+  {
     name: 'a reply in the way of a reply',
     file: 'transport/build-on-tip.ts',
     find: 'paths.find((path) => forged.has(path))',

@@ -5,8 +5,9 @@
 import type { Oid } from '../base/ids.ts';
 import type { ForgedReply, OpenIndex } from '../protocol/open-work.ts';
 import { CHANNELS, foldersAsFiles, parseMessagePath } from '../protocol/paths.ts';
-import { hear, requires, type Trust } from '../protocol/trust.ts';
-import type { FindForged } from '../transport/mirror.ts';
+import type { ChangeBatch } from '../protocol/fold-changes.ts';
+import { hear, isHost, peopleWho, requires, type Trust, type Voice } from '../protocol/trust.ts';
+import type { ClosersJudge, FindForged } from '../transport/mirror.ts';
 import { readRepliesBeside } from '../transport/read-reopened.ts';
 import type { Repository, TreeChange, TreeEntry } from '../transport/repository.ts';
 import { describe } from './check-signatures.ts';
@@ -20,11 +21,52 @@ const NONE: OpenIndex['forged'] = new Map();
 
 type Seen = Parameters<FindForged>[0];
 
-/** Judges replies as they come; those that counted once are not judged again. */
-export function createForgedFinder(
+/** Judges what closes messages as it comes; what counted once is not judged again. */
+export function createClosersJudge(
   repository: Repository,
   trustNow: () => Promise<Trust>,
-): FindForged {
+): ClosersJudge {
+  return {
+    findForged: createForgedFinder(repository, trustNow),
+    dropForged: async (index, batch) => {
+      const trust = await trustNow();
+      return requires(trust, 'hosts') && index.tip !== null
+        ? dropForged(repository, trust, { index, batch })
+        : batch;
+    },
+  };
+}
+
+/**
+ * Whoever asks again for what somebody known has signed has to be known as well; an answer in the
+ * form of older programs counts as a reply does.
+ */
+async function dropForged(
+  repository: Repository,
+  trust: Trust,
+  { index, batch }: { readonly index: OpenIndex; readonly batch: ChangeBatch },
+): Promise<ChangeBatch> {
+  const again = batch.retried.filter(({ by, path }) => index.retried.get(by) !== path);
+  const older = batch.older.filter(({ by }) => !index.older.has(by));
+  const paths = [...again.flatMap(({ by, path }) => [by, path]), ...older.map(({ by }) => by)];
+  if (paths.length === 0) return batch;
+  const writers = await repository.findWriters([...new Set(paths)], batch.tip);
+  const voiceOf = (path: string): Voice => hear(writers.get(path)?.signed ?? null, trust.signers);
+  const isKnown = (path: string): boolean => voiceOf(path).kind === 'known';
+  const mayAnswer = (voice: Voice): boolean =>
+    isHost(voice) || peopleWho(voice, 'approve', trust).length > 0;
+  const dropped = new Set<unknown>([
+    ...again.filter(({ by, path }) => isKnown(path) && !isKnown(by)),
+    ...older.filter(({ by }) => !mayAnswer(voiceOf(by))),
+  ]);
+  return {
+    ...batch,
+    retried: batch.retried.filter((one) => !dropped.has(one)),
+    older: batch.older.filter((one) => !dropped.has(one)),
+  };
+}
+
+function createForgedFinder(repository: Repository, trustNow: () => Promise<Trust>): FindForged {
   const judgedBy = new WeakMap<OpenIndex['forged'], Trust>();
   return async (seen) => {
     const { index, tip } = seen;

@@ -84,13 +84,24 @@ export type FindForged = (seen: {
   readonly models: readonly string[];
 }) => Promise<OpenIndex['forged']>;
 
-/**
- * A mirror that begins where `checkpoint` left off. `findForged`: absent where every reply counts.
- */
+/** Decides what closes a message. */
+export interface ClosersJudge {
+  readonly findForged: FindForged;
+  /** The batch without what closes messages by other ways than a reply, and does not count. */
+  readonly dropForged: (index: OpenIndex, batch: ChangeBatch) => Promise<ChangeBatch>;
+}
+
+/** Where everything counts. */
+const BELIEVES_ALL: ClosersJudge = {
+  findForged: ({ index }) => Promise.resolve(index.forged),
+  dropForged: (_, batch) => Promise.resolve(batch),
+};
+
+/** A mirror that begins where `checkpoint` left off. */
 export function createMirror(
   repository: Repository,
   checkpoint: OpenIndex | null,
-  findForged: FindForged = ({ index }) => Promise.resolve(index.forged),
+  { findForged, dropForged }: ClosersJudge = BELIEVES_ALL,
 ): Mirror {
   let index = checkpoint ?? EMPTY_INDEX;
   let inForce: ModelsInForce | null = null;
@@ -116,7 +127,8 @@ export function createMirror(
     const base = usableBase(from, { models, called });
     const read = async (known: OpenIndex): Promise<ChangeBatch> => {
       const settled = known.tip === null ? await repository.settledPart(tip) : null;
-      return readChanges(hideFiles(repository, { before: known.forged, now: forged }), {
+      const view = hideFiles(repository, { before: known.forged, now: forged });
+      const batch = await readChanges(view, {
         from: known.tip,
         to: tip,
         people: base.people,
@@ -127,6 +139,7 @@ export function createMirror(
         settled,
         refused: refusedFolders(known),
       });
+      return dropForged(index, batch);
     };
     const batch = await read(base);
     index = movesOthers(base, batch)

@@ -99,3 +99,30 @@ it('a file CANCEL that nobody who may has signed holds the run back instead of e
   await story.pass(30_000);
   expect(story.files().get('data/channels/run/COMPLETE')).toContain('cancelled');
 });
+
+it('a signed message is closed neither by who asks it again unsigned nor by an older answer', async () => {
+  const { story, write } = await begin();
+  const hold = (isPaused: boolean): void => {
+    story.hosts[0]!.process!.dispatcher.state.host.pausedHere = isPaused;
+  };
+  hold(true);
+  const letters = ['one', 'two', 'three'].map((name) => `${GENERAL}/${name}.md`);
+  const letter = '---\nto: mailer\nfrom: ada\n---\n[[M1]]\n';
+  write('ada', Object.fromEntries(letters.map((path) => [path, letter])));
+  await story.pass(10_000);
+  write('mallory', {
+    [`${GENERAL}/again.md`]: `---\nto: nobody\nfrom: eve\nretries: ${letters[0]}\n---\nx\n`,
+    [`${GENERAL}/older.md`]: `---\nto: ada\nfrom: mailer@x\nre: ${letters[1]}\n---\nx\n`,
+  });
+  write('ada', {
+    [`${GENERAL}/mine.md`]: `---\nto: opus\nfrom: ada\nretries: ${letters[2]}\n---\n[[M2]]\n`,
+  });
+  await story.pass(10_000);
+  hold(false);
+  await story.pass(60_000);
+  expect(['one', 'two', 'three'].map((stem) => replyOf(story, stem) !== '')).toEqual([
+    true,
+    true,
+    false,
+  ]);
+});

@@ -11,7 +11,7 @@ import type { Oid } from '../../src/base/ids.ts';
 import { createLog } from '../../src/base/log.ts';
 import type { Dispatcher, Doors, Settings } from '../../src/dispatcher/dispatcher.ts';
 import { createDispatcher } from '../../src/dispatcher/create-dispatcher.ts';
-import { createForgedFinder } from '../../src/dispatcher/find-forged.ts';
+import { createClosersJudge } from '../../src/dispatcher/find-forged.ts';
 import type { Serving } from '../../src/dispatcher/notes.ts';
 import { runDispatcher } from '../../src/dispatcher/loop.ts';
 import { decodeModels } from '../../src/protocol/decode-models.ts';
@@ -166,8 +166,8 @@ export async function startProcess(
   );
   const { view = (mirror: Mirror) => mirror } = host;
   const { trust } = host;
-  const findForged = trust === undefined ? undefined : createForgedFinder(repository, trust);
-  const mirror = view(createMirror(repository, checkpoint, findForged));
+  const closers = trust === undefined ? undefined : createClosersJudge(repository, trust);
+  const mirror = view(createMirror(repository, checkpoint, closers));
   const { key } = host;
   const sign: Sign | undefined =
     key === undefined ? undefined : (payload) => Promise.resolve(signSsh(payload, key));

@@ -47,7 +47,7 @@ export function openTrace(invocation: Invocation): RunTrace {
 
 function traceSession(session: TransportSession, tracer: Tracer): TransportSession {
   const repository = traceDoor(tracer, 'git', session.repository);
-  const mirror = createMirror(repository, session.mirror.index(), session.findForged);
+  const mirror = createMirror(repository, session.mirror.index(), session.closers);
   return {
     ...session,
     repository,

@@ -18,8 +18,8 @@ import { type StateDirectory, stateRoot } from '../../local/state-directory.ts';
 import { decodeIndex, encodeIndex } from '../../protocol/index-checkpoint.ts';
 import { isSlow, type LeaseTimes, OWN_PACE, type Pace, SLOW_LEASE } from '../../protocol/pace.ts';
 import { archiveRef, type RefNames, refNames, VERSION_FILE } from '../../protocol/paths.ts';
-import { createMirror, type FindForged, type Mirror } from '../../transport/mirror.ts';
-import { createForgedFinder } from '../../dispatcher/find-forged.ts';
+import { createMirror, type ClosersJudge, type Mirror } from '../../transport/mirror.ts';
+import { createClosersJudge } from '../../dispatcher/find-forged.ts';
 import { createTrust } from '../../local/trust-store.ts';
 import type { Trust } from '../../protocol/trust.ts';
 import type { Publisher } from '../../transport/transaction.ts';
@@ -47,8 +47,8 @@ export interface TransportSession {
   readonly mirror: Mirror;
   /** Whose word counts on this host now. */
   readonly trust: () => Promise<Trust>;
-  /** By which the mirror judges replies. */
-  readonly findForged: FindForged;
+  /** By which the mirror judges what closes messages. */
+  readonly closers: ClosersJudge;
   readonly publisher: Publisher;
   /** Times of leases where pushes are few; null = they were set by hand and hold always. */
   readonly slowLease: LeaseTimes | null;
@@ -125,8 +125,8 @@ export async function openSession(
     flags: options.flags ?? {},
     stateDirectory: directory.path,
   });
-  const findForged = createForgedFinder(repository, trust);
-  const mirror = createMirror(repository, decodeIndex(checkpoint.value), findForged);
+  const closers = createClosersJudge(repository, trust);
+  const mirror = createMirror(repository, decodeIndex(checkpoint.value), closers);
   try {
     const { listing, listed, traits } = await look(
       { repository, mirror, checkpoint, url: located.url, branch },
@@ -141,7 +141,7 @@ export async function openSession(
       slowLease: slowLeaseOf(read.origins),
       mirror,
       trust,
-      findForged,
+      closers,
       publisher: {
         repository,
         mirror,
