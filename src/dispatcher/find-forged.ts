@@ -38,7 +38,7 @@ export function createClosersJudge(
 }
 
 /**
- * Whoever asks again for what somebody known has signed has to be known as well; an answer in the
+ * Who asks again for what somebody known has signed has to be known as well; an answer in the
  * form of older programs counts as a reply does.
  */
 async function dropForged(

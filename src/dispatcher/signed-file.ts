@@ -25,7 +25,7 @@ export interface Signing {
   readonly trust: Judged;
   /** What its signer has to be allowed. */
   readonly right: Right;
-  /** A version that cannot be read does not count either, whoever has signed it. */
+  /** A version that cannot be read does not count either, though it is signed. */
   readonly isReadable: (text: string) => boolean;
 }
 

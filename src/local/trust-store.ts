@@ -12,7 +12,9 @@ import { type SshKey, sshKeyOf } from '../protocol/ssh-signature.ts';
 import {
   formatSigner,
   hostPrincipal,
+  idleRights,
   parseSigners,
+  RIGHTS,
   SIGNED_KINDS,
   type SignedKind,
   type Signers,
@@ -94,15 +96,16 @@ export function requiredKinds({
   return obeyControl === 'signed' ? [...requireSigned, 'control'] : requireSigned;
 }
 
-/** Whether the configuration says what people may do and asks nobody to prove who they are. */
-export function hasIdleRights(
-  config: Pick<Config, 'requireSigned' | 'obeyControl' | 'people'>,
-): boolean {
-  return config.people !== null && requiredKinds(config).length === 0;
+/**
+ * What is said where the configuration says what people may do and nobody has to prove who they are;
+ * null where all of it decides something.
+ */
+export function tellIdleRights(config: TrustSettings): string | null {
+  const idle = config.people === null ? [] : idleRights(new Set(requiredKinds(config)));
+  if (idle.length === 0) return null;
+  const what = idle.length === RIGHTS.length ? 'nothing' : `nothing of "${idle.join('", "')}"`;
+  return `"people:" says what people may do, but ${what} has to be signed here`;
 }
-
-/** What is said of that. */
-export const IDLE_RIGHTS = '"people:" says what people may do, but nothing has to be signed here';
 
 /** What `trust on` requires. */
 export const REQUIRED_AT_ONCE: readonly SignedKind[] = SIGNED_KINDS.filter(

@@ -32,6 +32,20 @@ export type SignedKind = (typeof SIGNED_KINDS)[number];
 export const RIGHTS = ['ask', 'approve', 'operate', 'models'] as const;
 export type Right = (typeof RIGHTS)[number];
 
+/** Where a right decides: only where one of these has to be signed. */
+const NEEDS: Readonly<Record<Right, readonly SignedKind[]>> = {
+  ask: ['external'],
+  approve: ['gates'],
+  operate: ['control'],
+  models: ['models', 'budgets', 'schedules'],
+};
+
+/** Rights that decide nothing, because nobody has to prove who they are where these count. */
+export function idleRights(required: ReadonlySet<SignedKind>): readonly Right[] {
+  const isRequired = (kind: SignedKind): boolean => requires({ required }, kind);
+  return RIGHTS.filter((right) => !NEEDS[right].some(isRequired));
+}
+
 /** What each person may do, by name. */
 export type Rights = ReadonlyMap<string, ReadonlySet<Right>>;
 

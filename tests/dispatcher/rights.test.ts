@@ -12,6 +12,7 @@ import { decodePeople } from '../../src/protocol/people.ts';
 import { signSsh, sshKeyOf } from '../../src/protocol/ssh-signature.ts';
 import {
   hear,
+  idleRights,
   maySpeakAs,
   type Right,
   RIGHTS,
@@ -119,6 +120,18 @@ describe('rights of the host itself', () => {
       'ada ada',
     ]);
   });
+});
+
+it.each([
+  [[], [...RIGHTS]],
+  [['hosts'], [...RIGHTS]],
+  [
+    ['external', 'schedules'],
+    ['approve', 'operate'],
+  ],
+  [['all'], []],
+] as const)('where %j has to be signed, these rights decide nothing: %j', (required, idle) => {
+  expect(idleRights(new Set<SignedKind>(required))).toEqual(idle);
 });
 
 describe('data/people.yaml', () => {

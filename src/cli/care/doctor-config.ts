@@ -10,7 +10,7 @@ import { isOurs } from '../../local/durable-file.ts';
 import { readConfig } from '../../local/read-config.ts';
 import type { Projects } from '../../local/config.ts';
 import { expandHome, homeOf } from '../../local/state-directory.ts';
-import { hasIdleRights, IDLE_RIGHTS } from '../../local/trust-store.ts';
+import { tellIdleRights } from '../../local/trust-store.ts';
 import { wakeSecretFile } from '../../local/wake-secret.ts';
 import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
@@ -29,13 +29,14 @@ export async function examineConfig({ env }: Invocation): Promise<readonly Findi
   try {
     const read = await readConfig({ env, flags: {}, hostname: hostname() });
     const [warning] = read.warnings;
+    const idle = tellIdleRights(read.config);
     return [
       warning === undefined
         ? fine('configuration', directory.path)
         : trouble('warn', 'configuration', { says: warning, fix: 'crosstalkd status --config' }),
-      ...(hasIdleRights(read.config)
-        ? [trouble('warn', 'rights', { says: IDLE_RIGHTS, fix: fixBy`crosstalkd trust on` })]
-        : []),
+      ...(idle === null
+        ? []
+        : [trouble('warn', 'rights', { says: idle, fix: fixBy`crosstalkd trust on` })]),
       ...(await examineProjects(read.config.projects, env)),
     ];
   } catch (error) {

@@ -17,8 +17,6 @@ import { locateConfigDirectory } from '../../local/config-directory.ts';
 import { readConfig } from '../../local/read-config.ts';
 import {
   addSigner,
-  hasIdleRights,
-  IDLE_RIGHTS,
   letThrough,
   openHostKey,
   readHostKey,
@@ -28,6 +26,7 @@ import {
   requiredKinds,
   requireSigned,
   signersFile,
+  tellIdleRights,
 } from '../../local/trust-store.ts';
 import { given, type Invocation } from '../command.ts';
 import { printJson, startDirectory, wantsJson, withSession } from '../look/reading.ts';
@@ -51,7 +50,7 @@ export async function listTrust(invocation: Invocation): Promise<number> {
       required: requiredKinds(config),
       file,
       signers: [...signers].map(([name, keys]) => ({ name, keys: [...keys] })),
-      rights_in_force: config.people !== null && !hasIdleRights(config),
+      rights_in_force: config.people !== null && tellIdleRights(config) === null,
       people: [...(config.people ?? [])].map(([name, may]) => ({ name, may: [...may] })),
       hosts_not_known: strangers.map(({ alias, key }) => {
         return { alias, key, fingerprint: fingerprintOf(key) };
@@ -64,7 +63,8 @@ export async function listTrust(invocation: Invocation): Promise<number> {
         : `Has to be signed on this host: ${requiredKinds(config).join(', ')}.`,
     );
     for (const line of describeSigners(signers)) io.print(line);
-    if (hasIdleRights(config)) io.print(`${IDLE_RIGHTS}: ${formatFix(fixBy`crosstalkd trust on`)}`);
+    const idle = tellIdleRights(config);
+    if (idle !== null) io.print(`${idle}: ${formatFix(fixBy`crosstalkd trust on`)}`);
     for (const [name, may] of config.people ?? [])
       io.print(`  ${name} may ${[...may].join(', ') || 'nothing'}`);
     io.print(`  ${file}`);

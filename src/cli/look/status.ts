@@ -9,7 +9,7 @@ import { formatDuration } from '../../base/duration.ts';
 import { ERROR_CODES } from '../../base/errors.ts';
 import { SETTINGS } from '../../local/config-settings.ts';
 import type { Config } from '../../local/config.ts';
-import { hasIdleRights, IDLE_RIGHTS } from '../../local/trust-store.ts';
+import { tellIdleRights } from '../../local/trust-store.ts';
 import { formatOrigin } from '../../local/decode-config.ts';
 import { describeNotifier } from '../../local/notify-settings.ts';
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
@@ -359,7 +359,7 @@ async function showConfig(invocation: Invocation): Promise<number> {
   if (given(invocation, 'json')) {
     const paths = { config: session.configDirectory.path, state: session.directory.path };
     const idle = {
-      rights_in_force: session.config.people !== null && !hasIdleRights(session.config),
+      rights_in_force: session.config.people !== null && tellIdleRights(session.config) === null,
     };
     invocation.io.print(
       formatJson({ ok: true, health: 'good', settings: rows, ...idle, ...paths }),
@@ -374,8 +374,8 @@ async function showConfig(invocation: Invocation): Promise<number> {
     invocation.io.print(
       `${key.padEnd(keys)}  ${plain(value).padEnd(values)}  ${paint(invocation.io, 'dim', `${plain(origin)}: ${meaning}`)}`,
     );
-  if (hasIdleRights(session.config))
-    invocation.io.print(`\n${IDLE_RIGHTS}: ${formatFix(fixBy`crosstalkd trust on`)}`);
+  const idle = tellIdleRights(session.config);
+  if (idle !== null) invocation.io.print(`\n${idle}: ${formatFix(fixBy`crosstalkd trust on`)}`);
   invocation.io.print(`\nconfiguration  ${session.configDirectory.configFile}`);
   invocation.io.print(`state          ${session.directory.path}`);
   return 0;
