@@ -28,7 +28,7 @@ export interface Io {
    * what would be printed is lost. Absent where nobody can go away.
    */
   readonly outliveReaders?: () => void;
-  /** Options that said where the command works, such as `-C dir`: what it prints works with them. */
+  /** Options that said where the command works, such as `-C dir`; what it prints has them too. */
   readonly at?: Words;
 }
 

@@ -31,7 +31,7 @@ export function yesOrNo(text: string): 'approve' | 'deny' | null {
   const line = answerLine(text).toLowerCase();
   const sign = SIGNS.find(([form]) => form.test(line));
   if (sign !== undefined) return sign[1];
-  // A question is no answer.
+  // A question is not an answer.
   if (NEITHER.test(line) || /^\S{1,20}\?+$/.test(line)) return null;
   const word = /^(?:(?:i|we) )?([+-]?[a-z0-9]+)/.exec(line)?.[1] ?? '';
   return YESES.includes(word) ? 'approve' : NOES.includes(word) ? 'deny' : null;

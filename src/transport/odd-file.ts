@@ -82,7 +82,8 @@ function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-function move(from: string, to: string, what: string): Pick<OddFile, 'expected' | 'remedy'> {
+/** What is expected of a file at `from`: `what`, by the command that moves it. */
+export function move(from: string, to: string, what: string): Pick<OddFile, 'expected' | 'remedy'> {
   if (hasUnsafe(from)) return { expected: REGULAR };
   return {
     expected: `${what}: git mv ${shellWord(from)} ${shellWord(to)}`,

@@ -334,7 +334,7 @@ describe('a list of messages', () => {
     const file = { ...parseMessagePath(path)!, blob: oidOf('a'.repeat(40)) };
     const one = { file, from: 'ada-lovelace-the-first', to: ['opus', 'gpt'], atMs: 0 };
     const state = { kind: 'open', replies: [], open: ['opus', 'gpt', 'gemini', 'sonnet'] } as const;
-    return { said: { ...one, message: read.message }, state: state as never };
+    return { said: { ...one, message: read.message }, state };
   };
 
   it.each([40, 60, 80, 200])('fits %i columns, and its ids stay whole', (columns) => {

@@ -167,7 +167,7 @@ describe('a file that says how work is done, edited while work is open', () => {
     ['before a run begins: it begins with the new text', 'before', '', 'NEW'],
     ['while a run is open: it keeps its plan', 'while', '', 'OLD'],
     ['while a run that follows is open: it takes the new one', 'while', 'follow: true\n', 'NEW'],
-  ])('a saved workflow, %s', async (_, when, more, asks) => {
+  ])('a saved workflow, %s', async (_, ...[when, more, asks]) => {
     const story = tell(() => ({ kind: 'answer', ms: 10_000 }), { hosts: 1 });
     story.say({ [FILE]: saved('OLD', more) });
     if (when === 'before') story.say({ [FILE]: saved('NEW', more) });
@@ -202,7 +202,7 @@ describe('a file that says how work is done, edited while work is open', () => {
     expect(story.files().get(`${gate}/decision.json`)).toBe(decided);
   });
 
-  it.each([
+  it.each<[string, string, string, string | null]>([
     [
       'another prompt: what has not begun goes by it',
       saved('NEW').split('---')[1]!,
@@ -210,7 +210,7 @@ describe('a file that says how work is done, edited while work is open', () => {
       'NEW',
     ],
     ['nothing that can be read: the run ends', 'steps: [\n', 'failed', null],
-  ])('PLAN.yaml of an open run, with %s', async (_, plan, status, asks) => {
+  ])('PLAN.yaml of an open run, with %s', async (_, ...[plan, status, asks]) => {
     const story = tell(() => ({ kind: 'answer', ms: 10_000 }), { hosts: 1 });
     story.say({ [FILE]: saved('OLD') });
     story.say({ 'data/channels/general/wf.md': START });

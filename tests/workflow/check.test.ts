@@ -378,6 +378,8 @@ function strict(yaml: string): string {
 
 // A wrong form is told with the right one.
 test.each<[string, string]>([
+  [ONE('{ uses: data/workflows/Saved.md }'), 'did you mean "saved"?'],
+  ['uses: saved.md', 'did you mean "saved"?'],
   [ONE('{ prompt: x, retry: 3 }'), 'retry: { max: 3 }'],
   [ONE('{ wait: 2h }'), 'wait: { for: "2h" }'],
   [ONE('{ ask: "Publish?" }'), 'ask: { title: "Publish?" }'],

@@ -4,7 +4,6 @@
  */
 import { groupBy } from '../../base/group-by.ts';
 import type { Oid } from '../../base/ids.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import {
   asksSomebody,
   LOOKED_AT_BYTES,
@@ -13,7 +12,7 @@ import {
 } from '../../protocol/misplaced.ts';
 import type { RejectedFile } from '../../protocol/open-work.ts';
 import { foldName, isPage, pathProblem } from '../../protocol/paths.ts';
-import { moveIntoChannel } from '../../transport/odd-file.ts';
+import { move, moveIntoChannel } from '../../transport/odd-file.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
 /**
@@ -39,7 +38,8 @@ export async function findStrays(
     let name = target;
     for (let n = 2; isTaken(name); n += 1) name = `${target.slice(0, -3)}-${n}.md`;
     there.set(foldName(name), [...(there.get(foldName(name)) ?? []), name]);
-    if (name !== target) free.set(file.path, renamed(file, name));
+    if (name !== target)
+      free.set(file.path, { ...file, ...move(file.path, name, 'a name that is free') });
   }
   return new Map(files.map((file) => [file.path, free.get(file.path) ?? file]));
 }
@@ -52,13 +52,6 @@ async function namesIn(
   const entries = await repository.list(tip, folder).catch(() => []);
   const paths = entries.map(({ name }) => `${folder}/${name}`);
   return new Map(groupBy(paths, foldName));
-}
-
-function renamed(file: RejectedFile, name: string): RejectedFile {
-  const { remedy = [], expected } = file;
-  const old = shellWord(remedy.at(-1) ?? '');
-  const kept = expected.endsWith(old) ? expected.slice(0, expected.length - old.length) : expected;
-  return { ...file, remedy: [...remedy.slice(0, -1), name], expected: `${kept}${shellWord(name)}` };
 }
 
 const FOLDERS_MAX = 64;

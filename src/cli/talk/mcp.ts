@@ -55,7 +55,7 @@ export async function serveMcp(invocation: Invocation): Promise<number> {
     server.onclose = done;
   });
   const transport = new StdioServerTransport();
-  // What is no message of the protocol gets an answer too: who asked may wait for one.
+  // What is not an message of the protocol gets an answer too: who asked may wait for one.
   server.onerror = (error) => {
     const code =
       error instanceof SyntaxError ? -32_700 : error.name === 'ZodError' ? -32_600 : null;

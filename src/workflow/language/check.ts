@@ -3,8 +3,8 @@
  * suggestions.
  */
 import { decodeMessage } from '../../protocol/message.ts';
-import { workflowFile } from '../../protocol/paths.ts';
 import { KEYS } from './keys.ts';
+import { meantWorkflow } from './uses-check.ts';
 import { readMarker, resolveInputs } from './marker.ts';
 import type { JsonObject } from './json.ts';
 import type { Plan, Problem } from './plan.ts';
@@ -75,7 +75,7 @@ function checkMarker(text: string, options: WorkflowCheckOptions): WorkflowCheck
         {
           ...at('uses'),
           message: `there is no saved workflow "${marker.uses}"`,
-          suggestion: workflowFile(marker.uses),
+          suggestion: meantWorkflow(marker.uses, options.savedWorkflow),
         },
       ],
       plan: null,

@@ -163,8 +163,9 @@ const nearDuration: Near = (value, key) => {
 
 /** `yes` and `off`, which are texts here. */
 const nearFlag: Near = (value, key) => {
-  const isYes = /^(?:yes|on|true)$/i.test(String(value));
-  return isYes || /^(?:no|off|false)$/i.test(String(value)) ? `${key}: ${String(isYes)}` : null;
+  const word = typeof value === 'string' ? value.toLowerCase() : '';
+  const isYes = ['yes', 'on', 'true'].includes(word);
+  return isYes || ['no', 'off', 'false'].includes(word) ? `${key}: ${String(isYes)}` : null;
 };
 
 const TEXT = word('text', (given) => given);

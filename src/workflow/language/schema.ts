@@ -113,8 +113,8 @@ export function oddRules(schema: Json, where = 'schema'): readonly string[] {
     ),
     ...(schema['additionalProperties'] === false
       ? required
-          .filter((key) => typeof key === 'string' && !names.includes(key))
-          .map((key) => `${where}.required "${String(key)}" is not among its properties`)
+          .filter((key): key is string => typeof key === 'string' && !names.includes(key))
+          .map((key) => `${where}.required "${key}" is not among its properties`)
       : []),
     ...inner.flatMap(([key, value]) => (value === false ? [] : oddRules(value, `${where}.${key}`))),
     ...(schema['items'] === undefined ? [] : oddRules(schema['items'], `${where}.items`)),

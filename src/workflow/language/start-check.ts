@@ -69,7 +69,7 @@ function checkFields(fields: Readonly<Record<string, string | null>>, say: Say):
 }
 
 function checkPrompt(prompt: Prompt, { personas }: KnownFiles, say: Say): void {
-  const { as, isolation, spread, join, retry } = prompt;
+  const { as, isolation } = prompt;
   if (prompt.prompt.problems.length === 0 && textOf(prompt.prompt)?.trim() === '')
     say(['prompt'], 'the prompt is empty');
   for (const [key, minutes] of [
@@ -80,20 +80,23 @@ function checkPrompt(prompt: Prompt, { personas }: KnownFiles, say: Say): void {
       say([key], `"${key}: 0" leaves no time`, 'leave it out for the limit of the model');
   checkFields({ project: isolation.project, as }, say);
   checkWorktree(prompt, say);
-  if (
-    as !== null &&
-    personas !== undefined &&
-    !personaPaths(as).some((path) => personas.includes(path))
-  )
-    say(['as'], noPersona(as));
+  checkAnswers(prompt, say);
+  // A path may lead anywhere in the transport.
+  const files = as === null ? [] : personaPaths(as);
+  const isKnown = files.length < 2 || files.some((path) => personas?.includes(path) ?? true);
+  if (!isKnown) say(['as'], noPersona(as ?? ''));
+}
+
+/** Who answers, how often, and in what form. */
+function checkAnswers({ spread, join, retry, ...prompt }: Prompt, say: Say): void {
   const twice = spread.find((model, at) => spread.indexOf(model) !== at);
   if (twice !== undefined)
     say(['models'], `"${twice}" stands twice`, 'once, and "count" for several answers of each');
   const odd = spread.find((model) => !isPortable(model));
   if (odd !== undefined) say(['models'], `"${odd}" is ${NOT_PORTABLE}`);
-  const count = typeof prompt.count === 'number' ? prompt.count : null;
-  const answers = count === null ? null : count * Math.max(1, spread.length);
-  if (answers !== null && join.min > answers)
+  const answers =
+    typeof prompt.count === 'number' ? prompt.count * Math.max(1, spread.length) : Infinity;
+  if (join.min > answers)
     say(['join'], `"min" is ${join.min}, and there are at most ${answers} answers`);
   for (const failure of retry.on)
     if (!FAILURE_CLASSES.includes(failure))
@@ -115,8 +118,10 @@ function checkWorktree({ isolation }: Prompt, say: Say): void {
     template === null ? undefined : (textOf(template) ?? 'given-later'),
   );
   if (isolation.isolate === 'none') return;
-  if (isolation.project === null)
-    return say(['isolate'], '"isolate: worktree" needs a "project"', 'project: <name>');
+  if (isolation.project === null) {
+    say(['isolate'], '"isolate: worktree" needs a "project"', 'project: <name>');
+    return;
+  }
   const fields = { to: 'workflow', project: 'project', isolate: 'worktree', base, branch };
   const read = decodeMessage(Buffer.from(writeFrontMatter(fields, '')));
   const wanted =

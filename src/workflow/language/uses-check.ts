@@ -18,7 +18,7 @@ export function checkUses(all: readonly Step[], saved: SavedWorkflow, report: Re
       report(
         [...place, 'uses'],
         `there is no saved workflow "${body.name}"`,
-        workflowFile(body.name),
+        meantWorkflow(body.name, saved),
       );
       continue;
     }
@@ -27,6 +27,12 @@ export function checkUses(all: readonly Step[], saved: SavedWorkflow, report: Re
     if (circle !== null) report([...place, 'uses'], `these workflows use each other: ${circle}`);
     checkGiven(raw, body, (message, suggestion) => report([...place, 'with'], message, suggestion));
   }
+}
+
+/** The name that was meant by a path, an ending or capital letters; else where the file would be. */
+export function meantWorkflow(name: string, saved: SavedWorkflow): string {
+  const bare = (name.split('/').at(-1) ?? '').replace(/\.md$/i, '').toLowerCase();
+  return bare !== name && saved(bare) !== null ? `did you mean "${bare}"?` : workflowFile(bare);
 }
 
 function checkGiven(
