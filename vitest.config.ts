@@ -22,9 +22,9 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    // Two more than the processors of a small machine: tests wait for processes, and processes for
-    // each other.
-    maxWorkers: 4,
+    // Three more than the processors of a small machine: tests wait for processes, and processes
+    // for each other.
+    maxWorkers: 5,
     sequence: { sequencer: LongFirst },
     projects: [
       {

@@ -54,7 +54,7 @@ describe('an error', () => {
       'CONFIG_INVALID, of a setting',
       { 'config/config.yaml': 'alias: me\nleese: 3s\n' },
       ['status'],
-      /^CONFIG_INVALID: .*config.yaml:2:[^]*\n 2 \| leese: 3s\n {3}\| \^{5}\n {2}help: /,
+      /^CONFIG_INVALID: .*config.yaml:2:[^]*\n 2 \| leese: 3s\n {3}\| \^\n {2}help: /,
     ],
     [
       'a step of a workflow',

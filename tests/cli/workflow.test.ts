@@ -440,10 +440,12 @@ steps:
     );
     const open = await start('waiting', 'name: waiting\nsteps:\n  ok: { ask: { title: "Fine?" } }');
     await cli.answer();
-    const copies = (run: string, count: number) =>
-      Array.from({ length: count }, (_, index) =>
-        copyOf(run, `${run}-${String(index + 1).padStart(3, '0')}`),
+    const copies = (run: string, count: number) => {
+      const original = filesOf(run);
+      return Array.from({ length: count }, (_, index) =>
+        copyOf(original, `${run}-${String(index + 1).padStart(3, '0')}`),
       );
+    };
     importCommits([...copies(ended, 250), ...copies(open, 60)]);
     const all = listOf((await cli.json(['workflow', 'list'])).data, 'runs');
     expect(all).toHaveLength(20);
@@ -467,43 +469,31 @@ steps:
   }, 240_000);
 });
 
-/** The files of a run and of its marker under another name. */
-function copyOf(run: string, name: string): Readonly<Record<string, string>> {
-  const marker = (
-    JSON.parse(cli.git(['show', `main:data/channels/${run}/RUN.json`], cli.remote)) as {
-      marker: string;
-    }
-  ).marker;
-  const own = marker.replace(/[^/]+$/, `${name}.md`);
-  const paths = cli
-    .git(
-      [
-        'ls-tree',
-        '-r',
-        '--name-only',
-        'main',
-        `data/channels/${run}`,
-        marker.replace(/[^/]+$/, ''),
-      ],
-      cli.remote,
-    )
-    .split('\n');
-  const mine = paths.filter(
-    (path) => path.startsWith(`data/channels/${run}/`) || path.startsWith(marker.slice(0, -3)),
-  );
-  const rename = (text: string): string =>
-    text.replaceAll(marker.slice(0, -3), own.slice(0, -3)).replaceAll(run, name);
-  return Object.fromEntries(
-    mine.map((path) => [rename(path), rename(TEXTS.get(path) ?? readOnce(path))]),
-  );
+interface Original {
+  readonly run: string;
+  /** The path of its marker, without the ending. */
+  readonly stem: string;
+  readonly files: ReadonlyMap<string, string>;
 }
 
-const TEXTS = new Map<string, string>();
+/** The files of a run and of its marker. */
+function filesOf(run: string): Original {
+  const text = (path: string): string => `${cli.git(['show', `main:${path}`], cli.remote)}\n`;
+  const { marker } = JSON.parse(text(`data/channels/${run}/RUN.json`)) as { marker: string };
+  const stem = marker.slice(0, -3);
+  const folders = [`data/channels/${run}/`, marker.replace(/[^/]+$/, '')];
+  const paths = cli
+    .git(['ls-tree', '-r', '--name-only', 'main', ...folders], cli.remote)
+    .split('\n')
+    .filter((path) => path.startsWith(`data/channels/${run}/`) || path.startsWith(stem));
+  return { run, stem, files: new Map(paths.map((path) => [path, text(path)])) };
+}
 
-function readOnce(path: string): string {
-  const text = `${cli.git(['show', `main:${path}`], cli.remote)}\n`;
-  TEXTS.set(path, text);
-  return text;
+/** The same under another name. */
+function copyOf({ run, stem, files }: Original, name: string): Readonly<Record<string, string>> {
+  const rename = (text: string): string =>
+    text.replaceAll(stem, stem.replace(/[^/]+$/, name)).replaceAll(run, name);
+  return Object.fromEntries([...files].map(([path, text]) => [rename(path), rename(text)]));
 }
 
 /** One commit for each set of files, as the engine leaves them. */

@@ -17,7 +17,7 @@ const BROAD: readonly number[] = [
   ...[73, 76, 78, 81, 92, 93, 94, 99, 100, 106, 107, 111, 113, 116, 117, 119, 120, 124, 126, 131],
   ...[132, 135, 138, 139, 142, 145, 146, 148, 149],
 ];
-/** A change of the dispatcher makes other lives of all seeds: up to here the missing is looked for. */
+/** A change of the dispatcher makes other lives of all seeds: what then is missing may be here. */
 const SEEDS_MAX = 600;
 const A_BATCH = 10;
 const HOURS = 6 * 3_600_000;

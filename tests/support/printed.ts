@@ -65,7 +65,7 @@ export async function tryAll(
   return wrong;
 }
 
-/** At most so many that differ in nothing but in what they are about: an odd name is a difference. */
+/** At most so many that differ only in what they are about, where an odd name is a difference. */
 export function someOfEach(printed: readonly Printed[], most: number): readonly Printed[] {
   const seen = new Map<string, number>();
   return printed.filter(({ chain }) => {
