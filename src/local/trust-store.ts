@@ -14,7 +14,6 @@ import {
   hostPrincipal,
   idleRights,
   parseSigners,
-  RIGHTS,
   SIGNED_KINDS,
   type SignedKind,
   type Signers,
@@ -101,9 +100,10 @@ export function requiredKinds({
  * null where all of it decides something.
  */
 export function tellIdleRights(config: TrustSettings): string | null {
-  const idle = config.people === null ? [] : idleRights(new Set(requiredKinds(config)));
+  const given = new Set([...(config.people?.values() ?? [])].flatMap((may) => [...may]));
+  const idle = idleRights(new Set(requiredKinds(config))).filter((right) => given.has(right));
   if (idle.length === 0) return null;
-  const what = idle.length === RIGHTS.length ? 'nothing' : `nothing of "${idle.join('", "')}"`;
+  const what = idle.length === given.size ? 'nothing' : `nothing of "${idle.join('", "')}"`;
   return `"people:" says what people may do, but ${what} has to be signed here`;
 }
 
