@@ -2,6 +2,7 @@
  * A held claim while its attempt runs: it is renewed before the attempt continues, watched so that
  * the attempt stops before others may take over, and ended by us.
  */
+import { shellWord } from '../base/shell-word.ts';
 import { aheadMs } from '../base/clock.ts';
 import { formatClaim } from '../protocol/claim.ts';
 import type { ModelEntry } from '../protocol/models.ts';
@@ -142,9 +143,10 @@ export async function stopClaim(
   if (mayHaveActed && (reason === 'shutdown' || reason === 'lease-lapsed')) {
     const why = reason === 'shutdown' ? 'was stopped' : 'lost the remote';
     const detail = `outcome unknown: ${dispatcher.settings.alias} ${why} while running it`;
+    const fix = `crosstalkd retry ${shellWord(held.work.message.path)}`;
     await publishReply(dispatcher, held, {
       ...replyBasics(dispatcher, held),
-      body: `No answer: ${detail}. See crosstalkd retry.\n`,
+      body: `No answer: ${detail}. To ask again: ${fix}\n`,
       failure: { class: 'host-lost', detail, isUnknown: true },
       ...NO_RUN,
     });

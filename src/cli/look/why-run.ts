@@ -100,7 +100,9 @@ export function reasonsOf({ input, view }: RunSeen): readonly Reason[] {
   if (view.status === 'succeeded') return [];
   const goesOn = hasBegun(input) && view.status !== 'degraded' && view.status !== 'dropped';
   const retry = goesOn ? input.run : null;
-  const ended = view.endedBy.length > 0 ? view.endedBy : notesInAnswer(input.marker.reply);
+  // Of a run that was broken off no step says why.
+  const isTold = view.endedBy.some(({ isList }) => isList !== true);
+  const ended = [...(isTold ? [] : notesInAnswer(input.marker.reply)), ...view.endedBy];
   return ended.map(({ of: step, text: detail }, at) => ({
     kind: 'run-ended',
     step,

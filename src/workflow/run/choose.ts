@@ -2,6 +2,7 @@
  * Which of the proposals becomes the next commit: files first, then as many tasks of one step as
  * the caps let through.
  */
+import { RunTooLarge } from '../language/too-large.ts';
 import { composeProposal } from './fold-context.ts';
 import type { Transition } from './run-input.ts';
 import type { Cap, Composed, Fold, Proposal } from './fold.ts';
@@ -13,7 +14,7 @@ import type { Cap, Composed, Fold, Proposal } from './fold.ts';
 export function chooseTransition(fold: Fold, agentsLeft: number): Transition | null {
   const file = fold.proposals.find((proposal) => proposal.kind === 'file');
   if (file !== undefined) {
-    const composed = composeProposal(fold, file);
+    const composed = composeNamed(fold, file);
     return { ...file.call([composed]), files: composed.files };
   }
   const tasks = [...fold.proposals].sort((a, b) => b.priority - a.priority);
@@ -30,7 +31,7 @@ export function chooseTransition(fold: Fold, agentsLeft: number): Transition | n
     // What is answered already would need no place; to find out is dear, and the next free place
     // comes soon.
     if (!caps.every((cap) => hasPlace(cap, active))) continue;
-    const composed = composeProposal(fold, proposal);
+    const composed = composeNamed(fold, proposal);
     const { isAgent, isOpen } = composed;
     if (isAgent && left <= 0) continue;
     if (isAgent) left -= 1;
@@ -41,6 +42,16 @@ export function chooseTransition(fold: Fold, agentsLeft: number): Transition | n
   return first === null
     ? null
     : { ...first.call(chosen), files: chosen.flatMap(({ files }) => files) };
+}
+
+/** What outgrows every use is found here: prompts are made when they are needed. */
+function composeNamed(fold: Fold, proposal: Proposal): Composed {
+  try {
+    return composeProposal(fold, proposal);
+  } catch (error) {
+    if (!(error instanceof RunTooLarge)) throw error;
+    throw new RunTooLarge(`${proposal.name}: ${error.message}`);
+  }
 }
 
 function hasPlace(

@@ -56,6 +56,8 @@ export interface EndNote {
   /** A step, or what the text lists; null = the run itself. */
   readonly of: string | null;
   readonly text: string;
+  /** It tells what is left, not why the run ended. */
+  readonly isList?: true;
 }
 
 /** What did not go well, and for a run that failed what is left of it. */
@@ -86,7 +88,7 @@ export function endNotes(run: FoldedRun, status: EndStatus): readonly EndNote[] 
 }
 
 function listOf(of: string, names: readonly string[]): readonly EndNote[] {
-  return names.length === 0 ? [] : [{ of, text: names.join(', ') }];
+  return names.length === 0 ? [] : [{ of, text: names.join(', '), isList: true }];
 }
 
 function listed(notes: readonly EndNote[]): string {

@@ -6,6 +6,7 @@ import { inOrder } from '../language/reach.ts';
 import { folderOfStep, ONLY_KEY } from '../../protocol/run-paths.ts';
 import { evaluateDeep, evaluateTemplate, stepsRead } from '../language/template.ts';
 import { isListStep, type Step } from '../language/plan.ts';
+import { RunTooLarge } from '../language/too-large.ts';
 import { mayStartAgain } from '../../protocol/start-again.ts';
 import { parseStartedPath } from '../../protocol/paths.ts';
 import type { Cap, Fold, Level, Outcome } from './fold.ts';
@@ -78,9 +79,19 @@ function foldRounds(fold: Fold, level: Level, context: StepContext): Outcome {
     step: step.id,
     round,
   });
-  const folded = foldStep(fold, level, context);
+  const folded = orTooLarge(level, () => foldStep(fold, level, context));
   const total = { ...folded, usd: folded.usd + before.usd, tokens: folded.tokens + before.tokens };
   return before.isClosed || !isEnded(total) ? total : { ...total, status: 'running' };
+}
+
+/** A step whose values have outgrown every use has failed: the run ends as after any failure. */
+function orTooLarge(level: Level, foldIt: () => Outcome): Outcome {
+  try {
+    return foldIt();
+  } catch (error) {
+    if (!(error instanceof RunTooLarge)) throw error;
+    return outcome('failed', level.atMs, { why: error.message });
+  }
 }
 
 function foldStep(fold: Fold, level: Level, context: StepContext): Outcome {
