@@ -90,7 +90,9 @@ export function fixByHand(note: string): Fix {
  */
 export function placedAt(fix: Fix, at: Words): Fix {
   const place = (words: Words): Words =>
-    words[0] === 'crosstalkd' ? [words[0], ...at, ...words.slice(1)] : words;
+    words[0] === 'crosstalkd' && !words.includes('-C')
+      ? [words[0], ...at, ...words.slice(1)]
+      : words;
   const { command, then, or, note } = fix;
   return {
     command: place(command),

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { placedAt } from '../../src/base/fix.ts';
 import { shellWord } from '../../src/base/shell-word.ts';
 
 it('leaves plain words as they are', () => {
@@ -49,4 +50,15 @@ it('is one word for a shell, whatever is in it', () => {
     }),
     { numRuns: 5 },
   );
+});
+
+it('a command is placed once, and other programs are not', () => {
+  const fix = { command: ['crosstalkd', 'log'], or: [['git', 'status']], note: null };
+  expect(placedAt(fix, ['-C', 'a'])).toEqual({
+    command: ['crosstalkd', '-C', 'a', 'log'],
+    or: [['git', 'status']],
+    note: null,
+  });
+  const own = { command: ['crosstalkd', 'send', '-C', '/b', 'x.md'], note: null };
+  expect(placedAt(own, ['-C', 'a'])).toEqual(own);
 });
