@@ -1,14 +1,23 @@
 /**
  * Publishes what running agents have said and changed, so that a takeover can continue from it. A
  * capsule goes along with its host's beats, is read by the next attempt, and is removed when its
- * work is no longer open. Where pushes are limited it causes none.
+ * work is no longer open; that of failed work stays a day for whoever asks again. Where pushes are limited it causes none.
  */
 import { MINUTE } from '../base/clock.ts';
+import { byCodeUnit } from '../base/order.ts';
 import { errorText } from '../base/errors.ts';
 import type { MessageFields } from '../protocol/message.ts';
 import { claimKey, identityOf, parseMessagePath } from '../protocol/paths.ts';
 import type { Oid } from '../base/ids.ts';
-import { type Capsule, formatCapsule, parseCapsule, tailOf } from '../protocol/capsule.ts';
+import {
+  type Capsule,
+  failedName,
+  failedNow,
+  formatCapsule,
+  parseCapsule,
+  parseFailedName,
+  tailOf,
+} from '../protocol/capsule.ts';
 import { listSuperseded, openByKey } from '../protocol/list-work.ts';
 import type { Said } from '../agents/agent.ts';
 import type { PushOutcome, RefUpdate } from '../transport/repository.ts';
@@ -73,9 +82,18 @@ export function noteCapsules(
   state.refs = refs;
 }
 
-/** Keeps what an attempt that ends here has said for the push that gives its claim back. */
-export async function leaveCapsule(dispatcher: Dispatcher, held: LiveClaim): Promise<void> {
-  const left = await capsuleUpdate(dispatcher, held);
+/**
+ * Keeps what an attempt that ends here has said for the push that gives its claim back, or that of
+ * work that has `failed` for whoever asks again, with the next beat.
+ */
+export async function leaveCapsule(
+  dispatcher: Dispatcher,
+  held: LiveClaim,
+  how: 'given-back' | 'failed' = 'given-back',
+): Promise<void> {
+  const nowMs = dispatcher.doors.clock.wallMs();
+  const name = how === 'failed' ? failedName(held.key, nowMs) : held.key;
+  const left = await capsuleUpdate(dispatcher, held, name);
   if (left !== null) note(dispatcher, held, { left });
 }
 
@@ -86,6 +104,7 @@ export async function leaveCapsule(dispatcher: Dispatcher, held: LiveClaim): Pro
 export function hasLeftCapsule(dispatcher: Dispatcher): boolean {
   const { capsules } = dispatcher.state.claims;
   if (capsules.size === 0 || limitsNow(dispatcher) !== null || isResting(dispatcher)) return false;
+  if ([...capsules.values()].some(({ left }) => left !== null)) return true;
   return staleCapsules(dispatcher).some((key) => capsules.has(key));
 }
 
@@ -95,10 +114,14 @@ export async function readCapsule(
   held: LiveClaim,
   fields: Pick<MessageFields, 'retries'> | null,
 ): Promise<Capsule | null> {
-  const own = saidHere(dispatcher, held) ?? saidBefore(dispatcher, held, fields?.retries ?? null);
+  const before = keyBefore(held, fields?.retries ?? null);
+  const own =
+    saidHere(dispatcher, held) ?? (before === null ? null : saidHere(dispatcher, { key: before }));
   const { prefix, standing } = capsulesOf(dispatcher);
-  const oid = standing.get(held.key);
-  const there = oid === undefined ? null : await readThere(dispatcher, prefix + held.key, oid);
+  const ofFailed = [...standing.keys()].filter((one) => parseFailedName(one)?.key === before);
+  const name = standing.has(held.key) ? held.key : (ofFailed.sort(byCodeUnit).at(-1) ?? held.key);
+  const oid = standing.get(name);
+  const there = oid === undefined ? null : await readThere(dispatcher, prefix + name, oid);
   const found = own !== null && own.attempt >= (there?.attempt ?? 0) ? own : there;
   const continues =
     found === null ? null : { alias: found.alias, attempt: found.attempt, hasChanges: false };
@@ -123,7 +146,11 @@ export function continuedBy(
 }
 
 /** What has to be pushed for a claim of ours; null: all that it said stands there, or cannot be. */
-async function capsuleUpdate(dispatcher: Dispatcher, held: LiveClaim): Promise<RefUpdate | null> {
+async function capsuleUpdate(
+  dispatcher: Dispatcher,
+  held: LiveClaim,
+  name: string = held.key,
+): Promise<RefUpdate | null> {
   const { state, doors } = dispatcher;
   if (state.models.serving.models.get(held.work.recipient)?.capsules !== true) return null;
   await workOf(dispatcher, held);
@@ -131,7 +158,7 @@ async function capsuleUpdate(dispatcher: Dispatcher, held: LiveClaim): Promise<R
   if (said === null) return null;
   const { prefix, standing } = capsulesOf(dispatcher);
   const { kept } = noteOf(dispatcher, held);
-  const expected = standing.get(held.key) ?? null;
+  const expected = standing.get(name) ?? null;
   const record = formatCapsule(said);
   if (kept?.record === record && kept.oid === expected) return null;
   const next = await doors.repository.writeRecord(record).catch((error: unknown) => {
@@ -144,32 +171,29 @@ async function capsuleUpdate(dispatcher: Dispatcher, held: LiveClaim): Promise<R
   });
   if (next === null) return null;
   note(dispatcher, held, { kept: { record, oid: next } });
-  return { ref: prefix + held.key, expected, next };
+  return { ref: prefix + name, expected, next };
 }
 
 function saidHere(dispatcher: Dispatcher, held: Pick<OwnClaim, 'key'>): Capsule | null {
-  const { said, work } = noteOf(dispatcher, held);
+  const { said, work, continues } = noteOf(dispatcher, held);
   if (said === null) return null;
   const text = tailOf(said.soFar());
   const changed = work?.attempt === said.attempt ? work.last : null;
   if (text.trim() === '' && changed === null) return null;
   const { alias } = dispatcher.settings;
-  return { alias, attempt: said.attempt, text, ...(changed === null ? {} : { work: changed }) };
+  return {
+    ...{ alias, attempt: said.attempt, text },
+    ...(changed === null ? {} : { work: changed }),
+    ...(continues === null ? {} : { before: continues }),
+  };
 }
 
-/**
- * What the same model had said here to the message that is asked again: a failure has closed that,
- * and its capsule went with the reply.
- */
-function saidBefore(
-  dispatcher: Dispatcher,
-  { work: { recipient } }: LiveClaim,
-  retries: string | null,
-): Capsule | null {
+/** The key of the same model's work on the message that is asked again, which a failure closed. */
+function keyBefore({ work: { recipient } }: LiveClaim, retries: string | null): string | null {
   const parsed = retries === null ? null : parseMessagePath(retries);
-  if (parsed === null) return null;
-  const key = claimKey({ channel: parsed.channel, identity: identityOf(parsed), recipient });
-  return saidHere(dispatcher, { key });
+  return parsed === null
+    ? null
+    : claimKey({ channel: parsed.channel, identity: identityOf(parsed), recipient });
 }
 
 function takeLeft(dispatcher: Dispatcher): readonly RefUpdate[] {
@@ -206,10 +230,15 @@ function staleCapsules(dispatcher: Dispatcher): readonly string[] {
   const open = openByKey(index);
   const superseded = new Set(listSuperseded(index).map(({ key }) => key));
   const claims = namesUnder(state.refs, settings.refs.claims);
+  const failed = failedNow(standing.keys(), dispatcher.doors.clock.wallMs());
   // What was moved is still worked on under the key of its claim.
   return [...standing.keys()].filter(
     (key) =>
-      !open.has(key) && !superseded.has(key) && !claims.has(key) && !state.claims.own.has(key),
+      !failed.has(key) &&
+      !open.has(key) &&
+      !superseded.has(key) &&
+      !claims.has(key) &&
+      !state.claims.own.has(key),
   );
 }
 

@@ -18,7 +18,8 @@ export function noteWork(
   held: LiveClaim,
   look: NonNullable<WorkNote['look']>,
 ): void {
-  const notBeforeMs = dispatcher.doors.clock.monotonicMs() + MINUTE / 2;
+  // In time for the first beat of an attempt.
+  const notBeforeMs = dispatcher.doors.clock.monotonicMs() + MINUTE / 4;
   const { attempt } = held.state.claim;
   note(dispatcher, held, { work: { attempt, look, last: null, notBeforeMs } });
 }

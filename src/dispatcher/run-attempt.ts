@@ -384,6 +384,7 @@ async function afterFailure(
     case 'reply-failed':
       // Answered with the failure, and the next message need not find out the same.
       if (parkMs !== null) parkFailed(dispatcher, tried.entry.name, { ms: parkMs, outcome });
+      await leaveCapsule(dispatcher, held, 'failed');
       await publishReply(dispatcher, held, {
         ...replyBasics(dispatcher, held),
         ...failureBody(outcome, held.work.message.path),

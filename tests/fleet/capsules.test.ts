@@ -109,6 +109,22 @@ describe('a takeover', () => {
     await untilTrue(() => capsules() === '');
   });
 
+  it('of what failed and is asked again elsewhere begins with what was said until then', async () => {
+    await start('effects: none, timeout: 3s', UNTIL_STOPPED);
+    const first = fleet.start('first', [], FAST);
+    await untilTrue(() => /\/[0-9a-f]{32}-\d+$/.test(capsules()));
+    first.kill('SIGTERM');
+    await first.ended;
+    const retried = await fleet.run(['retry', 'hello', '-C', fleet.clone]);
+    expect(retried.code, retried.stderr).toBe(0);
+    const second = fleet.start('second', [], FAST);
+    const { message } = await second.until(({ event }) => event === 'reply.published');
+    const path = join(fleet.clone, String(message).replace('.md', '.re.a.md'));
+    await fleet.untilPulled(() => existsSync(path));
+    const said = readFileSync(path, 'utf8');
+    expect(said).toMatch(/continues: attempt 1 on first\n[^]*the plan is azure/);
+  });
+
   it('takes a capsule that anybody may have written as data, and removes what is no work', async () => {
     await start('effects: none', 'console.log(prompt);');
     const key = parseStartedPath(startedPath(question, 'a'))?.key ?? '';

@@ -1,7 +1,14 @@
 import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CAPSULE_CHARS_MAX, formatCapsule, parseCapsule } from '../../src/protocol/capsule.ts';
+import {
+  CAPSULE_CHARS_MAX,
+  failedName,
+  failedNow,
+  formatCapsule,
+  parseCapsule,
+  parseFailedName,
+} from '../../src/protocol/capsule.ts';
 import { composePrompt } from '../../src/protocol/prompt.ts';
 
 const OID = 'a'.repeat(40);
@@ -14,6 +21,26 @@ const change = fc.record({
 });
 
 describe('a capsule', () => {
+  it('of failed work stays for its day and the next, and no other name does', () => {
+    const key = '0a'.repeat(16);
+    const day = 86_400_000;
+    const name = failedName(key, 20_000 * day + 5);
+    expect(parseFailedName(name)).toEqual({ key, day: 20_000 });
+    const names = [name, key, `${key}-`, `${key}-9999999`, `${key}-20003`, `x-20000`];
+    for (const [days, stays] of [
+      [-2, []],
+      [-1, [name]],
+      [0, [name]],
+      [1, [name]],
+    ] as const)
+      expect([...failedNow(names, (20_000 + days) * day)]).toEqual(stays);
+    expect([...failedNow(names, 20_002 * day)]).toEqual([`${key}-20003`]);
+    const many = Array.from({ length: 500 }, (_, at) =>
+      failedName(String(at).padStart(32, '0'), 0),
+    );
+    expect([...failedNow(many, 0)]).toEqual(many.slice(-64));
+  });
+
   it('says again what was put in, its end where it is long, and always fits into a record', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 9_000, size: 'max' }), (text) => {

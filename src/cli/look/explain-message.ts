@@ -12,6 +12,7 @@ import {
 } from '../../protocol/paths.ts';
 import type { Reason, ReasonOf } from '../../protocol/reason.ts';
 import { createExplainer } from './explain-work.ts';
+import { readContinues } from './read-continues.ts';
 import type { Surroundings } from './look-around.ts';
 import { findLate, lateReason } from './late-answers.ts';
 import { findOddReplies } from './odd-reply.ts';
@@ -156,7 +157,7 @@ async function explainRecipients(around: Surroundings, said: Said): Promise<read
     const [header] = await lookUpFiles(around.session, [runFiles(channel).header]);
     if (header == null) return [{ name: null, reason: { kind: 'order-nowhere', channel } }];
   }
-  return names.map((name): Part => {
+  const parts = names.map(async (name): Promise<Part> => {
     const reply = replies.get(replyPath(path, name));
     const work = open.get(name);
     const newer = retries.get(name);
@@ -167,8 +168,12 @@ async function explainRecipients(around: Surroundings, said: Said): Promise<read
       (newer === undefined || !isMissing ? null : ({ kind: 'retried', by: newer } as const)) ??
       (reply === undefined ? null : explainReply(said, reply)) ??
       explainSilence(around, { said, name });
-    return { name, reason };
+    // Of its own attempts a dispatcher here has told.
+    if (reason.kind !== 'running' || reason.stage !== null || work === undefined)
+      return { name, reason };
+    return { name, reason: { ...reason, continues: await readContinues(around, work.key) } };
   });
+  return Promise.all(parts);
 }
 
 function explainReply(said: Said, reply: Said): Reason {
