@@ -192,7 +192,10 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     args: '[model...]',
     about: 'Approve entries of data/models.yaml for this host',
     group: 'begin',
-    options: [{ name: 'all', about: 'every entry that waits; exit 0 if none does' }],
+    options: [
+      { name: 'all', about: 'every entry that waits; exit 0 if none does' },
+      { name: 'add', about: 'first add the agent programs of these names to data/models.yaml' },
+    ],
     load: () => import('./begin/allow.ts').then(({ allowModels }) => ({ execute: allowModels })),
   },
   {

@@ -53,6 +53,7 @@ export const USAGE: Readonly<Record<string, Usage>> = {
   allow: of(
     { ...HERE, 3: 'nothing waits to be approved' },
     'crosstalkd allow opus',
+    'crosstalkd allow --add claude',
     'crosstalkd allow --all',
   ),
   send: of(

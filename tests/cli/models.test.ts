@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, fingerprint, listOf, startCli } from '../support/cli.ts';
@@ -86,6 +86,27 @@ describe('models and allow', () => {
     const ended = await cli.run(args);
     expect(ended.code).toBe(code);
     expect(ended.stderr).toContain(says);
+  });
+
+  it('allow --add gives a program its entry, approves it, and tells one that is not here', async () => {
+    const PATH = `${join(cli.place, 'programs')}:${cli.env['PATH'] ?? ''}`;
+    mkdirSync(join(cli.place, 'programs'));
+    const script = '#!/bin/sh\necho "9.9.9 (Claude Code)"\n';
+    writeFileSync(join(cli.place, 'programs', 'claude'), script, { mode: 0o755 });
+    const models = await cli.run(['models'], { env: { PATH } });
+    expect(models.stdout).toContain('crosstalkd allow --add claude');
+    const added = await cli.run(['allow', '--add', 'claude'], { env: { PATH } });
+    expect(added.stdout, added.stderr).toContain('approved claude');
+    expect(cli.git(['show', 'main:data/models.yaml'], cli.remote)).toMatch(
+      /^models:\n  echo: [^]*\n  claude:\n    adapter: claude$/,
+    );
+    const missing = await cli.run(['allow', '--add', 'droid'], { env: { PATH } });
+    expect([missing.code, missing.stderr]).toEqual([3, expect.stringContaining('found: claude')]);
+    // A file that ends otherwise is left as it is.
+    cli.say({ 'data/models.yaml': `${MODELS}# of\nother: {}\n` });
+    const refused = await cli.run(['allow', '--add', 'claude'], { env: { PATH } });
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('adapter: claude')]);
+    cli.say({ 'data/models.yaml': MODELS.replace('[cat]', '[tac]') });
   });
 
   it('allow --all approves the rest, and then nothing waits', async () => {

@@ -15,15 +15,18 @@ import { oneLine, spellUnsafe } from '../../base/plain-text.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import { given, type Invocation } from '../command.ts';
 import { type Io, paint } from '../io.ts';
+import { addPrograms } from './add-programs.ts';
 import { type ModelView, readModelViews } from '../look/models.ts';
 import { printJson, wantsJson, withSession } from '../look/reading.ts';
 
 /**
  * Approves the named models, or all that wait (none is fine: then all are approved already);
- * without either lists what waits, and exits 3 when nothing does.
+ * without either lists what waits, and exits 3 when nothing does. With --add, agent programs of this
+ * host get their entries first.
  */
 export function allowModels(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
+    if (given(invocation, 'add')) await addPrograms(invocation, session);
     const views = await readModelViews(session, invocation.env);
     const waiting = views.filter(({ offer }) => isWaiting(offer));
     if (invocation.args.length === 0 && !given(invocation, 'all'))

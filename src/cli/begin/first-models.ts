@@ -59,7 +59,8 @@ export async function composeFirstModels(
   };
 }
 
-function formatEntry({ adapter, path, onPath, env }: FoundAgent): string {
+/** A program as an entry of models.yaml. */
+export function formatEntry({ adapter, path, onPath, env }: FoundAgent): string {
   const lines = [
     `  ${adapter}:`,
     `    adapter: ${adapter}`,
@@ -78,5 +79,5 @@ function describeFound(agent: FoundAgent, isUsed: boolean): string {
     : 'it may change things on this host (effects: external)';
   if (isUsed)
     return `found ${name}, ${advice === null ? signed : `whether it is signed in cannot be seen; if not: ${advice}`}; ${may}`;
-  return `found ${name}, not signed in: ${advice ?? 'sign in, then add it to data/models.yaml'}`;
+  return `found ${name}, not signed in: ${advice ?? 'sign in to it'}; then: crosstalkd allow --add ${adapter}`;
 }

@@ -7,7 +7,7 @@ import { basename, isAbsolute } from 'node:path';
 import { ADAPTERS } from '../../agents/adapters.ts';
 import { detectAgents, type FoundAgent, type NamedProgram, SHORT_MS } from '../../agents/detect.ts';
 import { systemClock } from '../../base/clock.ts';
-import { type Fix, fixByHand, formatFix } from '../../base/fix.ts';
+import { type Fix, fixBy, fixByHand, formatFix, withNote } from '../../base/fix.ts';
 import { formatDuration } from '../../base/duration.ts';
 import type { ModelEntry } from '../../protocol/models.ts';
 import { formatTable } from '../../base/display-width.ts';
@@ -26,7 +26,8 @@ export interface ProgramView {
   /** In one line: version, place, signed in or not. */
   readonly says: string;
   /**
-   * What a person does to make it usable for its models; null when nothing is known to be missing.
+   * What a person does to make it usable: for its models, or to have one; null when nothing is
+   * known to be missing.
    */
   readonly fix: Fix | null;
 }
@@ -36,29 +37,22 @@ export interface Look {
   readonly entries: readonly ModelEntry[];
   /** How long each may take to say its version; all are asked at once. */
   readonly limitMs?: number;
-  /** Only those that a model starts; else all that are found. */
-  readonly onlyUsed?: boolean;
 }
 
 /** The agent programs of this host, in the order of the adapters. */
 export async function lookAtPrograms(
   env: Env,
-  { entries, limitMs = SHORT_MS, onlyUsed = false }: Look,
+  { entries, limitMs = SHORT_MS }: Look,
 ): Promise<readonly ProgramView[]> {
-  const isUsed = (name: string): boolean => entries.some(({ adapter }) => adapter === name);
-  const adapters = Object.fromEntries(
-    Object.entries(ADAPTERS).filter(([name]) => !onlyUsed || isUsed(name)),
-  );
   const named = entries.flatMap((entry) => namedProgram(entry) ?? []);
   const found = await detectAgents({
-    adapters,
+    adapters: ADAPTERS,
     operatorEnv: env,
     clock: systemClock,
     limitMs,
     named,
   });
-  const programs = found.map((agent) => viewProgram(agent, { entries, env, limitMs }));
-  return programs.filter(({ usedBy }) => !onlyUsed || usedBy.length > 0);
+  return found.map((agent) => viewProgram(agent, { entries, env, limitMs }));
 }
 
 /** Lines for people: each program with its models and what is to be done. */
@@ -72,8 +66,8 @@ export function formatPrograms(
     usedBy.length === 0 ? '(no model)' : lineFor(io, usedBy.join(', '), 40),
     says,
   ]);
-  const fixes = programs.flatMap(({ adapter, usedBy, fix }) =>
-    fix === null || usedBy.length === 0 ? [] : [`${adapter}: ${formatFix(fix)}`],
+  const fixes = programs.flatMap(({ adapter, fix }) =>
+    fix === null ? [] : [`${adapter}: ${formatFix(fix)}`],
   );
   return [...formatTable([['PROGRAM', 'FOR', 'IS'], ...rows], io.columns), ...fixes];
 }
@@ -100,6 +94,7 @@ function viewProgram(agent: FoundAgent, { entries, env, limitMs }: Use): Program
   );
   const what = `${describeVersion(agent, limitMs)}, ${agent.path}`;
   const { says, fix } = assessProgram(agent, { users, env });
+  const hasEntry = entries.some(({ adapter }) => adapter === agent.adapter);
   return {
     adapter: agent.adapter,
     path: agent.path,
@@ -107,8 +102,14 @@ function viewProgram(agent: FoundAgent, { entries, env, limitMs }: Use): Program
     signedIn: agent.signedIn,
     usedBy: users.map(({ name }) => name),
     says: `${what}, ${says}`,
-    fix,
+    fix: hasEntry ? fix : howToAdd(agent),
   };
+}
+
+/** For a program that no model starts. */
+function howToAdd({ adapter, signedIn, advice }: FoundAgent): Fix {
+  const add = fixBy`crosstalkd allow --add ${adapter}`;
+  return signedIn === 'no' && advice !== null ? withNote(add, `first ${advice}`) : add;
 }
 
 /** `2.1.329`, or why there is no number. */
