@@ -3,7 +3,7 @@
  * git's configuration. What git does with them, ours does; a password is in nobody's arguments.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, startCli } from '../support/cli.ts';
@@ -90,6 +90,19 @@ describe('a password in the address of a remote', () => {
     await expectSecret(['join', secretUrl('secret.git'), 'two'], cli.place);
     await expectSecret(['send', '--to', 'echo', '-m', 'x', '--wait'], at('one'));
     await expectSecret(['log', '-C', secretUrl('secret.git')], cli.place);
+    await expectSecret(['doctor'], at('one'));
+    await expectSecret(['run', '--once'], at('one'));
+    expect(await expectSecret(['hosts', '--json'], at('one'))).toContain('"alias"');
+  });
+
+  it('is in no file that this host or the remote keeps', () => {
+    const kept = ['state', 'config', 'secret.git'].flatMap((folder) =>
+      readdirSync(at(folder), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => join(parentPath, name)),
+    );
+    expect(kept.some((path) => path.endsWith('log.jsonl'))).toBe(true);
+    expect(kept.filter((path) => readFileSync(path).includes('s3cr'))).toEqual([]);
   });
 
   it('stays where git keeps it, for its owner only', () => {
@@ -102,7 +115,12 @@ describe('a password in the address of a remote', () => {
     bare('app.git');
     cli.git(['init', '-q', at('app')], cli.place);
     cli.git(['remote', 'add', 'origin', secretUrl('app.git')], at('app'));
+    cli.git(['config', `http.${server.url}.extraHeader`, 'X-Is: "a; b"'], at('app'));
     await expectSecret(['init'], at('app'));
+    // What else the project says of the way to its remotes holds for the mailbox, for git as well.
+    const mailbox = at('app', '.git', 'crosstalk');
+    expect(cli.git(['config', `http.${server.url}.extraHeader`], mailbox)).toBe('X-Is: "a; b"');
+    expect(statSync(join(mailbox, '.git', 'config')).mode & 0o077).toBe(0);
   });
 
   it('is used by `remote add` as well', async () => {
@@ -149,6 +167,24 @@ describe('a remote that moved', () => {
     cli.git(['fetch', '-q'], at('moving'));
     cli.git(['branch', '-q', '--set-upstream-to=origin/trunk'], at('moving'));
     expect((await run('send', '--to', 'echo', '-m', 'new', '--wait')).stdout).toBe('new\n');
+  });
+
+  it('that is known by its address only is followed to the new name of its branch', async () => {
+    cli.git(['clone', '-q', '--bare', cli.remote, at('named.git')], cli.place);
+    const known = (...args: readonly string[]) => cli.run([...args, '-C', at('named.git')]);
+    expect((await known('status')).code).toBe(0);
+    for (const [was, now, args] of [
+      ['main', 'trunk', ['models']],
+      ['trunk', 'talk', ['status']],
+    ] as const) {
+      cli.git(['branch', '-m', was, now], at('named.git'));
+      const { code, stderr } = await known(...args);
+      expect([code, stderr]).toEqual([
+        0,
+        expect.stringContaining(`"${was}" of the remote is "${now}"`),
+      ]);
+    }
+    expect((await known('status')).stderr).toBe('');
   });
 
   it.each([

@@ -21,14 +21,15 @@ import { plain } from '../io.ts';
 import { isUrl } from '../session/locate.ts';
 import { type ModelView, programToJson, readModelsAndPrograms } from '../look/models.ts';
 import type { PersonGit } from '../session/person-git.ts';
-import { findPlace, OWN_REPOSITORY } from '../session/project.ts';
+import { findPlace, OWN_REPOSITORY, type Project } from '../session/project.ts';
+import { readAccess, withAccess } from '../session/project-access.ts';
 import {
   asPerson,
   findTransports,
   readHeads,
   type RemoteHeads,
 } from '../session/remote-branches.ts';
-import { createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
+import { type ClonePlan, createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
 import { remoteOf } from './place-transport.ts';
 import { checkAlias, rememberAlias } from './remember-alias.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
@@ -41,13 +42,15 @@ import { sayReason } from '../../protocol/say-reason.ts';
 import { fixBy, fixByHand, formatFix } from '../../base/fix.ts';
 
 /** Clones a transport and says what can be done there from this host. */
-export async function joinTransport(invocation: Invocation): Promise<number> {
-  const alias = option(invocation, 'alias');
-  await checkAlias(invocation, alias);
-  const { config } = await readConfig({ env: invocation.env, flags: {}, hostname: hostname() });
-  const { url, directory } = await placeClone(invocation, config.allowHttp);
+export async function joinTransport(asked: Invocation): Promise<number> {
+  const alias = option(asked, 'alias');
+  await checkAlias(asked, alias);
+  const { config } = await readConfig({ env: asked.env, flags: {}, hostname: hostname() });
+  const { url, directory, project } = await placeClone(asked, config.allowHttp);
+  const access = await readAccess(project, asked.env);
+  const invocation = withAccess(asked, access);
   const made = createMade();
-  const { git, ...cloned } = await clone(invocation, { url, directory, made }).catch(
+  const { git, ...cloned } = await clone(invocation, { url, directory, made, access }).catch(
     async (error: unknown) => {
       await made.undo();
       throw error;
@@ -84,14 +87,18 @@ export async function joinTransport(invocation: Invocation): Promise<number> {
 async function placeClone(
   invocation: Invocation,
   allowHttp: boolean,
-): Promise<{ readonly url: string; readonly directory: string }> {
+): Promise<{
+  readonly url: string;
+  readonly directory: string;
+  readonly project: Project | null;
+}> {
   const start = startDirectory(invocation);
   const [where, into] = invocation.args;
   if (where !== undefined) {
     const url = checkRemoteUrl(mayBePath(where) ? resolve(start, where) : where, allowHttp);
     const directory = resolve(start, into ?? defaultDirectory(url));
     refuseOccupied(directory);
-    return { url, directory };
+    return { url, directory, project: null };
   }
   const place = findPlace(start);
   if (place.kind !== 'project')
@@ -104,7 +111,8 @@ async function placeClone(
     throw new CrosstalkError('NOT_A_TRANSPORT', `${place.project.directory} has no remote`, {
       fix: 'crosstalkd init',
     });
-  return { url: checkRemoteUrl(url, allowHttp), directory: place.project.mailbox };
+  const { project } = place;
+  return { url: checkRemoteUrl(url, allowHttp), directory: project.mailbox, project };
 }
 
 /**
@@ -142,42 +150,44 @@ function refuseOccupied(directory: string): void {
 /** The branch that was said, else the one of the remote that is a transport. */
 async function clone(
   invocation: Invocation,
-  at: { readonly url: string; readonly directory: string; readonly made: Made },
+  at: Pick<ClonePlan, 'url' | 'directory' | 'access'> & { readonly made: Made },
 ): Promise<{ readonly git: PersonGit; readonly notes: readonly string[] }> {
-  const { url, directory, made } = at;
+  const { url, directory, made, access } = at;
   const { env } = invocation;
   const asked = option(invocation, 'branch');
   if (asked !== null) branchRef(asked);
   try {
     const heads = await readHeads(asPerson(url, env));
     const branch = asked ?? (await findBranch(url, heads, env));
+    if (branch === null) throw noTransport(invocation, shownUrl(url), null);
     if (!heads.branches.includes(branch))
       throw new CrosstalkError('NOT_A_TRANSPORT', `${shownUrl(url)} has no branch "${branch}"`, {
         fix: fixBy`git ls-remote --heads ${shownUrl(url)}`,
       });
     await made.directory(directory);
     const isAlone = branch === heads.head;
-    const git = await makeClone({ url, directory, branch, exists: true, isAlone }, env);
-    if (!existsSync(join(directory, VERSION_FILE))) throw noTransport(shownUrl(url), branch);
+    const git = await makeClone({ url, directory, branch, exists: true, isAlone, access }, env);
+    if (!existsSync(join(directory, VERSION_FILE)))
+      throw noTransport(invocation, shownUrl(url), branch);
     return { git, notes: [] };
   } catch (error) {
     throw error instanceof CrosstalkError ? error : cloneFailed(shownUrl(url), errorText(error));
   }
 }
 
-/** Throws NOT_A_TRANSPORT for none, USAGE for several. */
+/** Null for none; throws USAGE for several. */
 async function findBranch(
   url: string,
   heads: RemoteHeads,
   env: Invocation['env'],
-): Promise<string> {
+): Promise<string | null> {
   // Nearly always it is the only one, or stands beside what it keeps for itself.
   const others = heads.branches.filter((name) => name !== heads.head);
   if (heads.head !== null && others.every((name) => name === `${heads.head ?? ''}-archive`))
     return heads.head;
   const found = await findTransports(asPerson(url, env), heads);
   const [only, ...more] = found.includes(heads.head ?? '') ? [heads.head ?? ''] : found;
-  if (only === undefined) throw noTransport(shownUrl(url), null);
+  if (only === undefined) return null;
   if (more.length === 0) return only;
   throw new CrosstalkError(
     'USAGE',
@@ -188,10 +198,11 @@ async function findBranch(
   );
 }
 
-function noTransport(url: string, branch: string | null): CrosstalkError {
+function noTransport({ args }: Invocation, url: string, branch: string | null): CrosstalkError {
   const where = branch === null ? 'on any branch' : `on branch "${branch}"`;
   return new CrosstalkError('NOT_A_TRANSPORT', `${url} has no ${VERSION_FILE} ${where}`, {
-    fix: fixBy`crosstalkd init DIR --remote ${url}`,
+    // Without an address it is the remote of a project, which is to have a mailbox.
+    fix: args.length === 0 ? 'crosstalkd init' : fixBy`crosstalkd init DIR --remote ${url}`,
   });
 }
 

@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { errorText } from '../../base/errors.ts';
 import type { Invocation } from '../command.ts';
+import type { Setting } from '../../transport/remote-url.ts';
 import { nameRemote, openPersonGit, type PersonGit } from '../session/person-git.ts';
+import { keepAccess } from '../session/project-access.ts';
 
 export interface ClonePlan {
   readonly url: string;
@@ -13,6 +15,8 @@ export interface ClonePlan {
   readonly exists: boolean;
   /** The remote has other branches, which are no business of this clone. */
   readonly isAlone: boolean;
+  /** How the remote is reached, as the project of a mailbox says. */
+  readonly access: readonly Setting[];
 }
 
 /**
@@ -21,10 +25,11 @@ export interface ClonePlan {
  * rule; a file that was staged and sent by `crosstalkd send` does not hold it up.
  */
 export async function makeClone(plan: ClonePlan, env: Invocation['env']): Promise<PersonGit> {
-  const { url, directory, branch, exists, isAlone } = plan;
+  const { url, directory, branch, exists, isAlone, access } = plan;
   const git = openPersonGit(directory, env);
   await git.raw(['init', '--quiet', `--initial-branch=${branch}`]);
   await nameRemote(git, url, isAlone ? [] : ['-t', branch]);
+  await keepAccess(git, access);
   await git.raw(['config', 'pull.rebase', 'true']);
   await git.raw(['config', 'rebase.autoStash', 'true']);
   if (!exists) return git;

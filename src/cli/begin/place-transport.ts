@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { type Invocation, option } from '../command.ts';
-import { isUrl } from '../session/locate.ts';
+import { isBareRepository, isUrl } from '../session/locate.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import {
   findPlace,
@@ -102,6 +102,12 @@ function refuseOccupied(directory: string): void {
       fix: fixBy`crosstalkd init NEW-DIRECTORY`,
     });
   }
+  if (isBareRepository(directory))
+    throw new CrosstalkError(
+      'ALREADY_EXISTS',
+      `${directory} is a bare repository: it can be a remote, and a clone of it is worked in`,
+      { fix: fixBy`crosstalkd init NEW-DIRECTORY --remote ${directory}` },
+    );
   if (names.length > 0)
     throw new CrosstalkError('ALREADY_EXISTS', `${directory} is not empty`, {
       fix: fixBy`crosstalkd init NEW-DIRECTORY`,

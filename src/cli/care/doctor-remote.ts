@@ -24,6 +24,7 @@ import { examineLoad } from './doctor-load.ts';
 import { lacksPace, setHostedPace } from './set-pace.ts';
 import { formatVersionFile, type RemoteTraits } from '../../protocol/remote-traits.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { notOnePlace } from '../session/remote-errors.ts';
 import { publishFor } from '../session/publish-for.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import { andThen, fixBy, fixByHand, withNote } from '../../base/fix.ts';
@@ -92,7 +93,7 @@ async function examineTraits(
   if ('refusal' in probed)
     return [
       trouble('bad', 'push', {
-        says: `the remote takes no pushes: ${probed.refusal}`,
+        says: `the remote takes no pushes: ${probed.refusal}${notOnePlace(session.located)}`,
         fix: fixByHand('clear up what the remote says; without that, ask for write access to it'),
       }),
     ];

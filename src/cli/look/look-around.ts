@@ -38,7 +38,12 @@ import { readOffers } from './serving.ts';
 import { askDispatcher } from './ask-dispatcher.ts';
 import { findBrokenSettings } from './broken-settings.ts';
 import { type Resting, readResting } from './resting.ts';
-import { leaseOf, openSession, type TransportSession } from '../session/transport-session.ts';
+import {
+  leaseOf,
+  openSession,
+  reopenRenamed,
+  type TransportSession,
+} from '../session/transport-session.ts';
 import { rewritten, unreachable } from '../session/remote-errors.ts';
 
 /** A claim ref on the remote. */
@@ -124,9 +129,15 @@ export async function lookAround(
   invocation: Invocation,
   onOpen: (session: TransportSession) => unknown = () => undefined,
 ): Promise<Surroundings> {
-  const session = await openSession(invocation, { unread: true });
+  let session = await openSession(invocation, { unread: true });
   try {
     onOpen(session);
+    const around = await lookFrom(session);
+    const isGone = around.rewrite !== null && around.rewrite.now === null;
+    const again = isGone ? await reopenRenamed(invocation, session) : null;
+    if (again === null) return around;
+    await session.close();
+    session = again;
     return await lookFrom(session);
   } catch (error) {
     await session.close();

@@ -143,7 +143,7 @@ async function locateRemote(
 }
 
 /** Settings of a clone that say how its remotes are reached. */
-const OF_REMOTES = /^(core\.sshcommand$|ssh\.variant$|credential\.|http\.)/;
+export const OF_REMOTES = /^(core\.sshcommand$|ssh\.variant$|credential\.|http\.)/;
 
 /** Addresses of a remote, in lines `NAME<tab>ADDRESS (fetch) [filter]` of `git remote -v`. */
 function addressesOf(

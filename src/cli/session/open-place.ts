@@ -24,7 +24,7 @@ import { createGit } from '../../transport/git-runner.ts';
 import type { Repository } from '../../transport/repository.ts';
 import { type ReadLine, spaceReads } from '../../transport/space-reads.ts';
 import type { Invocation } from '../command.ts';
-import { asDispatcher, type AskedRemote, findBranch } from './remote-branches.ts';
+import { asDispatcher, type AskedRemote, findBranch, readHeads } from './remote-branches.ts';
 import type { Located } from './locate.ts';
 import { unreachable } from './remote-errors.ts';
 
@@ -155,6 +155,30 @@ function parsePointer(text: string): { rootCommit: Oid; branch: string } | null 
   const [root = '', branch = ''] = text.trim().split(' ');
   const rootCommit = parseOid(root);
   return rootCommit === null || branch === '' ? null : { rootCommit, branch };
+}
+
+/**
+ * Where a transport that is known by its address only stands now, when its branch is gone: on the
+ * branch that begins with the same commit. The next that opens it opens that one. Null: it is not
+ * known, its branch is there, or no other is the same conversation.
+ */
+export async function followRename(place: CloneLocation): Promise<string | null> {
+  const { key, pointer } = pointerOf(place);
+  const known = place.located.branch === null ? await readPointer(pointer) : null;
+  if (known === null) return null;
+  const fresh = join(place.root, `new-${key}-${systemRandom.hex(4)}.git`);
+  try {
+    const { branches } = await readHeads(askedAt(place));
+    if (branches.length === 0 || branches.includes(known.branch)) return null;
+    const { rootCommit, branch } = await findRoot(place, fresh);
+    if (rootCommit !== known.rootCommit) return null;
+    await writeDurableFile(pointer, `${rootCommit} ${branch}\n`);
+    return branch;
+  } catch {
+    return null;
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
 }
 
 /** The first cache of a transport stays, a second one is thrown away. */

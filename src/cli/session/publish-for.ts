@@ -16,7 +16,7 @@ export async function publishFor(
     unreachableMsMax: 20_000,
   });
   for (const outcome of outcomes) {
-    if (outcome.kind === 'refused') throw refused(outcome.line);
+    if (outcome.kind === 'refused') throw refused(outcome.line, session.located);
     if (outcome.kind === 'rewritten') throw rewritten(null);
     if (outcome.kind === 'unsettled')
       throw unreachable(session.located.url, outcome.failure?.line ?? 'no answer');

@@ -3,6 +3,7 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { fixOf } from '../../protocol/remedy.ts';
 import { isRefusal, mayPass } from '../../transport/git-failure.ts';
 import type { Rewrite } from '../../transport/mirror.ts';
+import type { Located } from './locate.ts';
 import type { RemoteFailure } from '../../transport/repository.ts';
 
 /** A call of the remote that failed, as an error. */
@@ -33,9 +34,19 @@ export function pushFailed(url: string, failure: RemoteFailure): CrosstalkError 
   return isRefusal(failure) ? refused(failure.line) : unreachable(url, failure);
 }
 
+type Places = Pick<Located, 'url' | 'pushUrl'>;
+
+/** What is said of a refusal where pushes go to another address than reads; else nothing. */
+export function notOnePlace({ url, pushUrl }: Places): string {
+  return pushUrl === null
+    ? ''
+    : `; pushes go to ${pushUrl}, reads to ${url}: both have to be the same repository`;
+}
+
 /** The error of a push that the remote refuses, in its words. */
-export function refused(line: string): CrosstalkError {
-  return new CrosstalkError('REFUSED', `the remote refuses the push: ${line}`, {
+export function refused(line: string, places: Places | null = null): CrosstalkError {
+  const beside = places === null ? '' : notOnePlace(places);
+  return new CrosstalkError('REFUSED', `the remote refuses the push: ${line}${beside}`, {
     fix: 'crosstalkd doctor',
   });
 }

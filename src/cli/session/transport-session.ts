@@ -3,8 +3,9 @@
  * tip. Commands that only look and commands that publish use the same one; the dispatcher builds on
  * it in compose.ts.
  */
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
 import { readApprovals } from '../../local/approvals.ts';
@@ -34,7 +35,7 @@ import { findProjects } from './find-projects.ts';
 import { isUrl, type Located, locateTransport } from './locate.ts';
 import { readRemoteTraits, type RemoteTraits } from '../../protocol/remote-traits.ts';
 import { unreachable, rewritten } from './remote-errors.ts';
-import { findKnown, openPlace, openAt } from './open-place.ts';
+import { findKnown, followRename, openPlace, openAt } from './open-place.ts';
 
 export interface TransportSession {
   readonly located: Located;
@@ -166,7 +167,11 @@ export async function openSession(
     };
   } catch (error) {
     await repository.close();
-    throw error;
+    const isRewritten = error instanceof CrosstalkError && error.code === 'HISTORY_REWRITTEN';
+    const renamed = isRewritten ? await followRename(place) : null;
+    if (renamed === null) throw error;
+    invocation.io.warn(renamedNote(branch, renamed));
+    return openSession(invocation, options);
   }
 }
 
@@ -192,6 +197,24 @@ function openTrust(
     config,
   );
 }
+
+/**
+ * The session again, on the branch that the conversation has now: what a caller that reads for
+ * itself does when the branch is gone. Null: it stays as it is.
+ */
+export async function reopenRenamed(
+  invocation: Invocation,
+  { located, branch, config, spacing, directory }: TransportSession,
+): Promise<TransportSession | null> {
+  const root = dirname(directory.path);
+  const renamed = await followRename({ root, spacing, invocation, located, config });
+  if (renamed === null) return null;
+  invocation.io.warn(renamedNote(branch, renamed));
+  return openSession(invocation, { unread: true });
+}
+
+const renamedNote = (was: string, now: string): string =>
+  `the branch "${was}" of the remote is "${now}" now; a dispatcher follows when it is started again`;
 
 /** Between two reads of a host, where up to eight begin together and a forge allows eight. */
 export const CAREFUL_GAP_MS = 1_500;
