@@ -9,6 +9,7 @@ import type { PushOutcome, RefResult, RefUpdate, Repository } from '../transport
 import type { Dispatcher } from './dispatcher.ts';
 import { capsulesAlong, noteCapsules } from './keep-capsules.ts';
 import { leaseTimes, limitsNow, notePush, ownName, tellTraffic } from './keep-pace.ts';
+import { keepPush } from './keep-pushes.ts';
 import { heldClaims, liveClaims } from './own-claims.ts';
 import { listResting } from './park-model.ts';
 
@@ -96,10 +97,12 @@ export function carryBeat(dispatcher: Dispatcher, push: Repository['push']): Rep
     const beats = carried === null ? [] : [carried.update];
     const all = [...updates, ...beats, ...capsules];
     let outcome: PushOutcome | null = null;
+    const startedMs = dispatcher.doors.clock.monotonicMs();
     try {
       outcome = await push(all, options);
     } finally {
       notePushed(dispatcher, outcome);
+      keepPush(dispatcher, all, { outcome, startedMs });
       noteCapsules(dispatcher, capsules, outcome);
       if (carried !== null)
         noteBeat(

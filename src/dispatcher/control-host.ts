@@ -4,6 +4,7 @@
  */
 import { CrosstalkError } from '../base/errors.ts';
 import type { HostState } from '../protocol/beat.ts';
+import { messageId } from '../protocol/paths.ts';
 import { silentMs } from '../protocol/lease.ts';
 import { listPushes } from '../protocol/turn.ts';
 import type { Reason, ReasonOf, RestReason } from '../protocol/reason.ts';
@@ -14,6 +15,7 @@ import { sayContinues } from '../protocol/reply.ts';
 import { noteOf } from './capsule-notes.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { leaseTimes, limitsNow } from './keep-pace.ts';
+import { type PushTold, tellPushes } from './keep-pushes.ts';
 import { saveRests } from './keep-rests.ts';
 import { listResting } from './park-model.ts';
 import { blockWhatRan } from './recover.ts';
@@ -45,6 +47,8 @@ export interface HostReport {
     readonly publishing: boolean;
     /** The earlier attempt that it began with; null = none. */
     readonly continues?: string | null;
+    /** What its agent asks people to allow, and waits for; null = nothing. */
+    readonly asks?: { readonly question: string; readonly people: readonly string[] } | null;
   }[];
   /**
    * Open work that this host does not run now, and its reason; the first of them when there are
@@ -90,6 +94,8 @@ export interface HostReport {
    * what waits to be pushed here has its turn; absent: nothing waits.
    */
   readonly bus?: { readonly pushes: number; readonly limit: number; readonly waitMs?: number };
+  /** What its last pushes carried, newest first; absent from a version that did not know of it. */
+  readonly pushes?: readonly PushTold[];
   /**
    * Whether the remote is watched, and how often each source has said "look now". Absent from a
    * version that did not know of it.
@@ -217,6 +223,10 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
       forMs: own.kind === 'held' || own.startedMs === null ? null : nowMs - own.startedMs,
       publishing: own.kind === 'publishing',
       continues: sayBefore(dispatcher, key),
+      asks:
+        own.kind === 'publishing' || own.asking === null
+          ? null
+          : { question: messageId(own.asking.path), people: own.asking.people },
     })),
     waiting: waiting.slice(0, WAITING_MAX).map(({ work, reason }) => ({
       key: work.key,
@@ -252,6 +262,7 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     silent: listSilent(dispatcher),
     leaseMs: leaseTimes(dispatcher).leaseMs,
     ...tellBus(dispatcher),
+    pushes: tellPushes(dispatcher),
     nextLookMs: Math.max(0, state.loop.nextLookMs - nowMs),
     wakes: {
       watched: state.loop.hints.watch === 'trusted',

@@ -10,6 +10,7 @@ import type { FoldMemo } from '../workflow/run/fold.ts';
 import type { Oid } from '../base/ids.ts';
 import type { OpenIndex, OpenMessage } from '../protocol/open-work.ts';
 import { OWN_PACE, type Pace } from '../protocol/pace.ts';
+import type { PushMade } from './keep-pushes.ts';
 import type { Traffic } from '../protocol/turn.ts';
 import type { HostState } from '../protocol/beat.ts';
 import type { Control } from '../protocol/control.ts';
@@ -155,6 +156,8 @@ export interface PaceState {
   /** As it is in force. */
   pace: Pace;
   traffic: Traffic;
+  /** The last pushes of this host, newest first. */
+  made: readonly PushMade[];
   /** The beats, by ref, whose pushes are in `traffic`. */
   noted: ReadonlyMap<string, Oid>;
   /** When the first look was answered. */
@@ -359,6 +362,7 @@ export function createState(): State {
       file: null,
       pace: OWN_PACE,
       traffic: new Map(),
+      made: [],
       noted: new Map(),
       sinceMs: Number.NEGATIVE_INFINITY,
       busy: new Set(),

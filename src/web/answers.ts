@@ -14,6 +14,7 @@ import { showBody, showChannel, showChannels, showThread } from './show-messages
 import { showNames, showStatus } from './show-status.ts';
 import { showHistory } from './show-history.ts';
 import { showHosts } from './show-hosts.ts';
+import { showPushes } from './show-pushes.ts';
 import { type EndedRuns, showRun, showRuns, whoAmI } from './show-runs.ts';
 
 /**
@@ -56,6 +57,7 @@ export function createAnswerer(desk: Desk, csrf: string): Answerer {
     runs: (moment) => showRuns(moment, ended),
     run: (moment, query) => showRun(moment, invocation, query.get('id') ?? ''),
     hosts: (moment) => showHosts(moment, invocation),
+    pushes: (moment) => showPushes(moment, invocation),
     why: async ({ around, session }, query) =>
       describeTold(await explainFrom(invocation, { ...around, session }, query.get('id') ?? '')),
     history: (moment, query) => showHistory(moment, invocation, query.get('id') ?? ''),

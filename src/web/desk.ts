@@ -28,6 +28,8 @@ const ANSWERS_MAX = 400;
 /** One state of things. `session` shows the claims of that moment. */
 export interface Moment {
   readonly version: number;
+  /** When it was seen, by this machine's clock. */
+  readonly atMs: number;
   readonly around: Surroundings;
   readonly session: TransportSession;
   readonly book: Book;
@@ -158,6 +160,7 @@ function createSeeing(session: TransportSession) {
     digest = fresh;
     last = {
       version: (last?.version ?? 0) + 1,
+      atMs: systemClock.wallMs(),
       around,
       session: { ...session, listing: { tip, refs: around.refs } },
       book,

@@ -2,8 +2,14 @@
  * The board of hosts and models as the page gets it: beats, slots, what rests, and how much of the
  * day's budget is used.
  */
-import { DAY, MINUTE, SECOND, systemClock } from '../base/clock.ts';
-import { type Budget, BUDGETS_READABLE, dayEnd, decodeBudgets } from '../protocol/budgets.ts';
+import { DAY, HOUR, MINUTE, SECOND, systemClock } from '../base/clock.ts';
+import {
+  type Budget,
+  type Budgets,
+  BUDGETS_READABLE,
+  dayEnd,
+  decodeBudgets,
+} from '../protocol/budgets.ts';
 import { messageId } from '../protocol/paths.ts';
 import { readFileInForce } from '../transport/find-readable.ts';
 import { liveHosts } from '../cli/look/host-opinions.ts';
@@ -22,6 +28,7 @@ export async function showHosts(moment: Moment, invocation: Invocation) {
   const { around, session, book } = moment;
   const live = new Set(liveHosts(around));
   const nowMs = systemClock.wallMs();
+  const budgets = await readBudgets(moment);
   const hosts = around.hosts.map((host) =>
     showHost(host, {
       here: host.instance === around.here?.instance ? around.here : null,
@@ -59,7 +66,8 @@ export async function showHosts(moment: Moment, invocation: Invocation) {
     me: session.config.alias,
     hosts,
     models,
-    budgets: await showBudgets(moment, nowMs),
+    budgets: budgets === null ? null : showBudgets(budgets, moment, nowMs),
+    rates: showRates(budgets, moment, nowMs),
     traffic: await showTraffic(moment, nowMs),
     leaseMs: moment.around.leaseMs,
     nowMs,
@@ -136,16 +144,40 @@ async function showTraffic({ around, session }: Moment, nowMs: number) {
   return { limit: limits?.pushesPerMinute ?? null, hosts };
 }
 
-/** What models have used today (UTC) of what data/budgets.yaml allows; null without such a file. */
-async function showBudgets({ session, around, book }: Moment, nowMs: number) {
+async function readBudgets({ session, around }: Moment): Promise<Budgets | null> {
   const { tip } = around.index;
   const { repository } = session;
   const text =
     tip === null
       ? null
       : (await readFileInForce(repository, { tip, known: null }, BUDGETS_READABLE)).text;
-  const budgets = text === null ? null : decodeBudgets(text).budgets;
-  if (budgets === null) return null;
+  return text === null ? null : decodeBudgets(text).budgets;
+}
+
+/**
+ * The replies of the last hour of models whose runs in an hour are limited: by data/budgets.yaml
+ * those of all hosts, by an entry those of this one.
+ */
+function showRates(budgets: Budgets | null, { around, session, book }: Moment, nowMs: number) {
+  const { alias } = session.config;
+  const ofAll = [...(budgets?.models ?? [])].map(
+    ([name, { runsPerHour }]) => [name, runsPerHour, null] as const,
+  );
+  const here = around.offers.map(
+    ({ name, entry }) => [name, entry?.runsPerHour ?? null, alias] as const,
+  );
+  const replies = [...book.entries.values()].filter(({ atMs }) => atMs > nowMs - HOUR);
+  return [...ofAll, ...here].flatMap(([model, limit, on]) => {
+    if (limit === null) return [];
+    const used = replies.filter(
+      ({ recipient, host }) => recipient === model && (on === null ? host !== null : host === on),
+    ).length;
+    return [{ name: on === null ? model : `${model} on ${on}`, unit: 'runs', used, limit }];
+  });
+}
+
+/** What models have used today (UTC) of what data/budgets.yaml allows. */
+function showBudgets(budgets: Budgets, { book }: Moment, nowMs: number) {
   const today = countAnswers(book.entries.values(), 'model', lately(book, 1));
   const line = (name: string, budget: Budget, used: (typeof today)['total'] | undefined) => [
     ...(budget.usdPerDay === null

@@ -4,7 +4,7 @@
  */
 import { wholePaths } from '../protocol/attachments.ts';
 import { CrosstalkError } from '../base/errors.ts';
-import { readFrontMatter } from '../protocol/front-matter.ts';
+import { parseChannelPage } from '../cli/look/channel-names.ts';
 import { oneLine } from '../base/plain-text.ts';
 import { firstLine } from '../protocol/reply.ts';
 import { findRejected } from '../cli/look/why.ts';
@@ -42,25 +42,23 @@ export async function showChannels({ book, around, session }: Moment) {
     const channel = book.entries.get(path)?.channel;
     if (channel !== undefined) open.set(channel, (open.get(channel) ?? 0) + 1);
   }
-  const described = (name: string): string => {
-    const oid = book.described.get(name);
-    return oid === undefined ? '' : (texts.get(oid) ?? '');
-  };
   const names = [...new Set([...counts.keys(), ...book.described.keys()])].sort();
   const blobs = names.flatMap((name) => book.described.get(name) ?? []);
-  const texts = new Map(blobs.map((oid) => [oid, '']));
   const read = await session.repository.readBlobs(blobs, 65_536);
-  blobs.forEach((oid, at) => {
-    const blob = read[at];
-    const head = blob?.kind === 'bytes' ? readFrontMatter(blob.bytes) : null;
-    const description = head?.kind === 'read' ? head.fields['description'] : undefined;
-    if (typeof description === 'string') texts.set(oid, oneLine(description, 300));
-  });
+  const pages = new Map<string, (typeof read)[number]>(
+    blobs.flatMap((oid, at) => (read[at] === undefined ? [] : [[oid, read[at]]])),
+  );
   return names.map((name) => {
     const count = counts.get(name);
+    const page = pages.get(book.described.get(name) ?? '');
+    const { name: title, description } = parseChannelPage(
+      name,
+      page?.kind === 'bytes' ? page.bytes : null,
+    );
     return {
       name,
-      description: described(name),
+      title,
+      description,
       messages: count?.messages ?? 0,
       replies: count?.replies ?? 0,
       open: open.get(name) ?? 0,

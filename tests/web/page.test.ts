@@ -526,7 +526,10 @@ describe('the page', () => {
     await page.getByRole('button', { name: 'Hosts' }).click();
     await seen(page.locator('tbody tr', { hasText: 'mbp' }));
     await seen(page.getByText('Pushes of the last minute'));
-    await seen(page.getByText('No model rests, and no data/budgets.yaml sets a budget.'));
+    await seen(page.getByText('No model rests, and none has a budget'));
+    const pushes = page.locator('.section', { hasText: 'Pushes of mbp' });
+    await seen(pushes.locator('.row', { hasText: /1 commit, 1 ended claim/ }).first());
+    await seen(pushes.getByText('swift → ada').first());
   });
 
   it('gives the files of a message as downloads, and no file that the message does not name', async () => {

@@ -3,6 +3,7 @@
  * list.
  */
 import { drainHost, pauseHost, reportHost, resumeHost } from '../../dispatcher/control-host.ts';
+import { wrapWidth } from '../../base/display-width.ts';
 import type { Dispatcher } from '../../dispatcher/dispatcher.ts';
 import type { Io } from '../io.ts';
 import {
@@ -36,6 +37,10 @@ const HELP = [
   '  ↑ ↓ choose · Enter its output · w why · c cancel · a approve · / filter · s list · ? keys',
 ];
 
+function helpIn({ columns }: Io): readonly string[] {
+  return HELP.flatMap((line) => wrapWidth(line, columns - 1, 4));
+}
+
 /** Listens for keys until the function it returns is called. Does nothing without a terminal. */
 export function listenForKeys(io: Io, keys: RunKeys): () => void {
   const { stdin } = process;
@@ -46,7 +51,8 @@ export function listenForKeys(io: Io, keys: RunKeys): () => void {
     for (const key of keysOf(chunk.toString('utf8'))) {
       const pressed = key === '\u0003' ? null : pressInList(list, key, rows());
       list = pressed?.list ?? list;
-      if (pressed === null) press(key, keys);
+      if (pressed === null && (key === '?' || key === 'h')) keys.say(helpIn(io));
+      else if (pressed === null) press(key, keys);
       else if (pressed.deed !== null) void act(pressed.deed, keys);
     }
     keys.list(() => drawList(io, list, rows()));
@@ -54,7 +60,7 @@ export function listenForKeys(io: Io, keys: RunKeys): () => void {
   stdin.setRawMode(true);
   stdin.resume();
   stdin.on('data', hear);
-  keys.say(HELP);
+  keys.say(helpIn(io));
   keys.list(() => drawList(io, list, rows()));
   return () => {
     stdin.off('data', hear);
@@ -76,7 +82,11 @@ async function act({ kind, row }: Deed, { say, toggleOutput, command }: RunKeys)
       say([`c again cancels ${row.id}, for everybody who has not answered`]);
       return;
     case 'arm-approve':
-      say([`a again approves the open gate of ${row.id}`]);
+      say(
+        row.question === null
+          ? [`a again approves the open gate of ${row.id}`]
+          : [...(await command(['show', row.question])), 'a again allows exactly this, once'],
+      );
       return;
     case 'why':
       say(await command(['why', row.id]));
@@ -85,7 +95,13 @@ async function act({ kind, row }: Deed, { say, toggleOutput, command }: RunKeys)
       say(await command(['cancel', row.id]));
       return;
     case 'approve':
-      say(await command(['workflow', 'approve', row.id]));
+      say(
+        await command(
+          row.question === null
+            ? ['workflow', 'approve', row.id]
+            : ['answer', row.question, 'approve'],
+        ),
+      );
   }
 }
 
@@ -109,9 +125,5 @@ function press(key: string, { dispatcher, onQuit, say, toggleOutput }: RunKeys):
     case 'q':
     case '\u0003':
       onQuit();
-      return;
-    case 'h':
-    case '?':
-      say(HELP);
   }
 }

@@ -6,7 +6,7 @@ import { formatDuration } from '../../base/duration.ts';
 import type { HostReport } from '../../dispatcher/control-host.ts';
 import { messageId } from '../../protocol/paths.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
-import { fitWidth } from '../../base/display-width.ts';
+import { displayWidth, fitWidth } from '../../base/display-width.ts';
 import { type Io, paint, plain } from '../io.ts';
 import { shownId } from './run-view.ts';
 
@@ -18,6 +18,10 @@ export interface ListRow {
   readonly path: string | null;
   readonly state: 'runs' | 'waits' | 'run' | 'rests';
   readonly line: string;
+  /** The end of the line, which is cut last. */
+  readonly says: string;
+  /** Id of the question whose answer its agent waits for; null = none. */
+  readonly question: string | null;
 }
 
 /** What a person has done with the list. */
@@ -56,27 +60,48 @@ export function listRows(
     return `${model ?? ''}${asked === null ? '' : ` ← ${asked}`}  ${shownId(path)}`;
   };
   return [
-    ...running.map(({ model, message, forMs, publishing }): ListRow => ({
-      id: messageId(message),
-      path: message,
-      state: 'runs',
-      line: `${about(message, model)}  ${publishing ? 'is published' : forMs === null ? 'starts' : `runs for ${formatDuration(forMs)}`}`,
-    })),
+    ...running.map(({ model, message, forMs, publishing, asks }): ListRow => {
+      const runs = forMs === null ? 'starts' : `runs for ${formatDuration(forMs)}`;
+      const says = publishing
+        ? 'is published'
+        : asks == null
+          ? runs
+          : `asks ${asks.people.join(', ')} to allow something`;
+      return {
+        ...rowOf(about(message, model), says),
+        ...{ id: messageId(message), path: message, state: 'runs' },
+        question: asks?.question ?? null,
+      };
+    }),
     ...waiting.flatMap(({ message, model, reason }): readonly ListRow[] => {
       if (message === undefined) return [];
       const isRun = reason.kind === 'workflow';
       const says = isRun ? 'is open' : `waits: ${sayReason(reason)}`;
-      const line = `${about(message, model)}  ${says}`;
-      return [{ id: messageId(message), path: message, state: isRun ? 'run' : 'waits', line }];
+      const state = isRun ? 'run' : 'waits';
+      const id = messageId(message);
+      return [{ ...rowOf(about(message, model), says), id, path: message, state }];
     }),
     ...parked.map(({ model, why, forMs }): ListRow => ({
-      id: model,
-      path: null,
-      state: 'rests',
-      line: sayReason({ kind: 'rests', model, host: null, forMs, why }),
+      ...rowOf('', sayReason({ kind: 'rests', model, host: null, forMs, why })),
+      ...{ id: model, path: null, state: 'rests' },
     })),
   ];
 }
+
+function rowOf(about: string, says: string): Pick<ListRow, 'line' | 'says' | 'question'> {
+  return { line: about === '' ? says : `${about}  ${says}`, says, question: null };
+}
+
+/** What a row is about is cut before what is said of it. */
+function fitRow({ line, says }: ListRow, width: number): string {
+  const [whole, end] = [plain(line), plain(says)];
+  const room = Math.max(ABOUT_MIN, width - displayWidth(end) - 2);
+  const isWhole = displayWidth(whole) <= width || whole === end;
+  return isWhole ? whole : `${fitWidth(whole.slice(0, -end.length).trimEnd(), room)}  ${end}`;
+}
+
+/** Columns in which the model and the first words of its message have room. */
+const ABOUT_MIN = 24;
 
 /** The rows that the filter leaves. */
 export function filterRows({ filter }: RunList, rows: readonly ListRow[]): readonly ListRow[] {
@@ -135,7 +160,9 @@ const FOR: Readonly<Record<'output' | 'why' | 'cancel' | 'approve', readonly Lis
   };
 
 function deedOf(row: ListRow | undefined, kind: keyof typeof FOR): Deed | null {
-  return row !== undefined && FOR[kind].includes(row.state) ? { kind, row } : null;
+  if (row === undefined) return null;
+  const isAsked = kind === 'approve' && row.question !== null;
+  return isAsked || FOR[kind].includes(row.state) ? { kind, row } : null;
 }
 
 /** What cannot be taken back asks for its key twice. */
@@ -201,7 +228,10 @@ export function drawList(
   const width = io.columns - 1;
   const lines = shown.slice(from, from + room).map((row, place) => {
     const isChosen = from + place === at;
-    const line = fitWidth(`${isChosen ? '›' : ' '} ${MARKS[row.state]} ${plain(row.line)}`, width);
+    const line = fitWidth(
+      `${isChosen ? '›' : ' '} ${MARKS[row.state]} ${fitRow(row, width - 4)}`,
+      width,
+    );
     return paint(io, isChosen ? 'bold' : 'dim', line);
   });
   const left = shown.length - lines.length;

@@ -261,6 +261,10 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
     `${text(how)} after ${formatDuration(Number(duration_ms))}${typeof cost_usd === 'number' ? `, $${cost_usd.toFixed(4)}` : ''}${reason === undefined ? '' : `: ${text(reason)}`}`,
   'reply.published': ({ failed }) =>
     failed === true ? 'failure reply published' : 'reply published',
+  'question.asked': ({ people, question }) =>
+    `asks ${text(people)} to allow something: crosstalkd show ${shortId(text(question))}`,
+  'question.closed': ({ how, by }) =>
+    `its question: ${text(how)}${by === null ? '' : `, by ${text(by)}`}`,
   'workflow.advanced': ({ run, commits }) =>
     `run ${text(run)} moves on${commits === 1 ? '' : ` by ${text(commits)} commits`}`,
   'remote.watched': () => 'the remote is on this machine: polled when its files change',

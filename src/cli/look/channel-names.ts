@@ -28,7 +28,12 @@ export async function readChannelPage(
 ): Promise<ChannelPage> {
   const path = `${channelFolder(channel)}/${CHANNEL_FILE}`;
   const text = await readTextAt(session.repository, tipOf(session), path);
-  const read = text === null ? null : readFrontMatter(Buffer.from(text));
+  return parseChannelPage(channel, text === null ? null : Buffer.from(text));
+}
+
+/** The same from the bytes of its page; null = it has none. */
+export function parseChannelPage(channel: string, bytes: Uint8Array | null): ChannelPage {
+  const read = bytes === null ? null : readFrontMatter(bytes);
   if (read?.kind !== 'read') return { name: null, parent: null, description: '' };
   const own = (key: string): string | null => {
     const value = Object.hasOwn(read.fields, key) ? read.fields[key] : null;

@@ -35,16 +35,19 @@ function Traffic({ traffic: { limit, hosts } }: Pick<Board, 'traffic'>): VNode {
   );
 }
 
-function Quotas({ board: { budgets, models } }: { readonly board: Board }): VNode {
+function Quotas({ board: { budgets, rates, models } }: { readonly board: Board }): VNode {
   const nowMs = useCell(clock);
   const resting = models.flatMap(({ parked }) => parked);
-  const isEmpty = budgets === null && resting.length === 0;
+  const isEmpty = budgets === null && rates.length === 0 && resting.length === 0;
   return (
     <Card
       title="Quota windows"
-      isEmpty={isEmpty ? 'No model rests, and no data/budgets.yaml sets a budget.' : null}
+      isEmpty={
+        isEmpty ? 'No model rests, and none has a budget or a limit of runs per hour.' : null
+      }
     >
-      {budgets === null ? null : (
+      <BudgetLines lines={rates} />
+      {budgets === null || budgets.lines.length === 0 ? null : (
         <>
           <BudgetLines lines={budgets.lines} />
           <p class="soft small">

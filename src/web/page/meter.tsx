@@ -34,7 +34,7 @@ export function Meter({ name, used, limit, says, isSoft = false }: MeterParts): 
   );
 }
 
-/** What models have used of the budgets of the day. */
+/** What models have used of the budgets of the day, or of the runs of an hour. */
 export function BudgetLines({
   lines,
 }: {
@@ -44,14 +44,15 @@ export function BudgetLines({
     <>
       {lines.map(({ name, unit, used, limit }) => {
         const show = (value: number): string =>
-          unit === 'USD' ? formatUsd(value) : `${formatCount(value)} tokens`;
+          unit === 'USD' ? formatUsd(value) : formatCount(value);
+        const per = unit === 'runs' ? ' runs an hour' : unit === 'tokens' ? ' tokens' : '';
         return (
           <Meter
             key={`${name} ${unit}`}
             name={name}
             used={used}
             limit={limit}
-            says={`${show(used)} of ${show(limit)}`}
+            says={`${show(used)} of ${show(limit)}${per}`}
           />
         );
       })}

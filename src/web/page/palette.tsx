@@ -7,6 +7,7 @@ import { compose } from './compose.tsx';
 import { Dialog } from './dialog.tsx';
 import { findFitting } from './find-fitting.ts';
 import { Icon } from './icon.tsx';
+import { wordOf } from './parts.tsx';
 import type { RunList } from './run-line.tsx';
 import { goTo, isHelpOpen, isPaletteOpen } from './state.ts';
 import { cycleTheme } from './cycle-theme.ts';
@@ -133,7 +134,7 @@ function placesOf(summary: Summary | null, runs: RunList | null): readonly Entry
     ...(runs?.runs ?? []).map(({ run, name, status }) => ({
       icon: 'runs',
       text: name === run ? run : `${name} (${run})`,
-      kind: `run, ${status}`,
+      kind: `run, ${wordOf(status)}`,
       act: () => goTo({ at: 'run', id: run, tab: 'graph' as const }),
     })),
     ...(names?.hosts ?? []).map((name) => ({

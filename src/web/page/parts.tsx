@@ -82,12 +82,17 @@ const WORDS: Readonly<Record<string, string>> = {
   compile: 'compiling',
 };
 
+/** What people call a state. */
+export function wordOf(state: string): string {
+  return WORDS[state] ?? state;
+}
+
 /** A state in a word and a colour. */
 export function Pill({ state, text }: { readonly state: string; readonly text?: string }): VNode {
   return (
     <span class={`pill ${toneOf(state)}`}>
       <i />
-      {text ?? WORDS[state] ?? state}
+      {text ?? wordOf(state)}
     </span>
   );
 }

@@ -265,10 +265,10 @@ function ChannelWay({
         class="way"
         current={current}
         onGo={onGo}
-        title={channel.description}
+        title={`#${channel.name} ${channel.description}`}
       >
         <span class="hash">#</span>
-        <span class="way-name">{channel.name}</span>
+        <span class="way-name">{channel.title ?? channel.name}</span>
         {channel.open > 0 ? <b class="badge quiet">{channel.open}</b> : null}
       </Go>
     </li>

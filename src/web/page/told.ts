@@ -4,6 +4,8 @@ import type { Figures } from '../figures.ts';
 
 export interface Channel {
   readonly name: string;
+  /** What people call it; null = as its folder. */
+  readonly title: string | null;
   readonly description: string;
   readonly messages: number;
   readonly replies: number;
@@ -308,6 +310,28 @@ export interface Parked {
   readonly untilMs: number | null;
 }
 
+/** One push of the dispatcher on this machine; `atMs`: when it ended. */
+export interface Push {
+  readonly atMs: number;
+  readonly tookMs: number;
+  readonly how: 'landed' | 'part' | 'lost' | 'refused' | 'unknown';
+  readonly movesBranch: boolean;
+  /** Those that are known, and the first of their subjects. */
+  readonly commits: number;
+  readonly subjects: readonly string[];
+  readonly claimed: number;
+  readonly renewed: number;
+  readonly released: number;
+  readonly capsules: number;
+  readonly hasBeat: boolean;
+}
+
+/** `host`: null = no dispatcher runs on this machine. */
+export interface Pushes {
+  readonly host: string | null;
+  readonly pushes: readonly Push[];
+}
+
 export interface Board {
   readonly me: string;
   readonly hosts: readonly {
@@ -355,6 +379,8 @@ export interface Board {
       readonly limit: number;
     }[];
   } | null;
+  /** Replies of the last hour of models whose runs in an hour are limited. */
+  readonly rates: NonNullable<Board['budgets']>['lines'];
   /** Pushes of the last minute as beats tell them; `limit` a minute, all hosts together. */
   readonly traffic: {
     readonly limit: number | null;

@@ -37,7 +37,10 @@ export function ChannelView({
   return (
     <div class={`split ${asked === null ? '' : 'has-thread'}`}>
       <section class="list" aria-label="Conversations">
-        <Head title={channel === null ? '…' : `#${channel}`} about={known?.description}>
+        <Head
+          title={channel === null ? '…' : (known?.title ?? `#${channel}`)}
+          about={known?.title == null ? known?.description : `#${known.name} ${known.description}`}
+        >
           <button
             type="button"
             class="ghost"

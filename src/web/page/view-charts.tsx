@@ -9,6 +9,7 @@ import { ChartsNow } from './charts-now.tsx';
 import { formatCount, formatSpan, formatUsd, shortenMark } from './format.ts';
 import { spanTicks, valueTicks } from './layout-time.ts';
 import { Choice, Empty, Head, Loading, TableHead, Trouble, useWidth } from './parts.tsx';
+import { PushList } from './pushes.tsx';
 import { useTitle } from './state.ts';
 import type { Charts, Figures } from '../figures.ts';
 
@@ -51,6 +52,7 @@ export function ChartsView(): VNode {
         <Drawn charts={data} by={by} />
       )}
       <ChartsNow />
+      <PushList />
     </div>
   );
 }
