@@ -15,4 +15,6 @@ export const MORE = {
   qwen: '@qwen-code/qwen-code@0.15.10',
   copilot: '@github/copilot@1.0.102',
   droid: 'droid@0.215.0',
+  'codex-acp': '@agentclientprotocol/codex-acp@2.6.0',
+  'claude-agent-acp': '@agentclientprotocol/claude-agent-acp@0.101.0',
 };

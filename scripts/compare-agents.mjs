@@ -20,7 +20,31 @@ export { decodeModels } from './src/protocol/decode-models.ts';`;
 const RUNS = 3;
 const SAMPLE_MS = 100;
 
+/** `bridge`: another program that speaks ACP for it. */
 const PROGRAMS = {
+  claude: {
+    acp: [],
+    bridge: 'claude-agent-acp',
+    both: { model: 'sonnet' },
+    env: (url) => ({ ANTHROPIC_API_KEY: 'test-key', ANTHROPIC_BASE_URL: url, IS_SANDBOX: '1' }),
+  },
+  codex: {
+    acp: [],
+    bridge: 'codex-acp',
+    env: () => ({ OPENAI_API_KEY: 'test-key' }),
+    files: (url) => ({
+      '.codex/config.toml': `model = "m"
+model_provider = "x"
+[model_providers.x]
+name = "x"
+base_url = "${url}/v1"
+env_key = "OPENAI_API_KEY"
+wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = 0
+`,
+    }),
+  },
   opencode: {
     acp: ['acp'],
     cli: { model: 'there/m' },
@@ -72,10 +96,11 @@ const wanted = process.argv.slice(2);
 console.log('| program | by | first answer s | peak MB | tokens | cost | session | 401 |');
 console.log('|---|---|---|---|---|---|---|---|');
 for (const [name, program] of Object.entries(PROGRAMS)) {
-  const path = find(name);
-  if (path === null || (wanted.length > 0 && !wanted.includes(name))) continue;
-  for (const by of [name, 'acp'])
-    console.log(`| ${name} | ${await measure(by, { path, program })} |`);
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  for (const by of [name, 'acp']) {
+    const path = find(by === 'acp' ? (program.bridge ?? name) : name);
+    if (path !== null) console.log(`| ${name} | ${await measure(by, { path, program })} |`);
+  }
 }
 
 /** The cells of one row. */
@@ -91,7 +116,7 @@ async function measure(by, { path, program }) {
     const { url } = endpoint;
     for (const [file, value] of Object.entries(program.files?.(url) ?? {})) {
       mkdirSync(dirname(join(place, file)), { recursive: true });
-      writeFileSync(join(place, file), JSON.stringify(value));
+      writeFileSync(join(place, file), typeof value === 'string' ? value : JSON.stringify(value));
     }
     const env = program.env(url);
     const own = by === 'acp' ? {} : program.cli;
@@ -171,7 +196,7 @@ function entryOf(written) {
 
 function find(name) {
   const folders = existsSync(CLIS)
-    ? readdirSync(CLIS).filter((one) => one.startsWith(`${name}-`))
+    ? readdirSync(CLIS).filter((one) => new RegExp(`^${name}-\\d[^-]*$`).test(one))
     : [];
   const paths = folders.sort().map((one) => join(CLIS, one, 'node_modules', '.bin', name));
   return paths.findLast((path) => existsSync(path)) ?? null;

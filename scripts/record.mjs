@@ -1,6 +1,7 @@
-// The pictures of README.md, recorded from the program itself: `node scripts/record.mjs` after a
-// build. `demo` is a run of the demo, `run` a terminal (needs tmux), `page` the page (needs
-// Chromium). `views DIR` writes every view of the page in light, dark and on a phone, to look at.
+// The pictures of README.md and GUIDE-CLI.md, recorded from the program itself:
+// `node scripts/record.mjs` after a build. `demo` is a run of the demo, `run` a terminal (needs
+// tmux), `page` the page (needs Chromium). `views DIR` writes every view of the page in light, dark
+// and on a phone, to look at.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -38,7 +39,8 @@ if (what !== 'demo') {
     try {
       if (what === 'all' || what === 'run')
         writeFileSync(docs('run.svg'), drawTerminal(terminal.lines, RUN));
-      if (what === 'all' || what === 'page') await photographPage(scene, played, docs('page.png'));
+      if (what === 'all' || what === 'page')
+        await photographPage(scene, played, { desk: docs('page.png'), phone: docs('phone.png') });
       if (what === 'views') {
         mkdirSync(resolve(place), { recursive: true });
         await photographViews(scene, played, resolve(place));

@@ -6,7 +6,7 @@ const DESK = { width: 1280, height: 1500 };
 const LOOKS = {
   light: { viewport: DESK, colorScheme: 'light' },
   dark: { viewport: DESK, colorScheme: 'dark' },
-  phone: { viewport: { width: 360, height: 740 }, colorScheme: 'light', hasTouch: true },
+  phone: { viewport: { width: 360, height: 1800 }, colorScheme: 'light', hasTouch: true },
 };
 const VIEWS = {
   now: '/',
@@ -20,12 +20,15 @@ const VIEWS = {
   charts: '/charts',
 };
 
-/** The view of a run, as README.md shows it. */
-export async function photographPage(scene, { run }, path) {
+/** The view of a run, as README.md shows it, and what waits for a person, on a phone. */
+export async function photographPage(scene, { run }, { desk, phone }) {
   await withPages(scene, async (open) => {
     const page = await open({ viewport: { width: 1180, height: 860 }, colorScheme: 'light' });
     await visit(page, VIEWS.run.replace('RUN', run));
-    await page.screenshot({ path });
+    await page.screenshot({ path: desk });
+    const held = await open({ ...LOOKS.phone, viewport: { width: 360, height: 670 } });
+    await visit(held, VIEWS.now);
+    await held.screenshot({ path: phone });
   });
 }
 

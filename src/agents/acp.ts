@@ -41,8 +41,14 @@ function invoke(request: InvocationRequest): Invocation {
     kind: 'invocation',
     program,
     args,
-    // "@path" in a prompt would be replaced by that file, from anywhere on the host.
-    env: { CLAUDE_CODE_DISABLE_FILE_MENTIONS: '1', GEMINI_CLI_NO_RELAUNCH: 'true' },
+    env: {
+      // "@path" in a prompt would be replaced by that file, from anywhere on the host.
+      CLAUDE_CODE_DISABLE_FILE_MENTIONS: '1',
+      // Its own ten tries take minutes, in silence.
+      CLAUDE_CODE_MAX_RETRIES: '2',
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+      GEMINI_CLI_NO_RELAUNCH: 'true',
+    },
     files: {},
     input: withoutCommand(withPersona(request)),
   };

@@ -1,7 +1,7 @@
 /**
  * Publishes what running agents have said and changed, so that a takeover can continue from it. A
  * capsule goes along with its host's beats, is read by the next attempt, and is removed when its
- * work is no longer open; that of failed work stays a day for whoever asks again. Where pushes are limited it causes none.
+ * work is no longer open; that of failed work stays a day for those who ask again. Where pushes are limited it causes none.
  */
 import { MINUTE } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';
@@ -84,7 +84,7 @@ export function noteCapsules(
 
 /**
  * Keeps what an attempt that ends here has said for the push that gives its claim back, or that of
- * work that has `failed` for whoever asks again, with the next beat.
+ * work that has `failed` for those who ask again, with the next beat.
  */
 export async function leaveCapsule(
   dispatcher: Dispatcher,

@@ -80,7 +80,7 @@ function parseContinued(raw: unknown): Continued | null {
 }
 
 /**
- * Name of the capsule of work that has failed: it stays for whoever asks again, on the day (UTC) in
+ * Name of the capsule of work that has failed: it stays for those who ask again, on the day (UTC) in
  * its name and the one after it.
  */
 export function failedName(key: string, wallMs: number): string {

@@ -27,7 +27,7 @@ export async function showPushes({ around, session, atMs }: Moment, { env }: Inv
       },
       ([commit = '', parents = '', subject = '']) =>
         void commits.set(commit, { parent: parents.split(' ')[0] ?? '', subject }),
-      // The cache may be behind, or begun anew: the refs are told all the same.
+      // The cache may be behind, or just begun: the refs are told all the same.
     ).catch(() => undefined);
   const subjectsOf = (branch: (typeof moves)[number]): readonly string[] => {
     const subjects: string[] = [];

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vites
 import { type Fleet, type Host, startFleet } from '../support/fleet.ts';
 import { type Answer, type LlmEndpoint, startLlmEndpoint } from '../support/llm-endpoint.ts';
 import { findInstalled } from './harness.ts';
-import { GENERAL } from './questions.ts';
+import { GENERAL, SECRET } from './questions.ts';
 
 interface Asking {
   readonly name: string;
@@ -17,7 +17,9 @@ interface Asking {
   readonly args: readonly string[];
   readonly model?: string;
   readonly env: (url: string) => Readonly<Record<string, string>>;
-  readonly files?: (url: string) => Readonly<Record<string, object>>;
+  readonly files?: (url: string) => Readonly<Record<string, object | string>>;
+  /** `session-mode` of its entry. */
+  readonly mode?: string;
   /** The call of its shell tool. */
   readonly tool: (command: string) => Answer;
 }
@@ -34,6 +36,30 @@ const PROGRAMS: readonly Asking[] = [
   {
     ...{ name: 'claude', adapter: 'claude', args: [], model: 'sonnet', tool: shell('Bash') },
     env: (url) => ({ ANTHROPIC_API_KEY: 'k-of-claude', ANTHROPIC_BASE_URL: url }),
+  },
+  {
+    ...{ name: 'claude-agent-acp', adapter: 'acp', args: [], model: 'sonnet' },
+    tool: shell('Bash'),
+    env: (url) => ({ ANTHROPIC_API_KEY: 'k-of-claude', ANTHROPIC_BASE_URL: url }),
+  },
+  {
+    ...{ name: 'codex-acp', adapter: 'acp', args: [], mode: 'workspace-write' },
+    tool: (command) => ({
+      kind: 'tool',
+      name: 'exec_command',
+      input: { cmd: command, sandbox_permissions: 'require_escalated', justification: 'make it' },
+    }),
+    env: () => ({ OPENAI_API_KEY: 'k-of-codex' }),
+    files: (url) => ({
+      '.codex/config.toml': `model = "m"
+model_provider = "x"
+[model_providers.x]
+name = "x"
+base_url = "${url}/v1"
+env_key = "OPENAI_API_KEY"
+wire_api = "responses"
+`,
+    }),
   },
   {
     ...{ name: 'opencode', adapter: 'acp', args: ['acp'], tool: shell('bash') },
@@ -94,7 +120,10 @@ describe.each(PROGRAMS)('$name by $adapter', (asking) => {
     fleet = await startFleet('models: {}\n', asking.env(url));
     for (const [path, value] of Object.entries(asking.files?.(url) ?? {})) {
       mkdirSync(dirname(join(fleet.place, path)), { recursive: true });
-      writeFileSync(join(fleet.place, path), JSON.stringify(value));
+      writeFileSync(
+        join(fleet.place, path),
+        typeof value === 'string' ? value : JSON.stringify(value),
+      );
     }
     // A repository of its own: what stands above it is nobody's checkout.
     fleet.git('init', '-q', join(fleet.place, 'project'));
@@ -102,6 +131,7 @@ describe.each(PROGRAMS)('$name by $adapter', (asking) => {
       ...{ adapter: asking.adapter, command: [program, ...asking.args], timeout: '120s' },
       ...{ env: Object.keys(asking.env(url)), effects: 'external', permissions: 'ask' },
       ...{ cwd: join(fleet.place, 'project'), model: asking.model },
+      ...(asking.mode === undefined ? {} : { options: { 'session-mode': asking.mode } }),
     };
     writeFileSync(
       join(fleet.place, 'config', 'models.yaml'),
@@ -113,6 +143,16 @@ describe.each(PROGRAMS)('$name by $adapter', (asking) => {
     if (program === null) return;
     await fleet.close();
     await endpoint.close();
+  });
+
+  test.skipIf(program === null)('is given no file that a message names by @', async () => {
+    writeFileSync(join(fleet.place, 'secret.txt'), SECRET);
+    const names = [`@${join(fleet.place, 'secret.txt')}`, '@../secret.txt', '@"../secret.txt"'];
+    fleet.say({ [`${GENERAL}/at.md`]: `---\nto: main\n---\n${names.join(' ')}\n${names[1]}\n` });
+    const reply = join(fleet.clone, GENERAL, 'at.re.main.md');
+    await fleet.untilPulled(() => existsSync(reply), 120_000);
+    expect(endpoint.questions.some(({ user }) => user.includes('@../secret.txt'))).toBe(true);
+    expect(JSON.stringify(endpoint.questions)).not.toContain(SECRET);
   });
 
   test.skipIf(program === null).each([

@@ -95,7 +95,8 @@ const cache = process.env['CROSSTALK_CLIS'] ?? join(homedir(), '.cache', 'crosst
 export function findInstalled(name: string): string | null {
   const places = existsSync(cache)
     ? readdirSync(cache).filter(
-        (entry) => entry.startsWith(`${name}-`) && !entry.includes('partial'),
+        // Not those of a program whose name begins in the same way.
+        (entry) => /^\d[^-]*$/.test(entry.slice(name.length + 1)) && entry.startsWith(`${name}-`),
       )
     : [];
   const paths = places

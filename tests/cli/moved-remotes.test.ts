@@ -92,7 +92,7 @@ describe('a password in the address of a remote', () => {
     await expectSecret(['log', '-C', secretUrl('secret.git')], cli.place);
     await expectSecret(['doctor'], at('one'));
     await expectSecret(['run', '--once'], at('one'));
-    expect(await expectSecret(['hosts', '--json'], at('one'))).toContain('"alias"');
+    expect(await expectSecret(['status', '--json'], at('one'))).toContain('secret.git');
   });
 
   it('is in no file that this host or the remote keeps', () => {
