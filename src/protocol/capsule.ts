@@ -22,7 +22,7 @@ export interface Capsule {
 }
 
 /** An attempt that another one began with. */
-export interface Continued {
+interface Continued {
   readonly alias: string;
   readonly attempt: number;
   /** Its changes were in the worktree. */

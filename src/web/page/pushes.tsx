@@ -56,7 +56,7 @@ const HOW: Readonly<Record<Push['how'], string>> = {
 };
 
 /** `2 commits, 1 claim, beat`: kinds that it has none of are left out. */
-export function carried(push: Push): string {
+function carried(push: Push): string {
   const { commits, movesBranch, claimed, renewed, released, capsules, hasBeat } = push;
   const counted = (count: number, one: string): readonly string[] =>
     count === 0 ? [] : [plural(count, one)];
