@@ -172,7 +172,7 @@ async function greet(peer: Peer): Promise<Server | null> {
     (lines[0] === 'version 1' ? lines[1] : lines[0])?.split('\0') ?? [];
   const abilities = isNew ? lines.slice(1) : words.split(' ');
   return {
-    abilities: new Set(abilities.map((ability) => ability.replace(/=.*$/, ''))),
+    abilities: new Set(abilities.map((ability) => ability.split('=', 1)[0] ?? '')),
     format: abilities.filter((ability) => ability.startsWith('object-format=')),
     refs: isNew ? null : parseRefs([first, ...lines], ' '),
   };

@@ -196,7 +196,7 @@ function pickRefs(
   return { tip: listed.get(branchRef) ?? null, refs: new Map(refs) };
 }
 
-/** Whoever asks again hears the same, and a remote that takes no more calls hears one more. */
+/** What git would say as well; and a remote that takes no more calls would hear one more. */
 const OF_THE_LINE: ReadonlySet<RemoteFailure['reason']> = new Set([
   ...(['dns', 'refused', 'timeout', 'limited', 'host-key', 'certificate', 'unavailable'] as const),
 ]);
