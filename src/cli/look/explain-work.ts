@@ -87,6 +87,9 @@ function explainClaim(around: Scene, work: Work): Reason | null {
 
 function explainHolder(around: Scene, work: Work, claim: Claim): Reason {
   const { alias: host, attempt, effects } = claim;
+  // What this host has begun, or answered and not delivered, continues with its next dispatcher.
+  const isLeftHere = claim.instance === around.ownInstance && around.here === null;
+  if (isLeftHere && !around.hereSilent) return { kind: 'host-down', host, isHere: true };
   const holder = around.hosts.find(
     ({ alias, instance }) => alias === host && instance === claim.instance,
   );
