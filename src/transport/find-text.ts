@@ -6,6 +6,7 @@ import { MINUTE } from '../base/clock.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Git } from './git-runner.ts';
+import type { ObjectReader } from './object-reader.ts';
 import type { WantedText } from './repository.ts';
 import { decodeName } from './tree-codec.ts';
 
@@ -17,12 +18,16 @@ const NOTHING = 1;
 export async function findTextIn(
   git: Git,
   commit: Oid,
-  { text, under, without = [] }: WantedText,
+  { text, under, without = [], notNamed }: WantedText,
 ): Promise<ReadonlySet<string>> {
+  // Folders by their exact names, and one text between two stars, which is as fast as the name is
+  // long: on other patterns a name that is made to hurt takes git for ever.
+  const excluded = [
+    ...without.map((path) => `:(exclude,literal)${path}`),
+    ...(notNamed === undefined ? [] : [`:(exclude)*${notNamed}*`]),
+  ];
   const args = [
-    // Folders by their exact names only: on a pattern a name that is made to hurt takes git for
-    // ever.
-    ...(without.length === 0 ? [] : ['--no-literal-pathspecs']),
+    ...(excluded.length === 0 ? [] : ['--no-literal-pathspecs']),
     'grep',
     '--files-with-matches',
     '--null',
@@ -34,7 +39,7 @@ export async function findTextIn(
     commit,
     '--',
     under,
-    ...without.map((path) => `:(exclude,literal)${path}`),
+    ...excluded,
   ];
   const { code, stdout, stderr } = await git.run({ args, limitMs: LOOK_MS });
   if (code !== 0 && code !== NOTHING)
@@ -45,4 +50,21 @@ export async function findTextIn(
     .filter((name) => name !== '');
   // Each begins with the commit and a colon.
   return new Set(names.map((name) => decodeName(name.slice(commit.length + 1))));
+}
+
+/** The contents that are looked through for it. */
+export async function listSearched(
+  reader: Pick<ObjectReader, 'walk'>,
+  commit: Oid,
+  { under, without = [], notNamed }: WantedText,
+): Promise<readonly Oid[]> {
+  const isLeftOut = (path: string): boolean =>
+    without.some((left) => `${path}/`.startsWith(`${left}/`)) ||
+    (notNamed !== undefined && path.includes(notNamed));
+  const blobs: Oid[] = [];
+  for await (const changes of reader.walk({ from: null, to: commit, under }))
+    for (const change of changes)
+      if (change.kind === 'written' && change.entry === 'file' && !isLeftOut(change.path))
+        blobs.push(change.blob);
+  return blobs;
 }

@@ -12,7 +12,7 @@ import { branchRef, checkRemoteUrl, type Environment } from './git-environment.t
 import { createBlobSupply } from './blob-supply.ts';
 import { findAdding, findSettled, findWriters, isAncestorOf, readHistory } from './git-history.ts';
 import { createGitRemote, type GitRemote, type Wanted } from './git-remote.ts';
-import { findTextIn } from './find-text.ts';
+import { findTextIn, listSearched } from './find-text.ts';
 import { checkGit, createGit, type Git } from './git-runner.ts';
 import { formatOf, type ObjectFormat } from './loose-objects.ts';
 import { openObjectReader, type ObjectReader } from './object-reader.ts';
@@ -215,8 +215,10 @@ function composeRepository(parts: RepositoryParts): Repository {
     readSigned: (oid) => reader.readSigned(oid),
     findWriters: (paths, tip) => findWriters(git, reader, { paths, tip }),
     findAddingCommits: (paths, range) => findAdding(git, reader, { paths, range }),
-    findText: (commit, wanted) =>
-      parts.cache.isPartial() ? Promise.resolve(null) : findTextIn(git, commit, wanted),
+    findText: async (commit, wanted) => {
+      if (parts.cache.isPartial()) await supply.bring(await listSearched(reader, commit, wanted));
+      return findTextIn(git, commit, wanted);
+    },
     isAncestor: (ancestor, tip) => isAncestorOf(git, reader, [ancestor, tip]),
     history: (range) => readHistory(git, reader, range),
     buildCommits: async (parent, drafts) => {

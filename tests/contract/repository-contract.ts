@@ -1,7 +1,12 @@
 /** What every implementation of the Repository door promises. Run with git and with memory. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
-import type { CommitDraft, RefUpdate, Repository } from '../../src/transport/repository.ts';
+import type {
+  CommitDraft,
+  RefUpdate,
+  Repository,
+  WantedText,
+} from '../../src/transport/repository.ts';
 import { draftOf, reached } from '../support/git-fixture.ts';
 
 /** One remote and the hosts on it. */
@@ -553,13 +558,19 @@ export function describeRepositoryContract(
             'cost.md': 'cost:',
           }),
         );
-        const find = async (text: string, under = 'd'): Promise<readonly string[]> =>
-          [...((await a.findText(tip, { text, under })) ?? [])].sort();
+        const find = async (
+          text: string,
+          under = 'd',
+          left: Pick<WantedText, 'without' | 'notNamed'> = {},
+        ): Promise<readonly string[]> =>
+          [...(await a.findText(tip, { text, under, ...left }))].sort();
         expect(await find('cost: ')).toEqual(['d/a.md', 'd/c.md', 'd/é b.md']);
         expect(await find('Cost: $5')).toEqual(['d/a.md', 'd/c.md']);
         expect(await find('-e C')).toEqual(['d/é b.md']);
         expect(await find('c.st')).toEqual([]);
         expect(await find('cost', 'nowhere')).toEqual([]);
+        expect(await find('cost', 'd', { notNamed: 'a.m' })).toEqual(['d/c.md', 'd/é b.md']);
+        expect(await find('cost', 'd', { without: ['d/a.md'] })).toEqual(['d/c.md', 'd/é b.md']);
       });
 
       it('finds the commit that added each path, the newest when there were several', async () => {

@@ -312,13 +312,16 @@ function openHost(server: Server, host: Host): Repository {
           }),
         );
       }),
-    findText: (commit, { text, under }) =>
+    findText: (commit, { text, under, without = [], notNamed }) =>
       local('findText', () => {
         const listed = diffFolders({
           from: EMPTY,
           to: folderAt(own(commit).root, under),
           prefix: under === '' ? '' : `${under}/`,
         });
+        const isLeftOut = (path: string): boolean =>
+          without.some((left) => `${path}/`.startsWith(`${left}/`)) ||
+          (notNamed !== undefined && path.includes(notNamed));
         const says = (blob: Oid): boolean =>
           Buffer.from(universe.blobs.get(blob) ?? [])
             .toString('latin1')
@@ -326,7 +329,9 @@ function openHost(server: Server, host: Host): Repository {
             .includes(text.toLowerCase());
         return new Set(
           listed.flatMap((change) =>
-            change.kind === 'written' && says(change.blob) ? [change.path] : [],
+            change.kind === 'written' && !isLeftOut(change.path) && says(change.blob)
+              ? [change.path]
+              : [],
           ),
         );
       }),

@@ -16,7 +16,7 @@ import {
   type MessagePath,
   parseMessagePath,
 } from '../../protocol/paths.ts';
-import type { BlobRead, Repository } from '../../transport/repository.ts';
+import type { BlobRead, Repository, WantedText } from '../../transport/repository.ts';
 import { archiveOf } from './read-archive.ts';
 import { tipOf } from './reading.ts';
 import type { TransportSession } from '../session/transport-session.ts';
@@ -103,28 +103,27 @@ export async function listArchived(
     : listFiles(session.repository, { from: null, to: archive, channel });
 }
 
+/** What is looked for in a channel or in all of them. `notNamed`: as in `WantedText`. */
+export interface WantedPaths extends Pick<WantedText, 'text' | 'notNamed'> {
+  readonly channel: string | null;
+}
+
 /**
  * Paths of the tip and of the archive whose files contain a text of printable ASCII, in either
- * case, in no order; null when a partial cache cannot tell.
+ * case, in no order.
  */
 export async function findPaths(
   session: TransportSession,
-  { text, channel }: { readonly text: string; readonly channel: string | null },
-): Promise<readonly string[] | null> {
+  { channel, ...wanted }: WantedPaths,
+): Promise<ReadonlySet<string>> {
   const under = channel === null ? CHANNELS : channelFolder(channel);
   const archive = await archiveOf(session);
   const commits = [tipOf(session), ...(archive === null ? [] : [archive])];
   const without = [...refusedFolders(session.mirror.index())];
   const found = await Promise.all(
-    commits.map((commit) =>
-      session.repository.findText(commit, {
-        text,
-        under,
-        without,
-      }),
-    ),
+    commits.map((commit) => session.repository.findText(commit, { ...wanted, under, without })),
   );
-  return found.includes(null) ? null : [...new Set(found.flatMap((paths) => [...(paths ?? [])]))];
+  return new Set(found.flatMap((paths) => [...paths]));
 }
 
 /** The files at paths, at the tip or else in the archive; null where nothing stands. */

@@ -2,6 +2,8 @@
  * From what a person types to one message: its id, the beginning of it, its path, or its path below
  * the channel.
  */
+import { decodeTime } from 'ulid';
+import type { Oid } from '../../base/ids.ts';
 import { isChannel, isName } from '../../protocol/names.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { byCodeUnit } from '../../base/order.ts';
@@ -9,6 +11,7 @@ import {
   channelFolder,
   CHANNELS,
   messageId,
+  newMessagePath,
   parseMessagePath,
   replyPath,
   runFiles,
@@ -16,24 +19,23 @@ import {
 } from '../../protocol/paths.ts';
 import { findTwins } from '../../protocol/twins.ts';
 import { ULID_CHARS_SHOWN } from './short-id.ts';
+import { archiveOf } from './read-archive.ts';
 import { listAll, lookUpFiles, type ListedFile } from './read-conversation.ts';
+import { tipOf } from './reading.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { type Fix, fixBy, orElse, withNote } from '../../base/fix.ts';
 
 const CANDIDATES_SHOWN = 10;
+const ULID_CHARS = 26;
 
 /**
- * The one message or reply that `text` names; `files`: what `listAll` gave, if it was asked. Throws
- * NOT_FOUND, or ID_AMBIGUOUS listing what it could be.
+ * The one message or reply that `text` names. Throws NOT_FOUND, or ID_AMBIGUOUS listing what it
+ * could be.
  */
-export async function resolveId(
-  session: TransportSession,
-  text: string,
-  files?: readonly ListedFile[],
-): Promise<ListedFile> {
-  const asPath = await findPath(session, text);
-  if (asPath !== null) return asPath;
-  const found = matchId(files ?? (await listAll(session)), text);
+export async function resolveId(session: TransportSession, text: string): Promise<ListedFile> {
+  const standing = (await findPath(session, text)) ?? (await findDated(session, text));
+  if (standing !== null) return standing;
+  const found = matchId(await listAll(session), text);
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
   if (found.length > 1) throw ambiguous(text, found);
@@ -158,6 +160,52 @@ async function findPath(session: TransportSession, text: string): Promise<Listed
   );
   const [file] = await lookUpFiles(session, paths);
   return file ?? null;
+}
+
+/** An id, or so much of it that it tells its whole time, and whose reply to it is meant. */
+const DATED = /^([0-7][0-9A-HJKMNP-TV-Z]{9,25})(?:\.re\.(.+?))?(?:\.md)?$/i;
+
+/**
+ * The one message whose id begins so and that stands where its id says; null when it is not one:
+ * then the whole listing tells. Such a place is looked up, however long the conversation is.
+ */
+async function findDated(session: TransportSession, text: string): Promise<ListedFile | null> {
+  const [, given, recipient] = DATED.exec(text) ?? [];
+  if (given === undefined) return null;
+  const archive = await archiveOf(session);
+  const commits = [tipOf(session), ...(archive === null ? [] : [archive])];
+  const listed = await Promise.all(
+    commits.map((commit) => listDated(session, commit, given.toUpperCase())),
+  );
+  const [only, ...others] = new Set(listed.flat());
+  if (only === undefined || others.length > 0) return null;
+  const [file] = await lookUpFiles(session, [
+    recipient === undefined ? only : replyPath(only, recipient),
+  ]);
+  return file ?? null;
+}
+
+async function listDated(
+  { repository }: TransportSession,
+  commit: Oid,
+  id: string,
+): Promise<readonly string[]> {
+  const atMs = decodeTime(id.padEnd(ULID_CHARS, '0'));
+  const places = (await repository.list(commit, CHANNELS))
+    .filter(({ name }) => isChannel(name))
+    .map(({ name }) => newMessagePath(name, atMs, id).slice(0, -'.md'.length));
+  const folders = places.map((place) => place.slice(0, place.lastIndexOf('/')));
+  const standing = await repository.lookUp(commit, folders);
+  const found = await Promise.all(
+    places.map(async (place, at) => {
+      const folder = folders[at] ?? '';
+      const names = standing[at]?.kind === 'tree' ? await repository.list(commit, folder) : [];
+      return names.flatMap(({ name }) =>
+        `${folder}/${name}`.startsWith(place) ? `${folder}/${name}` : [],
+      );
+    }),
+  );
+  return found.flat().filter((path) => parseMessagePath(path)?.replyTo === null);
 }
 
 function ambiguous(text: string, found: readonly ListedFile[]): CrosstalkError {

@@ -72,9 +72,7 @@ async function listSaying(
 ): Promise<readonly ListedFile[] | null> {
   if (!/^[\x20-\x7e]+$/.test(needle)) return null;
   const paths = await findPaths(session, { text: needle, channel });
-  return paths === null
-    ? null
-    : (await lookUpFiles(session, paths)).filter((file) => file !== null);
+  return (await lookUpFiles(session, [...paths])).filter((file) => file !== null);
 }
 
 async function findText(

@@ -3,7 +3,7 @@
  * replies, and what was said to those.
  */
 import { formatLocal } from '../../base/clock.ts';
-import type { MessagePath } from '../../protocol/paths.ts';
+import type { Oid } from '../../base/ids.ts';
 import type { Invocation } from '../command.ts';
 import { displayWidth, fitWidth } from '../../base/display-width.ts';
 import { lineFor, paint } from '../io.ts';
@@ -15,11 +15,14 @@ import {
   inOrder,
   listAll,
   type ListedFile,
+  listFiles,
+  lookUpFiles,
   readSaid,
   type Said,
   scanBlobs,
 } from './read-conversation.ts';
-import { printJson, wantsJson, withSession } from './reading.ts';
+import { archiveOf } from './read-archive.ts';
+import { printJson, tipOf, wantsJson, withSession } from './reading.ts';
 import { resolveId, shortIds } from './resolve-id.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
@@ -53,9 +56,13 @@ export function showThread(invocation: Invocation): Promise<number> {
 
 /** Every message around the one that `id` names, oldest first. Throws NOT_FOUND. */
 export async function readWholeThread(session: TransportSession, id: string) {
-  const files = await listAll(session);
-  const asked = await resolveId(session, id, files);
-  const links = await readLinks(session, files);
+  const asked = await resolveId(session, id);
+  const since = await findSince(session, await readAbove(session, asked));
+  const files =
+    since === null
+      ? await listAll(session)
+      : await listFiles(session.repository, { from: since, to: tipOf(session), channel: null });
+  const links = await readLinks(session, files, since);
   const members = collectThread(links, asked.path);
   const { said, unreadable } = await readSaid(
     session,
@@ -67,25 +74,79 @@ export async function readWholeThread(session: TransportSession, id: string) {
 /** Path → the paths it answers that exist. */
 type Links = ReadonlyMap<string, readonly string[]>;
 
+/** Messages above one that are looked for one after the other. */
+const ABOVE_MAX = 256;
+
+/**
+ * Paths of a message and of those that it answers, as far up as they stand; null when they are too
+ * many to be worth it.
+ */
+async function readAbove(
+  session: TransportSession,
+  asked: ListedFile,
+): Promise<readonly string[] | null> {
+  const above = new Set([asked.path]);
+  for (let level: readonly ListedFile[] = [asked]; level.length > 0;) {
+    if (above.size > ABOVE_MAX) return null;
+    const named: string[] = [];
+    await scanBlobs(session.repository, level, (file, blob) => {
+      const decoded = decodeBlob(blob, file.path);
+      named.push(...(file.replyTo === null ? [] : [file.replyTo.path]));
+      if (decoded.kind === 'message') named.push(...decoded.message.fields.re);
+    });
+    const fresh = [...new Set(named)].filter((path) => !above.has(path));
+    level = (await lookUpFiles(session, fresh)).filter((file) => file !== null);
+    for (const { path } of level) above.add(path);
+  }
+  return [...above];
+}
+
+/** Commits back that are tried before everything is read. */
+const COMMITS_TRIED = [64, 4_096];
+
+/**
+ * A commit in which none of them stood yet: what names a message is written after it. Null when
+ * they are older than a few thousand commits, or something is in the archive.
+ */
+async function findSince(
+  session: TransportSession,
+  above: readonly string[] | null,
+): Promise<Oid | null> {
+  const { repository } = session;
+  if (above === null || (await archiveOf(session)) !== null) return null;
+  for (const max of COMMITS_TRIED) {
+    const commits = await repository.history({ from: null, to: tipOf(session), max });
+    const since = commits.length < max ? undefined : commits[0]?.oid;
+    if (since === undefined) return null;
+    if ((await repository.lookUp(since, above)).every((entry) => entry === null)) return since;
+  }
+  return null;
+}
+
+/** Stands in the path of every reply. */
+const REPLY = '.re.';
+
 /**
  * Who answers whom. Heads are decoded only where they can matter: a reply's path tells what it
  * answers.
  */
-async function readLinks(session: TransportSession, files: readonly ListedFile[]): Promise<Links> {
+async function readLinks(
+  session: TransportSession,
+  files: readonly ListedFile[],
+  since: Oid | null,
+): Promise<Links> {
   const standing = new Set(files.map(({ path }) => path));
   const links = new Map<string, readonly string[]>();
-  const direct = (file: MessagePath): string | null =>
-    file.replyTo !== null && standing.has(file.replyTo.path) ? file.replyTo.path : null;
-  for (const file of files) {
-    const original = direct(file);
-    if (original !== null) links.set(file.path, [original]);
-  }
-  const naming = await findPaths(session, { text: 're:', channel: null });
-  const mayName = naming === null ? null : new Set(naming);
+  for (const { path, replyTo } of files)
+    if (replyTo !== null && standing.has(replyTo.path)) links.set(path, [replyTo.path]);
+  const naming =
+    since === null
+      ? await findPaths(session, { text: 're:', channel: null, notNamed: REPLY })
+      : null;
   await scanBlobs(
     session.repository,
     files.filter(
-      ({ path, replyTo }) => !links.has(path) && (replyTo !== null || mayName?.has(path) !== false),
+      ({ path }) => !links.has(path) && (path.includes(REPLY) || naming?.has(path) !== false),
     ),
     (file, blob) => {
       if (blob.kind !== 'bytes') return;
