@@ -2,15 +2,18 @@
  * Gives the event loop its turn in the midst of long work, so that signals, timers and sockets are
  * heard whatever somebody has pushed. Work is counted in steps or bytes, never by a clock.
  */
-export type Turns = (work: number) => Promise<void>;
+export type Turns = (work: number) => Promise<void> | null;
 
-/** Tell it of work done; after each `workMax` of it the others have their turn. */
+/**
+ * Tell it of work done; after each `workMax` of it the others have their turn, which has to be
+ * waited for. Null: not yet.
+ */
 export function createTurns(workMax: number): Turns {
   let done = 0;
-  return async (work) => {
+  return (work) => {
     done += work;
-    if (done < workMax) return;
+    if (done < workMax) return null;
     done = 0;
-    await new Promise(setImmediate);
+    return new Promise(setImmediate);
   };
 }

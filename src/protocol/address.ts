@@ -42,7 +42,7 @@ export function parseSender(text: string): Sender | null {
 
 /** The name that stands for `provider/model`; every other text is itself. */
 export function plainName(text: string): string {
-  return text.replace(/^([^/]+)\/([^/]+)$/, '$1-$2');
+  return text.includes('/') ? text.replace(/^([^/]+)\/([^/]+)$/, '$1-$2') : text;
 }
 
 /** `opus@mbp`, or `opus` for any host. */

@@ -4,6 +4,7 @@
  * parser sees a byte, and the only parser ever reached is YAML without tags that build anything.
  * PROTOCOL.md "Front matter"; gray-matter evaluates other languages, hence the guard before it.
  */
+import { isUtf8 } from 'node:buffer';
 import { createRequire } from 'node:module';
 import type Matter from 'gray-matter';
 import { explainEnd, explainStart } from './explain-start.ts';
@@ -119,8 +120,10 @@ function refuseEngine(): object {
 function findHead(text: string, from: number): { end: number; bodyStart: number } | null {
   for (let start = from; start < text.length && start - from <= HEAD_BYTES_MAX;) {
     const end = lineEnd(text, start);
-    if (/^---[ \t]*\r?$/.test(text.slice(start, Math.min(end, start + 200))))
-      return { end: Math.max(from, start), bodyStart: Math.min(end + 1, text.length) };
+    const isEnd =
+      text.startsWith('---', start) &&
+      /^---[ \t]*\r?$/.test(text.slice(start, Math.min(end, start + 200)));
+    if (isEnd) return { end: Math.max(from, start), bodyStart: Math.min(end + 1, text.length) };
     start = end + 1;
   }
   return null;
@@ -130,8 +133,6 @@ function lineEnd(text: string, from: number): number {
   const at = text.indexOf('\n', from);
   return at < 0 ? text.length : at;
 }
-
-const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 type Decoded =
   | { readonly kind: 'text'; readonly text: string; readonly warnings: readonly string[] }
@@ -143,19 +144,16 @@ function decodeText(bytes: Uint8Array): Decoded {
     return rejected(1, 'UTF-16', 'UTF-8: save the file as UTF-8');
   const zero = bytes.indexOf(0);
   if (zero >= 0) return rejected(lineAt(bytes, zero), 'a NUL byte', 'text in UTF-8');
-  try {
-    return {
-      kind: 'text',
-      text: stripBom(UTF_8.decode(bytes)),
-      warnings: [],
-    };
-  } catch {
-    return {
-      kind: 'text',
-      text: new TextDecoder('windows-1252').decode(bytes),
-      warnings: ['not UTF-8; read as windows-1252'],
-    };
+  if (isUtf8(bytes)) {
+    const { buffer, byteOffset, byteLength } = bytes;
+    const text = Buffer.from(buffer, byteOffset, byteLength).toString('utf8');
+    return { kind: 'text', text: stripBom(text), warnings: [] };
   }
+  return {
+    kind: 'text',
+    text: new TextDecoder('windows-1252').decode(bytes),
+    warnings: ['not UTF-8; read as windows-1252'],
+  };
 }
 
 function stripBom(text: string): string {

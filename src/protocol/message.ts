@@ -103,13 +103,14 @@ export function decodeMessage(bytes: Uint8Array, at: string | null = null): Mess
   const read = readFrontMatter(bytes);
   if (read.kind === 'rejected') return read;
   const faults = new Map<string, Fault>();
-  const take = (key: string) => {
+  const take = (key: string): Field => {
     const value = read.fields[key];
-    if (value === undefined) return ABSENT;
-    return createField(value, (found, expected) => {
+    if (value === undefined || value === null || value === '') return ABSENT;
+    const refuse: Refuse = (found, expected) => {
       if (!faults.has(key)) faults.set(key, { found: `${key}: ${found}`, expected });
       return null;
-    });
+    };
+    return { value, refuse };
   };
   const fields = decodeFields(take, at);
   const isForNobody = fields.to.length === 0 && fields.op === null;
@@ -207,50 +208,50 @@ export function formatMessage(message: NewMessage, body: string): string {
   );
 }
 
-type Taker = (key: string) => ReturnType<typeof createField>;
+type Taker = (key: string) => Field;
 
 function decodeFields(take: Taker, at: string | null): MessageFields {
-  const sender = take('from').sender();
+  const sender = senderOf(take('from'));
   const whole = (path: string): string => (at === null ? path : resolveRe(path, at));
-  const retries = take('retries').paths()[0];
+  const retries = pathsOf(take('retries'))[0];
   return {
-    to: take('to').addresses(),
+    to: addressesOf(take('to')),
     from: sender?.name ?? null,
     fromHost: sender?.host ?? null,
-    timestampMs: take('timestamp').as(TIME),
-    re: take('re').paths().map(whole),
-    subject: take('subject').text(),
-    as: take('as').paths()[0] ?? null,
-    hops: take('hops').as(HOPS) ?? 0,
-    wait: take('wait').as(TRUTH) ?? false,
-    priority: take('priority').as(PRIORITY) ?? 0,
-    project: take('project').as(NAME),
-    files: take('files').paths(),
-    type: take('type').choice(TYPE) ?? 'message',
-    childChannel: take('child_channel').as(CHANNEL),
-    dispatchHost: take('dispatch_host').as(NAME),
-    workflowPhase: take('workflow_phase').text(),
-    effects: take('effects').choice(EFFECTS),
-    fallback: take('fallback').texts(),
-    timeoutMinutes: take('timeout_minutes').as(AMOUNT),
-    idleMinutes: take('idle_minutes').as(AMOUNT),
-    op: take('op').as(NAME),
+    timestampMs: valueOf(take('timestamp'), TIME),
+    re: pathsOf(take('re')).map(whole),
+    subject: textOf(take('subject')),
+    as: pathsOf(take('as'))[0] ?? null,
+    hops: valueOf(take('hops'), HOPS) ?? 0,
+    wait: valueOf(take('wait'), TRUTH) ?? false,
+    priority: valueOf(take('priority'), PRIORITY) ?? 0,
+    project: valueOf(take('project'), NAME),
+    files: pathsOf(take('files')),
+    type: choiceOf(take('type'), TYPE) ?? 'message',
+    childChannel: valueOf(take('child_channel'), CHANNEL),
+    dispatchHost: valueOf(take('dispatch_host'), NAME),
+    workflowPhase: textOf(take('workflow_phase')),
+    effects: choiceOf(take('effects'), EFFECTS),
+    fallback: textsOf(take('fallback')),
+    timeoutMinutes: valueOf(take('timeout_minutes'), AMOUNT),
+    idleMinutes: valueOf(take('idle_minutes'), AMOUNT),
+    op: valueOf(take('op'), NAME),
     retries: retries === undefined ? null : whole(retries),
-    asks: take('asks').choice(ASKS),
-    asksUntilMs: take('asks_until').as(TIME),
-    late: take('late').as(TRUTH) ?? false,
-    failed: take('failed').as(TRUTH) ?? false,
-    error: take('error').text(),
-    model: take('model').texts()[0] ?? null, // a marker may list several; a reply names one
-    host: take('host').as(NAME),
-    attempt: take('attempt').as(ATTEMPT),
-    continues: take('continues').text(),
-    durationMs: take('duration_ms').as(AMOUNT),
-    tokensIn: take('tokens_in').as(AMOUNT),
-    tokensOut: take('tokens_out').as(AMOUNT),
-    costUsd: take('cost_usd').as(AMOUNT),
-    session: take('session').text(),
-    agent: take('agent').text(),
+    asks: choiceOf(take('asks'), ASKS),
+    asksUntilMs: valueOf(take('asks_until'), TIME),
+    late: valueOf(take('late'), TRUTH) ?? false,
+    failed: valueOf(take('failed'), TRUTH) ?? false,
+    error: textOf(take('error')),
+    model: textsOf(take('model'))[0] ?? null, // a marker may list several; a reply names one
+    host: valueOf(take('host'), NAME),
+    attempt: valueOf(take('attempt'), ATTEMPT),
+    continues: textOf(take('continues')),
+    durationMs: valueOf(take('duration_ms'), AMOUNT),
+    tokensIn: valueOf(take('tokens_in'), AMOUNT),
+    tokensOut: valueOf(take('tokens_out'), AMOUNT),
+    costUsd: valueOf(take('cost_usd'), AMOUNT),
+    session: textOf(take('session')),
+    agent: textOf(take('agent')),
   };
 }
 
@@ -319,46 +320,61 @@ const TRUTH = word('true or false', (given) =>
   /^(true|yes)$/i.test(given) ? true : /^(false|no)$/i.test(given) ? false : null,
 );
 
-/**
- * Typed views of one field; each calls `refuse` and returns nothing when the value has another
- * form.
- */
-function createField(raw: unknown, refuse: Refuse) {
-  const value = raw === '' ? null : raw;
-  const oneText = (): string | null => takeField(value, TEXT, refuse);
-  const manyTexts = (): readonly string[] => takeField(value, TEXTS, refuse) ?? [];
-  return {
-    text: oneText,
-    texts: manyTexts,
-    choice: <C extends string>(form: Form<C>): C | null => takeField(oneText(), form, refuse),
-    /** Without the spaces around it. */
-    as: <T>(form: Form<T>): T | null => takeField(oneText()?.trim(), form, refuse),
-    /** A person may be called anything: the name is made one, as that of a commit's author. */
-    sender: (): Sender | null => {
-      const given = oneText()?.trim() ?? '';
-      if (given === '') return null;
-      const [, email = ''] = /<([^<>]*)>$/.exec(given) ?? [];
-      const name = personName({ name: withoutMailbox(given), email }, '');
-      // Of a name in another script nothing is left: its committer's says more than none.
-      return parseSender(given) ?? (name === '' ? null : { name, host: null });
-    },
-    paths: (): readonly string[] => {
-      const given = manyTexts().map((path) => path.trim().replace(/^(?:\.\/)+/, ''));
-      const bad = given.find((path) => pathProblem(path) !== null);
-      if (bad === undefined) return given;
-      refuse(describe(bad), 'a path in the transport');
-      return [];
-    },
-    addresses: (): readonly Address[] =>
-      manyTexts()
-        .flatMap((item) => item.split(','))
-        .filter((item) => item.trim() !== '')
-        .flatMap((item) => {
-          const address = parseAddress(item) ?? personAt(item);
-          return address ?? refuse(describe(item.trim()), expectedAddress(item)) ?? [];
-        }),
-  };
+/** What stands in a field, and where it is told that this has another form. */
+interface Field {
+  readonly value: unknown;
+  readonly refuse: Refuse;
 }
 
 /** Most fields of most messages are not written. */
-const ABSENT = createField(undefined, () => null);
+const ABSENT: Field = { value: null, refuse: () => null };
+
+function textOf({ value, refuse }: Field): string | null {
+  return value === null ? null : takeField(value, TEXT, refuse);
+}
+
+function textsOf({ value, refuse }: Field): readonly string[] {
+  return value === null ? [] : (takeField(value, TEXTS, refuse) ?? []);
+}
+
+function choiceOf<C extends string>(field: Field, form: Form<C>): C | null {
+  return field === ABSENT ? null : takeField(textOf(field), form, field.refuse);
+}
+
+/** Without the spaces around it. */
+function valueOf<T>(field: Field, form: Form<T>): T | null {
+  return field === ABSENT ? null : takeField(textOf(field)?.trim(), form, field.refuse);
+}
+
+function senderOf(field: Field): Sender | null {
+  const given = textOf(field)?.trim() ?? '';
+  return given === '' ? null : (parseSender(given) ?? personIn(given));
+}
+
+/** A person may be called anything: the name is made one, as that of a commit's author. */
+function personIn(given: string): Sender | null {
+  const [, email = ''] = /<([^<>]*)>$/.exec(given) ?? [];
+  const name = personName({ name: withoutMailbox(given), email }, '');
+  // Of a name in another script nothing is left: its committer's says more than none.
+  return name === '' ? null : { name, host: null };
+}
+
+function pathsOf(field: Field): readonly string[] {
+  const given = textsOf(field).map((path) => path.trim().replace(/^(?:\.\/)+/, ''));
+  const bad = given.find((path) => pathProblem(path) !== null);
+  if (bad === undefined) return given;
+  field.refuse(describe(bad), 'a path in the transport');
+  return [];
+}
+
+function addressesOf(field: Field): readonly Address[] {
+  const addresses: Address[] = [];
+  for (const text of textsOf(field))
+    for (const item of text.includes(',') ? text.split(',') : [text]) {
+      if (item.trim() === '') continue;
+      const address = parseAddress(item) ?? personAt(item);
+      if (address !== null) addresses.push(address);
+      else field.refuse(describe(item.trim()), expectedAddress(item));
+    }
+  return addresses;
+}

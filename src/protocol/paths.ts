@@ -20,6 +20,7 @@ export const BUDGETS_FILE = 'data/budgets.yaml';
 export const PEOPLE_FILE = 'data/people.yaml';
 export const TRANSPORT_FILE = 'data/transport.yaml';
 export const CHANNELS = 'data/channels';
+const BELOW = `${CHANNELS}/`;
 export const WORKFLOWS = 'data/workflows';
 export const ACKS = 'data/acks';
 export const SCHEMAS = 'data/schemas';
@@ -76,7 +77,8 @@ export function runFiles(channel: string): { readonly header: string; readonly c
 
 /** The channel whose run such a file belongs to, or null for any other path. */
 export function runOfMark(path: string): string | null {
-  const channel = channelOf(path);
+  const isMark = path.endsWith(headerPath('/')) || path.endsWith(completePath('/'));
+  const channel = isMark ? channelOf(path) : null;
   if (channel === null) return null;
   const { header, complete } = runFiles(channel);
   return path === header || path === complete ? channel : null;
@@ -127,15 +129,20 @@ export function archiveRef(branchRef: string): string {
 
 /** The channel a path lies in, or null when it lies in none. */
 export function channelOf(path: string): string | null {
-  const match = /^data\/channels\/([^/]+)\/./.exec(path);
-  return match?.[1] !== undefined && isChannel(match[1]) ? match[1] : null;
+  const end = path.startsWith(BELOW) ? path.indexOf('/', BELOW.length) : -1;
+  const channel = path.slice(BELOW.length, Math.max(end, BELOW.length));
+  return end < path.length - 1 && isChannel(channel) ? channel : null;
 }
+
+/** Nearly every path: plain names, none of which begins with a dot. */
+const PLAIN_PATH = /^[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/;
 
 /**
  * Why a path cannot be that of a message, or null: control codes, odd bytes and endless names never
  * reach a terminal or a file system.
  */
 export function pathProblem(path: string): string | null {
+  if (PLAIN_PATH.test(path) && path.length <= PATH_BYTES_MAX) return null;
   if (hasUnsafe(path) || /[\ufffd\\]/.test(path))
     return 'the name has control codes or bytes that are not UTF-8';
   if (/(?:^|\/)(?:|\.|\.\.|\.git)(?:\/|$)/i.test(path))

@@ -243,11 +243,10 @@ function keptOf({ type, sizeBytes }: CatObject, sizeBytesMax: number): number {
 }
 
 function parseHeader(line: string): CatObject | null {
-  const match = /^([0-9a-f]+) (\w+) (\d+)$/.exec(line);
-  const oid = match?.[1] === undefined ? null : parseOid(match[1]);
-  return oid === null || match?.[2] === undefined
-    ? null
-    : { oid, type: match[2], sizeBytes: Number(match[3]), bytes: EMPTY };
+  // `<id> <type> <size>`, or `<id> missing`.
+  const [id = '', type = '', size] = line.split(' ');
+  const oid = size === undefined ? null : parseOid(id);
+  return oid === null ? null : { oid, type, sizeBytes: Number(size), bytes: EMPTY };
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -21,7 +21,8 @@ export async function findMisplaced(
   let at = 0;
   for await (const some of repository.scanBlobs(oids, LOOKED_AT_BYTES))
     for (const blob of some) {
-      await turn(workOf(blob));
+      const others = turn(workOf(blob));
+      if (others !== null) await others;
       const oid = oids[at++];
       if (oid !== undefined && blob.kind === 'bytes' && asksSomebody(blob.bytes)) asking.add(oid);
     }

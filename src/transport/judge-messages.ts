@@ -56,6 +56,8 @@ export interface Candidate {
   /** Its body is not kept: of a long history many candidates are in memory at once. */
   readonly fields: MessageFields;
   readonly isExternal: boolean;
+  /** Those whose answers were seen beside it; others may have answered, too. */
+  readonly answeredBy: ReadonlySet<string>;
 }
 
 /** What is found on the way; a `ChangeBatch` in the making. */
@@ -99,8 +101,8 @@ export async function filterUnanswered(
   into: Judged,
 ): Promise<readonly Candidate[]> {
   const waking = await filterWaking(judge, candidates, into);
-  const repliesOf = ({ file, fields }: Candidate): readonly string[] =>
-    fields.to.map(({ name }) => replyPath(file.path, name));
+  const repliesOf = ({ file, fields, answeredBy }: Candidate): readonly string[] =>
+    fields.to.flatMap(({ name }) => (answeredBy.has(name) ? [] : replyPath(file.path, name)));
   const answers = await judge.exists(waking.flatMap(repliesOf));
   return waking.filter((candidate) => {
     const isAnswered =

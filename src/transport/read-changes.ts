@@ -156,6 +156,7 @@ async function notePiece(
   // A reply that is judged again takes its mark along, which must be read with it.
   for (const mark of await readStarted({ repository, range, exists }, [...changes, ...beside]))
     into.started.push(mark);
+  if (reopened.length + beside.length === 0) return written;
   const known = new Set([...written, ...reopened].map(({ path }) => path));
   return [...written, ...reopened, ...beside.filter(({ path }) => !known.has(path))];
 }
@@ -186,9 +187,14 @@ async function readChunk(
     for (const blob of some) {
       const file = files[at++];
       if (file === undefined) break;
-      await judge.turn(workOf(blob));
+      const turn = judge.turn(workOf(blob));
+      if (turn !== null) await turn;
       const read = decodeBlob(blob, file.file.path);
-      const candidate = noteRead(judge, { ...file, read }, judged);
+      const candidate = noteRead(
+        judge,
+        { ...file, read, answeredBy: answersAt(files, at) },
+        judged,
+      );
       if (candidate !== null) candidates.push(candidate);
     }
     if (candidates.length >= CANDIDATES_HELD) await filter();
@@ -254,10 +260,25 @@ async function noteReplies(
   for (const reply of replies) if (standing.has(reply.path)) into.replies.push(reply);
 }
 
+/** Who has answered the file before `at`: in a folder its replies follow it. */
+function answersAt(files: readonly ListedFile[], at: number): Candidate['answeredBy'] {
+  const path = files[at - 1]?.file.path;
+  let names: Set<string> | null = null;
+  for (let next = at; ; next += 1) {
+    const reply = files[next]?.file.replyTo;
+    if (reply == null || reply.path !== path) return names ?? NOBODY;
+    names = (names ?? new Set()).add(reply.recipient);
+  }
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+type ReadFile = ListedFile & Pick<Candidate, 'answeredBy'> & { readonly read: MessageRead };
+
 /** The message that was read, or null when it is none. */
 function noteRead(
   { models }: Judge,
-  { file, blob, read }: ListedFile & { readonly read: MessageRead },
+  { file, blob, read, answeredBy }: ReadFile,
   into: Judged,
 ): Candidate | null {
   if (read.kind === 'rejected') {
@@ -267,5 +288,6 @@ function noteRead(
   const { fields } = read.message;
   const answer = olderAnswer(file, fields, models);
   if (answer !== null) into.older.push(answer);
-  return { file, blob, fields, isExternal: actsOutside(file.path, read.message) };
+  const isExternal = actsOutside(file.path, read.message);
+  return { file, blob, fields, isExternal, answeredBy };
 }

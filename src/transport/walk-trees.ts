@@ -243,7 +243,8 @@ async function walkSome(
     const isKept = onlyFiles === null && walk.kept < KEPT_MAX;
     if (isKept) walk.kept += entries;
     if (entries > 0) leaves.push({ pair, entries, changes: isKept ? found.changes : null });
-    await walk.turn(differing + 1);
+    const others = walk.turn(differing + 1);
+    if (others !== null) await others;
   }
   return folders;
 }
