@@ -4,6 +4,7 @@
  */
 import { formatLocal } from '../../base/clock.ts';
 import type { Oid } from '../../base/ids.ts';
+import { parseMessagePath } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { displayWidth, fitWidth } from '../../base/display-width.ts';
 import { lineFor, paint } from '../io.ts';
@@ -71,8 +72,11 @@ export async function readWholeThread(session: TransportSession, id: string) {
   return { asked, links, said: inOrder(said), unreadable };
 }
 
-/** Path → the paths it answers that exist. */
-type Links = ReadonlyMap<string, readonly string[]>;
+/** Who answers whom, of what stands. */
+interface Links {
+  readonly above: (path: string) => readonly string[];
+  readonly below: (path: string) => readonly string[];
+}
 
 /** Messages above one that are looked for one after the other. */
 const ABOVE_MAX = 256;
@@ -127,51 +131,71 @@ async function findSince(
 const REPLY = '.re.';
 
 /**
- * Who answers whom. Heads are decoded only where they can matter: a reply's path tells what it
- * answers.
+ * The links between files, which are in the order of their paths. Heads are decoded only where they
+ * can matter: a reply's path tells what it answers.
  */
 async function readLinks(
   session: TransportSession,
   files: readonly ListedFile[],
   since: Oid | null,
 ): Promise<Links> {
-  const standing = new Set(files.map(({ path }) => path));
-  const links = new Map<string, readonly string[]>();
-  for (const { path, replyTo } of files)
-    if (replyTo !== null && standing.has(replyTo.path)) links.set(path, [replyTo.path]);
   const naming =
     since === null
       ? await findPaths(session, { text: 're:', channel: null, notNamed: REPLY })
       : null;
-  await scanBlobs(
-    session.repository,
-    files.filter(
-      ({ path }) => !links.has(path) && (path.includes(REPLY) || naming?.has(path) !== false),
-    ),
-    (file, blob) => {
-      if (blob.kind !== 'bytes') return;
-      const decoded = decodeBlob(blob, file.path);
-      const answered =
-        decoded.kind === 'message'
-          ? decoded.message.fields.re.filter((path) => standing.has(path) && path !== file.path)
-          : [];
-      if (answered.length > 0) links.set(file.path, answered);
+  const stands = (path: string): boolean => files[placeOf(files, path)]?.path === path;
+  let last = '';
+  const read = files.filter(({ path, replyTo }) => {
+    if (replyTo !== null) return replyTo.path !== last && !stands(replyTo.path);
+    last = path;
+    return naming?.has(path) !== false || path.includes(REPLY);
+  });
+  const named = new Map<string, readonly string[]>();
+  const namedBy = new Map<string, string[]>();
+  await scanBlobs(session.repository, read, (file, blob) => {
+    const decoded = blob.kind === 'bytes' ? decodeBlob(blob, file.path) : null;
+    if (decoded?.kind !== 'message') return;
+    const answered = decoded.message.fields.re.filter((path) => path !== file.path && stands(path));
+    named.set(file.path, answered);
+    for (const path of answered) {
+      const by = namedBy.get(path);
+      if (by === undefined) namedBy.set(path, [file.path]);
+      else by.push(file.path);
+    }
+  });
+  return {
+    above: (path) => {
+      const original = parseMessagePath(path)?.replyTo?.path;
+      return original !== undefined && stands(original) ? [original] : (named.get(path) ?? []);
     },
-  );
-  return links;
+    below: (path) => [...repliesTo(files, path), ...(namedBy.get(path) ?? [])],
+  };
+}
+
+function repliesTo(files: readonly ListedFile[], path: string): readonly string[] {
+  const beginning = `${path.slice(0, -'.md'.length)}${REPLY}`;
+  const replies: string[] = [];
+  for (let at = placeOf(files, beginning); ; at += 1) {
+    const file = files[at];
+    if (file?.path.startsWith(beginning) !== true) return replies;
+    if (file.replyTo?.path === path) replies.push(file.path);
+  }
+}
+
+/** Where the first file stands that is not before `path`. */
+function placeOf(files: readonly ListedFile[], path: string): number {
+  let [from, to] = [0, files.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((files[middle]?.path ?? '') < path) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 /** Everything connected with `start`: up to the beginnings, then down from each of them. */
 function collectThread(links: Links, start: string): ReadonlySet<string> {
-  const children = new Map<string, string[]>();
-  for (const [path, parents] of links)
-    for (const parent of parents) {
-      const below = children.get(parent);
-      if (below === undefined) children.set(parent, [path]);
-      else below.push(path);
-    }
-  const above = spread([start], (path) => links.get(path) ?? []);
-  return spread([...above], (path) => children.get(path) ?? []);
+  return spread([...spread([start], links.above)], links.below);
 }
 
 function spread(
@@ -203,7 +227,7 @@ function plantTree(
   const parentOf = new Map(
     said.map(({ file }) => [
       file.path,
-      (links.get(file.path) ?? []).find((path) => present.has(path)) ?? null,
+      links.above(file.path).find((path) => present.has(path)) ?? null,
     ]),
   );
   const below = new Map<string | null, number[]>();
