@@ -21,10 +21,11 @@ export async function findTextIn(
   { text, under, without = [], notNamed }: WantedText,
 ): Promise<ReadonlySet<string>> {
   // Folders by their exact names, and one text between two stars, which is as fast as the name is
-  // long: on other patterns a name that is made to hurt takes git for ever.
+  // long: on other patterns a name that is made to hurt takes git for ever. Folders come last: git
+  // looks at the last first, and by a pattern it goes into every folder.
   const excluded = [
-    ...without.map((path) => `:(exclude,literal)${path}`),
     ...(notNamed === undefined ? [] : [`:(exclude)*${notNamed}*`]),
+    ...without.map((path) => `:(exclude,literal)${path}`),
   ];
   const args = [
     ...(excluded.length === 0 ? [] : ['--no-literal-pathspecs']),

@@ -145,11 +145,12 @@ async function readLinks(
       : null;
   const stands = (path: string): boolean => files[placeOf(files, path)]?.path === path;
   let last = '';
-  const read = files.filter(({ path, replyTo }) => {
+  const mayName = files.filter(({ path, replyTo }) => {
     if (replyTo !== null) return replyTo.path !== last && !stands(replyTo.path);
     last = path;
     return naming?.has(path) !== false || path.includes(REPLY);
   });
+  const read = since === null ? mayName : await withoutReplies(session, mayName);
   const named = new Map<string, readonly string[]>();
   const namedBy = new Map<string, string[]>();
   await scanBlobs(session.repository, read, (file, blob) => {
@@ -170,6 +171,18 @@ async function readLinks(
     },
     below: (path) => [...repliesTo(files, path), ...(namedBy.get(path) ?? [])],
   };
+}
+
+/** Some of the files answer what is older than all of them. */
+async function withoutReplies(
+  session: TransportSession,
+  files: readonly ListedFile[],
+): Promise<readonly ListedFile[]> {
+  const originals = files.flatMap(({ replyTo }) => replyTo?.path ?? []);
+  const standing = new Set(
+    (await lookUpFiles(session, originals)).flatMap((file) => file?.path ?? []),
+  );
+  return files.filter(({ replyTo }) => replyTo === null || !standing.has(replyTo.path));
 }
 
 function repliesTo(files: readonly ListedFile[], path: string): readonly string[] {
