@@ -6,7 +6,9 @@
 import { encodeTime } from 'ulid';
 import { expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
+import { dropAcked } from '../../src/cli/look/acks.ts';
 import { readThread } from '../../src/dispatcher/read-thread.ts';
+import { ackPath } from '../../src/protocol/acks.ts';
 import { formatBeat } from '../../src/protocol/beat.ts';
 import { formatClaim } from '../../src/protocol/claim.ts';
 import { findStart } from '../../src/protocol/find-start.ts';
@@ -14,6 +16,7 @@ import { decodeMessage } from '../../src/protocol/message.ts';
 import { listWork } from '../../src/protocol/list-work.ts';
 import {
   claimKey,
+  elsewhere,
   identityOf,
   newMessagePath,
   parseMessagePath,
@@ -349,6 +352,33 @@ it('what an agent reads of a thread: twice as long is about twice the work', asy
   ).toBeLessThan(GROWTH_MAX);
 });
 
+it('notes by which people dismiss stray files: twice as many are about twice the work', async () => {
+  expect(
+    await growth(32, async (n) => {
+      const { repository, commit } = host();
+      const strays = many(n, (at) => [`data/channels/general/${at}.txt`, ask('opus')]);
+      const first = await commit(null, strays);
+      const entries = await repository.lookUp(first, Object.keys(strays));
+      const acks = Object.keys(strays).map((path, at) =>
+        ackPath({ kind: 'file', path, oid: entries[at]?.oid ?? '' }),
+      );
+      const tip = await commit(
+        first,
+        many(n, (at) => [acks[at]!, 'seen\n']),
+      );
+      const mirror = createMirror(repository, null);
+      await mirror.pull({ tip, asOf: mirror.epoch() });
+      const around = { index: mirror.index(), session: { repository }, strays: new Map() };
+      for (const file of mirror.index().rejected.values()) around.strays.set(file.path, file);
+      expect(around.strays.size).toBe(n);
+      return async () => {
+        const left = await dropAcked(around, []);
+        expect(left.strays).toEqual([]);
+      };
+    }),
+  ).toBeLessThan(GROWTH_MAX);
+});
+
 const BEAT = {
   run: '0'.repeat(12),
   count: 1,
@@ -376,6 +406,10 @@ const claimOf = (at: number): string =>
     nonce: hex(at),
     effects: 'none',
   });
+const beatOf = (at: number): readonly [string, string] => [
+  `h${at}.${hex(at)}`,
+  formatBeat({ ...BEAT, alias: `h${at}`, instance: hex(at) }),
+];
 const REFS_OF: Readonly<Record<string, (n: number) => readonly (readonly [string, string])[]>> = {
   'claims of open work': (n) =>
     numbers(n).map((at) => {
@@ -389,11 +423,14 @@ const REFS_OF: Readonly<Record<string, (n: number) => readonly (readonly [string
     }),
   'claims of nothing': (n) =>
     numbers(n).map((at) => [`${REFS.claims}${hex(at).padStart(32, '0')}`, claimOf(at)]),
-  beats: (n) =>
-    numbers(n).map((at) => [
-      `${REFS.hosts}h${at}.${hex(at)}`,
-      formatBeat({ ...BEAT, alias: `h${at}`, instance: hex(at) }),
-    ]),
+  beats: (n) => numbers(n).map((at) => [REFS.hosts + beatOf(at)[0], beatOf(at)[1]]),
+  'beats where the transport has none': (n) =>
+    numbers(n).map((at) => [elsewhere(REFS.hosts) + beatOf(at)[0], beatOf(at)[1]]),
+  capsules: (n) => numbers(n).map((at) => [`${REFS.capsules}${hex(at).padStart(32, '0')}`, 'x']),
+  'refs that are none of these': (n) =>
+    numbers(n).flatMap((at) =>
+      [REFS.claims, REFS.hosts, REFS.control].map((below) => [`${below}odd-${at}`, 'x'] as const),
+    ),
 };
 
 it.each(

@@ -11,7 +11,9 @@ import type { Surroundings } from './look-around.ts';
 
 /** What of the failures and the rejected files nobody has dismissed. */
 export async function dropAcked(
-  around: Surroundings,
+  around: Pick<Surroundings, 'index' | 'strays'> & {
+    readonly session: Pick<Surroundings['session'], 'repository'>;
+  },
   failures: readonly Failure[],
 ): Promise<{ readonly failures: readonly Failure[]; readonly strays: readonly string[] }> {
   const { index, session } = around;
