@@ -368,7 +368,12 @@ it('notes by which people dismiss stray files: twice as many are about twice the
       );
       const mirror = createMirror(repository, null);
       await mirror.pull({ tip, asOf: mirror.epoch() });
-      const around = { index: mirror.index(), session: { repository }, strays: new Map() };
+      const around = {
+        index: mirror.index(),
+        session: { repository },
+        strays: new Map(),
+        trust: null,
+      };
       for (const file of mirror.index().rejected.values()) around.strays.set(file.path, file);
       expect(around.strays.size).toBe(n);
       return async () => {

@@ -9,11 +9,14 @@ import { requires } from '../../protocol/trust.ts';
 import type { Failure } from './failures.ts';
 import type { Surroundings } from './look-around.ts';
 
+/** What is known where notes are looked up. */
+type Noted = Pick<Surroundings, 'index' | 'strays' | 'trust'> & {
+  readonly session: Pick<Surroundings['session'], 'repository'>;
+};
+
 /** What of the failures and the rejected files nobody has dismissed. */
 export async function dropAcked(
-  around: Pick<Surroundings, 'index' | 'strays'> & {
-    readonly session: Pick<Surroundings['session'], 'repository'>;
-  },
+  around: Noted,
   failures: readonly Failure[],
 ): Promise<{ readonly failures: readonly Failure[]; readonly strays: readonly string[] }> {
   const { index, session } = around;
@@ -34,7 +37,7 @@ export async function dropAcked(
 
 /** Those of the notes that stand and, where people have to sign, that one who may approve signed. */
 async function listCounting(
-  { session: { repository }, trust }: Surroundings,
+  { session: { repository }, trust }: Noted,
   tip: Oid,
   notes: readonly string[],
 ): Promise<ReadonlySet<string>> {
