@@ -24,7 +24,7 @@ import type { RunInput, RunSummary } from '../workflow/run/run-input.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import { isOfPeople } from './check-hosts.ts';
 import { findSpeakers } from './find-speakers.ts';
-import { blobAt, findSigned } from './signed-file.ts';
+import { findSigned, isHeard } from './signed-file.ts';
 import { readFolder, type TextMemory } from '../transport/read-folder.ts';
 import type { TipView } from '../transport/transaction.ts';
 import type { Repository } from '../transport/repository.ts';
@@ -119,14 +119,25 @@ async function signedWorkflows(
   if (known !== undefined && known.tree === folder?.oid) return known.texts;
   const texts = new Map<string, string>();
   const signing = { repository, tip, trust, right: 'models', isReadable: () => true } as const;
-  for (const [path, now] of standing) {
-    const isLetThrough = trust.letThrough.has((await blobAt(signing, tip, path)) ?? '');
-    const text = isLetThrough ? now : (await findSigned(signing, path)).text;
+  const paths = [...standing.keys()];
+  const writers = await repository.findWriters(paths, tip);
+  const entries = await repository.lookUp(tip, paths);
+  let searches = 0;
+  for (const [at, [path, now]] of [...standing].entries()) {
+    const counts =
+      isHeard(writers.get(path)?.signed ?? null, trust, 'models') ||
+      trust.letThrough.has(entries[at]?.oid ?? '');
+    if (!counts) searches += 1;
+    if (!counts && searches > SEARCHES_MAX) continue;
+    const text = counts ? now : (await findSigned(signing, path)).text;
     if (text !== null) texts.set(path, text);
   }
   if (folder != null) SIGNED.set(trust, { tree: folder.oid, texts });
   return texts;
 }
+
+/** Each goes through the history: what is changed beyond so many files counts for nothing. */
+const SEARCHES_MAX = 16;
 
 /** What was signed of a folder, by those who were known. */
 const SIGNED = new WeakMap<

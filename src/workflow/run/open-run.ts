@@ -58,7 +58,7 @@ export function openRun(input: RunInput): Opening {
     return {
       kind: 'refused',
       problems: [
-        `line ${String(marker.source.placeOf(['uses']).line)}: there is no saved workflow "${marker.uses}" (${workflowFile(marker.uses)})`,
+        `line ${String(marker.source.placeOf(['uses']).line)}: there is no saved workflow "${marker.uses}" (${workflowFile(marker.uses)}), or none that is signed where that is required`,
       ],
     };
   const source: Source = saved === null ? planPart(marker) : readSource(saved);
