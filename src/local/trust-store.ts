@@ -96,8 +96,8 @@ export function requiredKinds({
 }
 
 /**
- * What is said where the configuration says what people may do and nobody has to prove who they are;
- * null where all of it decides something.
+ * What is said where the configuration says what people may do and nobody has to prove who they
+ * are; null where all of it decides something.
  */
 export function tellIdleRights(config: TrustSettings): string | null {
   const given = new Set([...(config.people?.values() ?? [])].flatMap((may) => [...may]));

@@ -91,9 +91,8 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
       say('I1', null, `a dispatcher's commit with ${commit.parents} parents`);
     for (const change of commit.changes) {
       const file = parseMessagePath(change.path);
-      if (byDispatcher) checkAddition(change, say);
+      if (byDispatcher) checkAddition(change, fired, say);
       checkStart({ change, byDispatcher, standing, started, say });
-      if (byDispatcher && change.status === 'A') checkFiring(change.path, fired, say);
       if (file === null || change.status === 'M') {
         if (file !== null && change.bytes !== null) noteMessage(asked, file, change.bytes);
         continue;
@@ -121,8 +120,9 @@ export function createChecker(): (commit: CheckedCommit) => readonly Violation[]
 
 type Say = (invariant: Invariant, path: string | null, says: string) => void;
 
-function checkAddition(change: CheckedChange, say: Say): void {
-  if (change.status !== 'A')
+function checkAddition(change: CheckedChange, fired: Map<string, string>, say: Say): void {
+  if (change.status === 'A') checkFiring(change.path, fired, say);
+  else
     say(
       change.status === 'M' ? 'I5' : 'I1',
       change.path,

@@ -39,12 +39,24 @@ export async function readFileInForce(
   if (oid === null) return { tip, oid, text: null, unreadable: null };
   const text = entry?.kind === 'file' ? await readText(repository, oid) : null;
   if (text !== null && file.isReadable(text)) return { tip, oid, text, unreadable: null };
-  // What was in force then stands for all before it, unless nothing stood there.
-  const isBelow =
+  return {
+    tip,
+    oid,
+    text: await findBefore(repository, { tip, known }, file),
+    unreadable: text ?? '',
+  };
+}
+
+/** What was in force when it was `known` stands for all before it, unless nothing stood there. */
+async function findBefore(
+  repository: Repository,
+  { tip, known }: { readonly tip: Oid; readonly known: FileInForce | null },
+  file: ReadableFile,
+): Promise<string | null> {
+  const isUsable =
     known !== null && known.oid !== null && (await repository.isAncestor(known.tip, tip));
-  const from = isBelow ? known : null;
-  const found = await findReadable(repository, { from: from?.tip ?? null, to: tip }, file);
-  return { tip, oid, text: found ?? from?.text ?? null, unreadable: text ?? '' };
+  if (!isUsable) return findReadable(repository, { from: null, to: tip }, file);
+  return (await findReadable(repository, { from: known.tip, to: tip }, file)) ?? known.text;
 }
 
 async function findReadable(

@@ -185,7 +185,7 @@ export function createMirror(
         value: { kind: 'rewritten', was, now: tip, version: changed, descends: false },
       };
     }
-    if (tip === null || (tip === was && readAt === tip && !(await isForgedOtherwise(tip))))
+    if (tip === null || (tip === was && (await isRead(tip))))
       return { kind: 'reached', value: { kind: 'current' } };
     const changed = was === null || ours ? null : await changedVersion(was, tip);
     if (was !== null && changed !== null)
@@ -197,9 +197,9 @@ export function createMirror(
     return { kind: 'reached', value: tip === was ? { kind: 'current' } : { kind: 'advanced' } };
   };
 
-  /** Whether other keys are known now than when the replies at the tip were judged. */
-  const isForgedOtherwise = async (tip: Oid): Promise<boolean> =>
-    (await findForged({ index, tip, models: index.models })) !== index.forged;
+  /** Whether the tip was read, and by the keys that are known now. */
+  const isRead = async (tip: Oid): Promise<boolean> =>
+    readAt === tip && (await findForged({ index, tip, models: index.models })) === index.forged;
 
   const changedVersion = async (was: Oid, tip: Oid): Promise<Rewrite['version']> => {
     if (tip === was) return null;

@@ -35,7 +35,7 @@ export async function dropAcked(
   };
 }
 
-/** Those of the notes that stand and, where people have to sign, that one who may approve signed. */
+/** Those that stand and, where people have to sign, that somebody signed who may approve. */
 async function listCounting(
   { session: { repository }, trust }: Noted,
   tip: Oid,
