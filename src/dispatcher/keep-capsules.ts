@@ -1,7 +1,8 @@
 /**
  * Publishes what running agents have said and changed, so that a takeover can continue from it. A
  * capsule goes along with its host's beats, is read by the next attempt, and is removed when its
- * work is no longer open; that of failed work stays a day for those who ask again. Where pushes are limited it causes none.
+ * work is no longer open; that of failed work stays a day for those who ask again. Where pushes are
+ * limited it causes none.
  */
 import { MINUTE } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';

@@ -1,23 +1,7 @@
 /** What the last pushes of this host carried: kept in memory, to be shown to people. */
-import type { Oid } from '../base/ids.ts';
 import type { PushOutcome, RefUpdate } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
-
-/** One push. Refs that it only compared are not counted. */
-export interface PushMade {
-  /** When it ended, monotonic, and how long it took. */
-  readonly atMs: number;
-  readonly tookMs: number;
-  /** `part`: some refs landed; `lost`: another push was first; `unknown`: the remote said nothing. */
-  readonly how: 'landed' | 'part' | 'lost' | 'refused' | 'unknown';
-  /** Where it moved the branch; null = it did not. */
-  readonly branch: { readonly from: Oid | null; readonly to: Oid } | null;
-  readonly claimed: number;
-  readonly renewed: number;
-  readonly released: number;
-  readonly capsules: number;
-  readonly hasBeat: boolean;
-}
+import type { PushMade } from './state.ts';
 
 /** The same for a reader elsewhere: an age instead of a moment. */
 export type PushTold = Omit<PushMade, 'atMs'> & { readonly agoMs: number };

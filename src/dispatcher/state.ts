@@ -10,7 +10,6 @@ import type { FoldMemo } from '../workflow/run/fold.ts';
 import type { Oid } from '../base/ids.ts';
 import type { OpenIndex, OpenMessage } from '../protocol/open-work.ts';
 import { OWN_PACE, type Pace } from '../protocol/pace.ts';
-import type { PushMade } from './keep-pushes.ts';
 import type { Traffic } from '../protocol/turn.ts';
 import type { HostState } from '../protocol/beat.ts';
 import type { Control } from '../protocol/control.ts';
@@ -146,6 +145,22 @@ export interface BeatState {
   readonly isUnderWay: boolean;
   /** When the push of one failed or had no answer: until a later look nobody knows what stands. */
   readonly doubtMs: number;
+}
+
+/** One push. Refs that it only compared are not counted. */
+export interface PushMade {
+  /** When it ended, monotonic, and how long it took. */
+  readonly atMs: number;
+  readonly tookMs: number;
+  /** `part`: some refs landed; `lost`: another push was first; `unknown`: no answer. */
+  readonly how: 'landed' | 'part' | 'lost' | 'refused' | 'unknown';
+  /** Where it moved the branch; null = it did not. */
+  readonly branch: { readonly from: Oid | null; readonly to: Oid } | null;
+  readonly claimed: number;
+  readonly renewed: number;
+  readonly released: number;
+  readonly capsules: number;
+  readonly hasBeat: boolean;
 }
 
 /** How often the remote may be called, and what is known of who has called it. Monotonic times. */

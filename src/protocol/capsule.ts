@@ -80,8 +80,8 @@ function parseContinued(raw: unknown): Continued | null {
 }
 
 /**
- * Name of the capsule of work that has failed: it stays for those who ask again, on the day (UTC) in
- * its name and the one after it.
+ * Name of the capsule of work that has failed: it stays for those who ask again, on the day (UTC)
+ * in its name and the one after it.
  */
 export function failedName(key: string, wallMs: number): string {
   return `${key}-${Math.floor(wallMs / DAY)}`;

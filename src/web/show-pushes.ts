@@ -1,4 +1,4 @@
-/** What the last pushes of the dispatcher on this machine carried: refs by kind, commits in words. */
+/** What the last pushes of the dispatcher here carried: refs by kind, commits in words. */
 import { walkCommits } from '../cli/look/walk-commits.ts';
 import type { Invocation } from '../cli/command.ts';
 import type { Moment } from './desk.ts';

@@ -98,7 +98,7 @@ describe('models and allow', () => {
     const added = await cli.run(['allow', '--add', 'claude'], { env: { PATH } });
     expect(added.stdout, added.stderr).toContain('approved claude');
     expect(cli.git(['show', 'main:data/models.yaml'], cli.remote)).toMatch(
-      /^models:\n  echo: [^]*\n  claude:\n    adapter: claude$/,
+      /^models:\n {2}echo: [^]*\n {2}claude:\n {4}adapter: claude$/,
     );
     const missing = await cli.run(['allow', '--add', 'droid'], { env: { PATH } });
     expect([missing.code, missing.stderr]).toEqual([3, expect.stringContaining('found: claude')]);

@@ -21,8 +21,8 @@ import { printJson, wantsJson, withSession } from '../look/reading.ts';
 
 /**
  * Approves the named models, or all that wait (none is fine: then all are approved already);
- * without either lists what waits, and exits 3 when nothing does. With --add, agent programs of this
- * host get their entries first.
+ * without either lists what waits, and exits 3 when nothing does. With --add, agent programs of
+ * this host get their entries first.
  */
 export function allowModels(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
