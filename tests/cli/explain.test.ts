@@ -68,14 +68,19 @@ function plantBeat(
   plant(`refs/crosstalk/hosts/${alias}.${instance}`, formatBeat({ ...beat, ...more }));
 }
 
-function plantClaim(path: string, recipient: string, alias: string): void {
+function plantClaim(
+  path: string,
+  recipient: string,
+  alias: string,
+  instance = 'abcdef012345',
+): void {
   const blob = parseOid(cli.git(['rev-parse', `main:${path}`], cli.remote))!;
   const claim = {
     message: path,
     blob,
     recipient,
     alias,
-    instance: 'abcdef012345',
+    instance,
     run: '0123456789abcdef',
     attempt: 2,
     nonce: '0011223344556677',
@@ -286,6 +291,20 @@ describe('why a message stands where it stands', () => {
     expect((await cli.run(['status'])).stdout).not.toContain(row);
     for (const instance of ['abcdef012345', 'fedcba543210'])
       cli.git(['update-ref', '-d', `refs/crosstalk/hosts/twin.${instance}`], cli.remote);
+  });
+
+  it('what this host left waits for its next dispatcher, which removes its beat of an older name', async () => {
+    const { stdout } = await cli.run(['run', '--once']);
+    const instance = /"instance":"([0-9a-f]{12})"/.exec(stdout)?.[1] ?? '';
+    cli.say({ [`${AT}/left.md`]: letter('echo', 'x') });
+    plantClaim(`${AT}/left.md`, 'echo', 'attic', instance);
+    plantBeat('attic', { instance });
+    expect(await firstPart('left')).toMatchObject({
+      kind: 'host-down',
+      fix: fixIs('crosstalkd run'),
+    });
+    await cli.run(['run', '--once']);
+    expect(cli.git(['for-each-ref', 'refs/crosstalk/hosts/attic*'], cli.remote)).toBe('');
   });
 
   it("other hosts' own reasons: does not serve, rests, paused, busy, and who would take it", async () => {
