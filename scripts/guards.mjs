@@ -308,8 +308,8 @@ const GUARDS = [
   {
     name: 'path grammar',
     file: 'protocol/paths.ts',
-    find: 'return match?.[1] !== undefined && isChannel(match[1]) ? match[1] : null;',
-    without: 'return match?.[1] ?? null;',
+    find: 'return end < path.length - 1 && isChannel(channel) ? channel : null;',
+    without: 'return end < path.length - 1 ? channel : null;',
     tests: ['tests/protocol/paths.test.ts'],
   },
   {
