@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { problemOf } from './json-schemas.ts';
 import { type Ended, runCommand, startProgram } from './run-command.ts';
 import { copySeed } from './seed.ts';
 
@@ -40,7 +41,7 @@ export interface Cli {
   readonly run: (args: readonly string[], start?: Start) => Promise<Ended>;
   /** The same as the program itself. */
   readonly runProgram: (args: readonly string[], start?: Start) => Promise<Ended>;
-  /** The one object that a command prints with --json, and its exit code. */
+  /** The one object that a command prints with --json, as its schema says, and its exit code. */
   readonly json: (
     args: readonly string[],
     start?: Start,
@@ -96,7 +97,10 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
     runProgram: (args, start = {}) => startProgram(args, placeOf(start), LIMIT_MS).ended,
     json: async (args, start) => {
       const { code, stdout } = await run([...args, '--json'], start);
-      return { code, data: JSON.parse(stdout) as Json };
+      const data = JSON.parse(stdout) as Json;
+      const problem = problemOf(args, data);
+      if (problem !== null) throw new Error(`${args.join(' ')} --json: ${problem}\n${stdout}`);
+      return { code, data };
     },
     start: (args, more) => startRunning(args, { cwd: clone, env: { ...env, ...more } }),
     git,

@@ -17,7 +17,8 @@ import {
 import { homeOf, present } from '../../local/state-directory.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { given, type Invocation, option } from '../command.ts';
-import { formatJson, paint, plain } from '../io.ts';
+import { paint, plain } from '../io.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 import { fixBy, withNote } from '../../base/fix.ts';
 import {
@@ -48,24 +49,39 @@ export async function installService(invocation: Invocation): Promise<number> {
   await writeFile(places.file, text, { mode: 0o600 });
   await chmod(places.file, 0o600);
   await linkLogs(at);
-  invocation.io.print(
-    `${before === null ? 'wrote' : before === text ? 'unchanged:' : 'rewrote:'} ${plain(places.file)}`,
-  );
+  const isQuiet = wantsJson(invocation);
+  if (!isQuiet)
+    invocation.io.print(
+      `${before === null ? 'wrote' : before === text ? 'unchanged:' : 'rewrote:'} ${plain(places.file)}`,
+    );
   for (const line of notesOn(invocation)) invocation.io.warn(line);
-  if (given(invocation, 'no-start')) return 0;
-  for (const argv of startWith(at)) await mustRun(at, argv);
-  for (const line of await whenItRuns(at)) invocation.io.print(line);
-  invocation.io.print(`its log: ${plain(logCommand(at))}`);
+  const isStarted = !given(invocation, 'no-start');
+  if (isStarted) for (const argv of startWith(at)) await mustRun(at, argv);
+  if (isQuiet) tellFacts(at, { changed: before !== text, started: isStarted });
+  else if (isStarted)
+    for (const line of [...(await whenItRuns(at)), `its log: ${plain(logCommand(at))}`])
+      invocation.io.print(line);
   return 0;
+}
+
+/** The object of a command that changed the service. */
+function tellFacts(at: ServiceAt, facts: Readonly<Record<string, unknown>>): void {
+  const { places, manager } = at;
+  printJson(at.invocation, {
+    ...{ ok: true, health: 'good', name: places.name, manager, file: places.file },
+    ...facts,
+  });
 }
 
 /** Stops the service and takes its unit away. Nothing else is touched. */
 export async function uninstallService(invocation: Invocation): Promise<number> {
   const at = await openService(invocation, invocation.args[0] ?? null);
   const removed = await removeService(at);
-  invocation.io.print(
-    removed ? `${at.places.name} is stopped and gone` : `there is no service ${at.places.name}`,
-  );
+  if (wantsJson(invocation)) tellFacts(at, { ok: removed, removed });
+  else
+    invocation.io.print(
+      removed ? `${at.places.name} is stopped and gone` : `there is no service ${at.places.name}`,
+    );
   return removed ? 0 : 3;
 }
 
@@ -82,7 +98,7 @@ export async function showService(invocation: Invocation): Promise<number> {
   );
   const answers = dispatcher.kind === 'answered';
   const missing = text === null ? [] : missingPrograms(text);
-  if (given(invocation, 'json')) {
+  if (wantsJson(invocation)) {
     const owner = text === null ? null : ownerOf(text);
     const facts = {
       name: at.places.name,
@@ -94,14 +110,12 @@ export async function showService(invocation: Invocation): Promise<number> {
       answers,
       missing,
     };
-    io.print(
-      formatJson({
-        ok: true,
-        health: text !== null && answers && missing.length === 0 ? 'good' : 'degraded',
-        ...facts,
-        log: logCommand(at),
-      }),
-    );
+    printJson(invocation, {
+      ok: true,
+      health: text !== null && answers && missing.length === 0 ? 'good' : 'degraded',
+      ...facts,
+      log: logCommand(at),
+    });
     return text === null ? 3 : 0;
   }
   if (text === null) {

@@ -52,9 +52,7 @@ export async function listTrust(invocation: Invocation): Promise<number> {
       signers: [...signers].map(([name, keys]) => ({ name, keys: [...keys] })),
       rights_in_force: config.people !== null && tellIdleRights(config) === null,
       people: [...(config.people ?? [])].map(([name, may]) => ({ name, may: [...may] })),
-      hosts_not_known: strangers.map(({ alias, key }) => {
-        return { alias, key, fingerprint: fingerprintOf(key) };
-      }),
+      hosts_not_known: strangers.map(factsOf),
     });
   else {
     io.print(
@@ -68,9 +66,19 @@ export async function listTrust(invocation: Invocation): Promise<number> {
     for (const [name, may] of config.people ?? [])
       io.print(`  ${name} may ${[...may].join(', ') || 'nothing'}`);
     io.print(`  ${file}`);
-    tellStrangers(invocation, strangers);
+    for (const line of describeStrangers(strangers)) io.print(line);
   }
   return signers.size === 0 ? 3 : 0;
+}
+
+/** One object for programs, or lines for people. */
+function tell(
+  invocation: Invocation,
+  facts: Readonly<Record<string, unknown>>,
+  lines: readonly string[],
+): void {
+  if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', ...facts });
+  else for (const line of lines) invocation.io.print(line);
 }
 
 function describeSigners(signers: Signers): readonly string[] {
@@ -103,31 +111,44 @@ async function findStrangers(
   return found;
 }
 
-function tellStrangers({ io }: Invocation, strangers: readonly Stranger[]): void {
-  if (strangers.length === 0) return;
-  io.print('Hosts in view that are not known here; compare with "crosstalkd trust key" there:');
-  for (const { alias, key } of strangers)
-    io.print(`  ${fingerprintOf(key)}  ${formatFix(fixBy`crosstalkd trust add --host ${alias}`)}`);
+function factsOf({ alias, key }: Stranger): Readonly<Record<string, string>> {
+  return { alias, key, fingerprint: fingerprintOf(key) };
+}
+
+function describeStrangers(strangers: readonly Stranger[]): readonly string[] {
+  if (strangers.length === 0) return [];
+  return [
+    'Hosts in view that are not known here; compare with "crosstalkd trust key" there:',
+    ...strangers.map(
+      ({ alias, key }) =>
+        `  ${fingerprintOf(key)}  ${formatFix(fixBy`crosstalkd trust add --host ${alias}`)}`,
+    ),
+  ];
 }
 
 /** `trust on [kind …]`: what has to be signed on this host. */
 export async function turnOnTrust(invocation: Invocation): Promise<number> {
-  const { io, args } = invocation;
+  const { args } = invocation;
   const kinds = args.length === 0 ? REQUIRED_AT_ONCE : args.map(checkKind);
   const directory = locateConfigDirectory(invocation.env);
   await requireSigned(directory, kinds);
   const signers = await readSigners(directory);
-  io.print(`Has to be signed on this host: ${kinds.join(', ')}. ${FROM_NEXT_POLL}`);
-  if (![...signers.keys()].some(isPerson))
-    io.print('Nobody is known yet, so what people ask is held back: crosstalkd trust add NAME KEY');
-  tellStrangers(invocation, await findStrangers(invocation, signers));
+  const strangers = await findStrangers(invocation, signers);
+  const people = [...signers.keys()].filter(isPerson);
+  tell(invocation, { required: kinds, people, hosts_not_known: strangers.map(factsOf) }, [
+    `Has to be signed on this host: ${kinds.join(', ')}. ${FROM_NEXT_POLL}`,
+    ...(people.length > 0
+      ? []
+      : ['Nobody is known yet, so what people ask is held back: crosstalkd trust add NAME KEY']),
+    ...describeStrangers(strangers),
+  ]);
   return 0;
 }
 
 /** `trust off`. */
 export async function turnOffTrust(invocation: Invocation): Promise<number> {
   await requireSigned(locateConfigDirectory(invocation.env), []);
-  invocation.io.print(`Nothing has to be signed on this host. ${FROM_NEXT_POLL}`);
+  tell(invocation, { required: [] }, [`Nothing has to be signed on this host. ${FROM_NEXT_POLL}`]);
   return 0;
 }
 
@@ -153,17 +174,23 @@ export async function addTrust(invocation: Invocation): Promise<number> {
       ? await withKeyOfHost(invocation, name)
       : await readKeys(invocation, source);
   const directory = locateConfigDirectory(invocation.env);
-  for (const key of keys) {
-    const isNew = await addSigner(directory, principal, key);
-    invocation.io.print(`${isNew ? 'Known now' : 'Known already'}: ${principal}  ${key}`);
-  }
+  const added: { readonly key: SshKey; readonly is_new: boolean }[] = [];
+  for (const key of keys) added.push({ key, is_new: await addSigner(directory, principal, key) });
+  tell(
+    invocation,
+    { name: principal, keys: added },
+    added.map(
+      ({ key, is_new }) => `${is_new ? 'Known now' : 'Known already'}: ${principal}  ${key}`,
+    ),
+  );
   return 0;
 }
 
 /** `trust key`: the public key by which this host signs. */
 export function printKey(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
-    invocation.io.print(sshKeyOf(await openHostKey(session.directory.path)));
+    const key = sshKeyOf(await openHostKey(session.directory.path));
+    tell(invocation, { key, fingerprint: fingerprintOf(key) }, [key]);
     return 0;
   });
 }
@@ -173,9 +200,9 @@ export async function removeTrust(invocation: Invocation): Promise<number> {
   const [name = ''] = invocation.args;
   const principal = given(invocation, 'host') ? hostPrincipal(name) : name;
   const count = await removeSigner(locateConfigDirectory(invocation.env), principal);
-  invocation.io.print(
+  tell(invocation, { ok: count > 0, name: principal, removed: count }, [
     count === 0 ? `No key of "${name}" is known.` : `${count} of ${principal} removed.`,
-  );
+  ]);
   return count === 0 ? 3 : 0;
 }
 
@@ -184,9 +211,9 @@ export function trustMessage(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const file = await findFile(session, invocation.args[0] ?? '');
     await letThrough(session.configDirectory, file.blob);
-    invocation.io.print(
+    tell(invocation, { path: file.path, blob: file.blob }, [
       `Let through on this host, as it stands now: ${oneLine(file.path, 300)}. An edit is held again.`,
-    );
+    ]);
     return 0;
   });
 }

@@ -67,7 +67,7 @@ function print(invocation: Invocation, heard: readonly Heard[]): void {
       ok: others.length === 0,
       health: others.length === 0 ? 'good' : 'degraded',
       commits: heard.length,
-      signed: Object.fromEntries(counts),
+      signed: [...counts].map(([name, commits]) => ({ name, commits })),
       not_known: told,
     });
     return;

@@ -34,11 +34,13 @@ export async function askResting(session: TransportSession): Promise<readonly Re
 }
 
 /** Ends a rest that was noted; false when the model does not rest. */
-export async function endNotedRest(session: TransportSession, model: string): Promise<boolean> {
-  const isRest = ({ model: name, why }: Resting): boolean =>
-    name === model && why.kind !== 'budget';
-  if (!(await readResting(session)).some(isRest)) return false;
-  const { restsFile } = session.directory;
-  await writeCheckpoint(restsFile, withoutRest(await readCheckpoint(restsFile), model));
+export async function endNotedRest(
+  { directory: { restsFile } }: TransportSession,
+  model: string,
+): Promise<boolean> {
+  const noted = await readCheckpoint(restsFile);
+  const { parked } = decodeRests(noted, systemClock.wallMs());
+  if (!parked.some((rest) => rest.model === model && rest.why.kind !== 'budget')) return false;
+  await writeCheckpoint(restsFile, withoutRest(noted, model));
   return true;
 }

@@ -2,6 +2,7 @@
  * `crosstalkd show <id> --transcript` and `crosstalkd log -f <id>`: what the agents of this host
  * printed for a message, kept and as it comes.
  */
+import { snakeKeys } from '../../base/snake-keys.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { followControl } from '../../local/control-client.ts';
 import { readTranscripts, type Transcript } from '../../local/transcripts.ts';
@@ -19,7 +20,12 @@ export async function showTranscripts(
 ): Promise<number> {
   const transcripts = await readTranscripts(session.directory.transcripts, message);
   if (wantsJson(invocation))
-    printJson(invocation, { ok: true, health: 'good', message, transcripts });
+    printJson(invocation, {
+      ok: true,
+      health: 'good',
+      message,
+      transcripts: snakeKeys(transcripts),
+    });
   else
     for (const transcript of transcripts) {
       invocation.io.print(headLine(invocation.io, transcript));

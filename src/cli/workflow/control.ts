@@ -13,6 +13,7 @@ import { followTip } from '../look/follow-tip.ts';
 import { liveHosts } from '../look/host-opinions.ts';
 import { plain } from '../io.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { snakeKeys } from '../../base/snake-keys.ts';
 import { printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { checkSourceText, tellErrors } from './check.ts';
 import { composeFile, identifyPerson, publishFile } from './publish.ts';
@@ -189,7 +190,7 @@ async function waitForAnswer(
 function tellBudget(invocation: Invocation, { input, view }: RunSeen): number {
   const { budget } = view;
   if (wantsJson(invocation)) {
-    printJson(invocation, { ok: true, health: 'good', run: input.run, budget });
+    printJson(invocation, { ok: true, health: 'good', run: input.run, budget: snakeKeys(budget) });
     return 0;
   }
   if (budget === null) invocation.io.print(`${input.run} has no plan yet, and so no budget`);
