@@ -5,7 +5,7 @@ export interface Quirks {
   readonly notice?: RegExp;
   /** The answer carries the id of its message, notices do not. */
   readonly answersHaveId?: true;
-  /** It tells its tokens after every turn: a turn without any was none. */
+  /** It reports its tokens after every turn: a turn without tokens did not happen. */
   readonly countsTokens?: true;
   /** `session/load` gives back something else than it promises. */
   readonly cannotLoad?: true;

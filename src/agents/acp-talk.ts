@@ -31,7 +31,7 @@ const OPENING: Readonly<Record<State['phase'], string | null>> = {
   asking: null,
   done: null,
 };
-/** What an agent asked for in vain is told up to here. */
+/** Most denied requests of an agent that are listed. */
 const DENIED_MAX = 5;
 
 interface State {

@@ -15,7 +15,7 @@ export const acp: Adapter = {
   name: 'acp',
   options: ['session-mode', 'asks', 'mcp-servers'],
   modes: ['read', 'write'],
-  // What is kept is what was said outside of the protocol; the talk keeps the rest.
+  // Kept here: what was said outside the protocol; the talk keeps the rest.
   output: {
     kind: 'json-lines',
     view: (line) => ({ keep: recordOfLine(line) === null, show: null }),

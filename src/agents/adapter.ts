@@ -63,7 +63,7 @@ export interface ProgramOutput {
    * True when a session was continued: what the program then reports may be the sum over all of it.
    */
   readonly resumed: boolean;
-  /** For limits that are told as "in 20 minutes". */
+  /** For limits given as "in 20 minutes". */
   readonly nowMs: number;
 }
 
@@ -87,7 +87,7 @@ export type Parsed =
       readonly session: string | null;
       readonly usage: Usage;
       readonly total?: SessionTotal;
-      /** The program's version, when the output tells. */
+      /** The program's version, when the output has it. */
       readonly version: string | null;
     }
   | {
@@ -104,7 +104,7 @@ export type Parsed =
   | { readonly kind: 'lost-session' };
 
 /**
- * What becomes of one line of output: is it needed for the answer, and what of it is shown to
+ * Decides on one line of output: is it needed for the answer, and what of it is shown to
  * people who watch.
  */
 export interface LineView {

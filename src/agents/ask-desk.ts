@@ -27,7 +27,7 @@ export interface AskDesk {
   readonly close: () => Promise<void>;
 }
 
-/** Opens one. A connection that is gone before its answer is not told. */
+/** Opens one. A connection that closes before its answer is not reported. */
 export async function openDesk(
   scratch: string,
   ask: (asked: PermissionAsked) => Promise<boolean>,

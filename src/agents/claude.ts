@@ -207,7 +207,7 @@ function failureOf(
   { records, output }: { readonly records: readonly JsonRecord[]; readonly output: ProgramOutput },
 ): Parsed {
   const text = textAt(result, 'result') ?? '';
-  // Only an error's words tell why: the text of an answer may speak of anything.
+  // Only an error's words say why: the text of an answer may be about anything.
   const errorText = result['is_error'] === true ? text : '';
   const errors = listAt(result, 'errors').filter((error) => typeof error === 'string');
   const subtype = textAt(result, 'subtype') ?? '';
@@ -245,7 +245,7 @@ function resetOf(records: readonly JsonRecord[]): number | null {
   return reset === null ? null : reset < EPOCH_MS_MIN ? reset * SECOND : reset;
 }
 
-/** What it used, and the cost of all of its session: no less is told of a continued one. */
+/** Its use, and the cost of its whole session: a continued one reports no less. */
 function usageOf(result: JsonRecord): { readonly usage: Usage; readonly total?: SessionTotal } {
   const usage = at(result, 'usage');
   if (usage === undefined) return { usage: NO_USAGE };

@@ -28,8 +28,8 @@ const SIGNATURES: readonly (readonly [hex: string, hint: string])[] = [
 ];
 
 /**
- * Output as clean text, or why it is none. `text` of an invalid one is a rough reading, only good
- * for finding words in it.
+ * Output as clean text, or why it is not text. `text` of an invalid one is a rough reading, only
+ * good for finding words in it.
  */
 export type CleanOutput =
   | { readonly kind: 'text'; readonly text: string }

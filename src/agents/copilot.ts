@@ -1,5 +1,5 @@
 /**
- * GitHub Copilot CLI. Facts seen with 1.0.102. It denies what is not allowed, and tells no token
+ * GitHub Copilot CLI. Facts seen with 1.0.102. It denies what is not allowed, and reports no token
  * counts.
  */
 import { join } from 'node:path';

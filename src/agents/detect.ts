@@ -19,7 +19,7 @@ export const PATIENT_MS = 15 * SECOND;
 export const SHORT_MS = 5 * SECOND;
 const VERSION_BYTES_MAX = 16_384;
 
-/** Where installers put programs although no PATH says so, below HOME and elsewhere. */
+/** Where installers put programs outside the PATH, below HOME and elsewhere. */
 const HOME_DIRECTORIES = [
   '.local/bin',
   '.npm-global/bin',

@@ -87,7 +87,7 @@ function parse(output: ProgramOutput): Parsed {
   const text = textAt(record, 'result') ?? '';
   if (record !== null && isSuccess(record))
     return { kind: 'answer', text, session: null, usage, version: null };
-  // Only an error's words tell why: the text of an answer may speak of anything.
+  // Only an error's words say why: the text of an answer may be about anything.
   const said =
     record?.['is_error'] === true
       ? [text, output.stderr].filter((part) => part !== '').join(' · ')

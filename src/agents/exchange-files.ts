@@ -121,7 +121,7 @@ async function listRegular(output: string): Promise<Listed> {
           kind: 'refused',
           why: `${JSON.stringify(path)} in the output folder is ${found.isDirectory() ? 'a folder too deep' : 'no regular file'}; expected regular files`,
         };
-      // What is endless is not listed to its end.
+      // An endless folder is not listed to its end.
       if (paths.length > ATTACHMENTS_MAX || folders.length > ATTACHMENTS_MAX)
         return {
           kind: 'refused',

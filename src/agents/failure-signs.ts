@@ -1,4 +1,4 @@
-/** What went wrong, told from the structure and the words of an error. Pure. */
+/** What went wrong, by the structure and the words of an error. Pure. */
 import { isMapping } from '../protocol/yaml.ts';
 import {
   describeExit,
@@ -41,19 +41,19 @@ const VALUES_MAX = 200;
 export interface Said {
   /** All that the program said of the error. */
   readonly text: string;
-  /** HTTP status, when it is told apart from the text. */
+  /** HTTP status, when it is separate from the text. */
   readonly status?: number | null;
-  /** Codes and types of the error that are told apart from the text. */
+  /** Codes and types of the error that are separate from the text. */
   readonly codes?: readonly (string | null)[];
   readonly usage?: Usage;
   readonly total?: SessionTotal;
-  /** When the limit ends, if the program tells it apart from the text. */
+  /** When the limit ends, if the program gives it separately from the text. */
   readonly resetAtMs?: number | null;
   /** The class when nothing is recognised; `crash` when it is left out. */
   readonly fallback?: FailureClass;
 }
 
-/** The failure that an output tells of, or the loss of the session that was to be continued. */
+/** The failure that an output reports, or the loss of the session that was to be continued. */
 export function failureFrom(said: Said, output: ProgramOutput): Parsed {
   const text = isBlank(said.text) ? lastLines(output.stderr, 3) : said.text;
   if (output.resumed && LOST_SESSION.test(text)) return { kind: 'lost-session' };

@@ -1,5 +1,5 @@
 /**
- * The words, codes and HTTP statuses by which programs and providers tell what went wrong, one
+ * The words, codes and HTTP statuses by which programs and providers report what went wrong, one
  * table for all adapters. Codes say most, then words that say more than a status does, then the
  * status, then other words. Pure.
  */
@@ -265,9 +265,9 @@ const SEARCHED = 32_768;
 export interface ErrorSigns {
   /** Everything that was said of the error. */
   readonly text: string;
-  /** HTTP status, where it is told apart from the text. */
+  /** HTTP status, where it is separate from the text. */
   readonly status: number | null;
-  /** Codes of the error, where they are told apart from the text. */
+  /** Codes of the error, where they are separate from the text. */
   readonly codes: readonly string[];
 }
 

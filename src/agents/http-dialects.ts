@@ -148,7 +148,7 @@ function errorOf(record: JsonRecord): string | null {
 /** By the name that `api:` gives. */
 export const DIALECTS: Readonly<Record<string, Dialect>> = { openai, anthropic };
 
-/** The later word counts where it says something. */
+/** The later value counts, unless it is empty. */
 export function mergeUsage(before: Usage, after: Usage | undefined): Usage {
   return {
     tokensIn: after?.tokensIn ?? before.tokensIn,

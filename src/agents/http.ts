@@ -1,9 +1,9 @@
 /**
  * `adapter: http`: a provider's own endpoint, for hosts without any agent program. `options:` are
  * `api` (openai or anthropic), `base-url`, `key-env` (the name of the key in the dispatcher's
- * environment), `max-tokens`, and `usd-per-million-in` / `-out` for providers that do not tell what
- * an answer cost. The default key goes to the default address only: an entry with an address of its
- * own names its key, or sends none.
+ * environment), `max-tokens`, and `usd-per-million-in` / `-out` for providers that do not report
+ * what an answer cost. The default key goes to the default address only: an entry with an address
+ * of its own names its key, or sends none.
  */
 import { ownValue } from '../base/own-value.ts';
 import { MINUTE, parseIso, SECOND } from '../base/clock.ts';
@@ -20,7 +20,7 @@ import { parseReset } from './limit-reset.ts';
 import type { Service, ServiceRequest } from './service.ts';
 
 const MILLION = 1_000_000;
-/** What a server says of an error, as far as it is looked at. */
+/** The parts of a server's error that are read. */
 const ERROR_TEXT_MAX = 4_000;
 
 /** The adapter for endpoints of providers. */
@@ -146,7 +146,10 @@ function classifyEnd(end: ExchangeEnd, heard: Heard): Parsed {
   if (heard.stop === null && (!end.whole || heard.text !== ''))
     return { ...refusal('unavailable', 'the stream ended in the middle of the answer'), usage };
   if (heard.stop === null)
-    return { ...refusal('invalid', 'the answer is none that "api:" promises'), usage };
+    return {
+      ...refusal('invalid', 'the answer does not have the form that "api:" promises'),
+      usage,
+    };
   return { kind: 'answer', text: heard.text, session: null, usage, version: null };
 }
 

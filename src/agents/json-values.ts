@@ -7,7 +7,7 @@ import { isMapping } from '../protocol/yaml.ts';
 
 export type JsonRecord = Readonly<Record<string, unknown>>;
 
-/** The value of a JSON text, or null when it is none. */
+/** The value of a JSON text, or null for any other text. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -24,7 +24,7 @@ export function parseRecord(text: string): JsonRecord | null {
 
 /**
  * The objects of a text with a JSON value a line, in lists of them, and of values that are printed
- * over several lines; what else a line holds is left out.
+ * over several lines; other text in a line is left out.
  */
 export function parseRecords(text: string): readonly JsonRecord[] {
   return unfold(text.split('\n')).flatMap(recordsOfLine);
@@ -73,12 +73,12 @@ function recordsOfLine(line: string): readonly JsonRecord[] {
   return (whole === null ? jsonValues(line) : [whole]).flat().filter(isMapping);
 }
 
-/** Whether it can be one object or list: to be told no by the parser costs an exception. */
+/** Whether it can be one object or list: a refusal by the parser costs an exception. */
 function isBracketed(text: string): boolean {
   return /^\s*[{[]/.test(text) && /[}\]]$/.test(text.trimEnd());
 }
 
-/** The lines of a text that hold no JSON object: what a program says outside of its own form. */
+/** The lines of a text without a JSON object: what a program says outside its format. */
 export function otherLines(text: string): string {
   return text
     .split('\n')

@@ -95,7 +95,7 @@ export interface MomentContext {
   readonly bareSeconds: boolean;
 }
 
-/** The moment that the words tell of, or null. */
+/** The moment that the words name, or null. */
 export function readMoment(text: string, context: MomentContext): number | null {
   const tokens = tokenize(text);
   let found = NOTHING;
@@ -323,7 +323,7 @@ interface Wall {
   readonly zone: Zone;
 }
 
-/** When the wall shows it; what is past by the day that was not told is of the next one. */
+/** When the clock shows that time; without a day, a time that has passed is tomorrow's. */
 function onTheWall(found: Found, { nowMs, today, zone }: Wall): number | null {
   const day = dayOf(found, today);
   const at = day === null ? null : momentOf(day, found.clockMs ?? 0, zone);

@@ -18,7 +18,7 @@ export interface Judging {
   readonly redact: Redact;
   /** Output as it came, kept for a person when the attempt fails. */
   readonly raw: Uint8Array;
-  /** The version to name when the output does not tell one. */
+  /** The version to name when the output has none. */
   readonly fallbackVersion: string | null;
 }
 
@@ -51,7 +51,7 @@ export function answer(
   };
 }
 
-/** The outcome of a failure that the output tells of. */
+/** The outcome of a failure that the output reports. */
 export function failure(
   parsed: Extract<Parsed, { kind: 'failure' }>,
   { redact, raw }: Pick<Judging, 'redact' | 'raw'>,

@@ -26,7 +26,7 @@ export function withEscapedMentions(prompt: string): string {
 }
 
 /**
- * For programs that replace `@path` and know no way to say that it is none: an invisible character
+ * For programs that replace `@path` and offer no way to escape it: an invisible character
  * keeps the two apart.
  */
 export function withBrokenMentions(prompt: string): string {

@@ -89,7 +89,7 @@ function parse(output: ProgramOutput): Parsed {
     };
   if (output.exitCode === WALL_TIME_EXIT)
     return failureFrom({ text: 'its own wall time was up', usage, fallback: 'timeout' }, output);
-  // Only an error's words tell why: the text of an answer may speak of anything.
+  // Only an error's words say why: the text of an answer may be about anything.
   const errorText =
     ERROR_AS_ANSWER.exec(text)?.[0].trim() ?? (succeeded || text === '' ? output.stderr : text);
   const said = textAt(result, 'error', 'message') ?? errorText;

@@ -1,5 +1,5 @@
 /**
- * What a `command` program tells of its own use in the file that `CROSSTALK_USAGE` names: JSON with
+ * A `command` program's report of its use, in the file that `CROSSTALK_USAGE` names: JSON with
  * any of `tokens_in`, `tokens_out`, `cost_usd` (numbers), `session` (an id to be continued, given
  * back in `CROSSTALK_SESSION`) and `model` (text). Several objects, as of a program that adds a
  * line for each of its calls, count together.

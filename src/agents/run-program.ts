@@ -40,7 +40,7 @@ const JSON_BASE = 1_048_576;
 const OPENING_MS = 90 * SECOND;
 /** Most retries in a row by a program whose own retrying cannot be turned off. */
 const RETRIES_MAX = 1;
-/** In the scratch folder: what a program tells of its own use. */
+/** In the scratch folder: a program's report of its use. */
 const USAGE_FILE = 'usage.json';
 
 /** What all attempts with programs share. */
@@ -52,7 +52,7 @@ export interface ProgramContext {
   readonly log?: Log;
   /** Version of an adapter's program on this host, as detect.ts found it. */
   readonly versionOf?: (adapter: string) => string | null;
-  /** What is known of sessions; without, what is told as their sum is not told at all. */
+  /** What is known of sessions; without it, figures that are sums of a session are left out. */
   readonly totals?: SessionTotals;
   /** From TERM to KILL; 5 s when it is left out. */
   readonly graceMs?: number;
@@ -342,7 +342,7 @@ function withoutSession(run: {
     : 'stays';
 }
 
-/** Both outputs as they came, the second one under a line that says so. */
+/** Both outputs as they came, the second one under a heading. */
 function joinOutputs({
   stdout,
   stderr,

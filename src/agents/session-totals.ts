@@ -19,7 +19,7 @@ export interface Metered {
 }
 
 /**
- * The use of one attempt. Of a continued session of which nothing is known, the sum is not told:
+ * The use of one attempt. The sum of a continued session of which nothing is known is left out:
  * it would count again what was counted.
  */
 export async function usageOfAttempt(
@@ -37,7 +37,7 @@ export async function usageOfAttempt(
   const part = (key: keyof Usage): number | null => {
     const [now, then] = [total[key], before === null ? null : (before[key] ?? 0)];
     if (now === null || then === null) return usage[key];
-    // A program that restarts its sum tells what it used since.
+    // A program that restarts its sum reports its use since then.
     return now >= then ? now - then : now;
   };
   return { tokensIn: part('tokensIn'), tokensOut: part('tokensOut'), costUsd: part('costUsd') };

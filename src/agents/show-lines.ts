@@ -1,5 +1,5 @@
 /**
- * What becomes of the lines of a program while it runs: what people who watch are shown, what a
+ * Handles the lines of a program while it runs: what people who watch are shown, what a
  * talk answers, and what a person is asked.
  */
 import type { Clock } from '../base/clock.ts';
@@ -69,7 +69,7 @@ export function showLines(
     if (view.ends === true) finished.abort();
     return view.keep;
   };
-  // A program without a format of its own tells on stderr how far it is.
+  // A program without its own format reports its progress on stderr.
   const onErrorLine = (line: string): void => {
     if (adapter.output.kind === 'text') shown.mention(`${line}\n`);
   };

@@ -52,7 +52,7 @@ function byNames(names: readonly string[], zone: string): Readonly<Record<string
   return Object.fromEntries(names.map((name) => [name, zone]));
 }
 
-/** The zone of an abbreviation, in any case; undefined when there is none of that name. */
+/** The zone of an abbreviation, in any case; undefined when no zone has that name. */
 export function zoneOfAbbreviation(word: string): Zone | undefined {
   const name = word.toLowerCase();
   return ownValue(ABBREVIATIONS, name);

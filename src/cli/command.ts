@@ -49,7 +49,7 @@ export interface Invocation {
   readonly caller: Caller;
   /** The script that was started, for those that have it started again. */
   readonly program: string;
-  /** The table of all commands, for those that tell of it. */
+  /** The table of all commands, for those that describe it. */
   readonly commands: readonly CommandSpec[];
   /** Anyone who asked does not wait for the answer any more. */
   readonly signal?: AbortSignal;

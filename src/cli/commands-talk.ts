@@ -39,8 +39,8 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
     options: [
       { name: 'on', value: 'host', about: 'only this host' },
       { name: 'as', value: 'model', about: 'another model than the last one' },
-      { name: 'message', short: 'm', value: 'text', about: 'what it is told (default: Go on.)' },
-      { name: 'from', value: 'name', about: 'who says so (default: git user.name)' },
+      { name: 'message', short: 'm', value: 'text', about: 'the message to it (default: Go on.)' },
+      { name: 'from', value: 'name', about: 'your name (default: git user.name)' },
     ],
     load: () =>
       import('./talk/continue.ts').then(({ continueThread }) => ({ execute: continueThread })),

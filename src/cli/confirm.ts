@@ -5,7 +5,7 @@ import { given, type Invocation } from './command.ts';
 import { plain } from './io.ts';
 import type { Fix } from '../base/fix.ts';
 
-/** What is asked, and what is said where nobody can be asked. */
+/** The question, and the text for where nobody can be asked. */
 export interface Question {
   readonly asks: string;
   readonly refusal: string;

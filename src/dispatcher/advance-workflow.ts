@@ -140,7 +140,7 @@ function isDue(dispatcher: Dispatcher, marker: OpenMessage, tree: Oid | null): b
   return isOurs || nowMs - last.seenMs >= stealAfterMs(dispatcher);
 }
 
-/** One run's trouble is told and waits for a change of its files; the others continue. */
+/** One run's trouble is reported and waits for a change of its files; the others continue. */
 async function advanceAlone(
   dispatcher: Dispatcher,
   marker: OpenMessage,
@@ -277,7 +277,7 @@ function memoOf({ state }: Dispatcher, marker: OpenMessage): FoldMemo {
   return memo;
 }
 
-/** All open runs, as far as concurrency groups need to know of each other. */
+/** All open runs, with what concurrency groups need to know of each other. */
 async function summarizeRuns(
   dispatcher: Dispatcher,
   view: Pick<TipView, 'tip' | 'added'>,

@@ -26,7 +26,7 @@ export function beatRef(dispatcher: Dispatcher): string {
   return dispatcher.settings.refs.hosts + ownName(dispatcher);
 }
 
-/** Where the beat stands as far as this host knows; null = nowhere. */
+/** Where this host knows its beat to be; null = nowhere. */
 export function standingBeat(dispatcher: Dispatcher): Oid | null {
   const { state } = dispatcher;
   const { landed } = state.host.beat;
@@ -146,7 +146,7 @@ function carries(dispatcher: Dispatcher, { atomic }: { readonly atomic: boolean 
   );
 }
 
-/** What others have to know at once when it changes. */
+/** Facts whose change others must know at once. */
 export function describePresence(dispatcher: Dispatcher): string {
   const { mode } = dispatcher.state.host;
   const { serving } = dispatcher.state.models;
@@ -165,7 +165,7 @@ export function describePresence(dispatcher: Dispatcher): string {
   ]);
 }
 
-/** What has to be signed for this host, as far as it has looked. */
+/** What has to be signed for this host, by its last look. */
 function requiredNow({ state }: Dispatcher): readonly SignedKind[] {
   return [...(state.trust.heardBy?.required ?? [])];
 }

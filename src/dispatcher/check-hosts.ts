@@ -1,7 +1,7 @@
 /**
  * What is written in the name of hosts, where this host requires that hosts sign. Marks of started
  * agents and files of runs are facts that work rests on: where no known host has signed one, the
- * work or the run is held back, and told. PROTOCOL.md "Signatures".
+ * work or the run is held back, and reported. PROTOCOL.md "Signatures".
  */
 import type { Oid } from '../base/ids.ts';
 import { findStart } from '../protocol/find-start.ts';

@@ -36,7 +36,7 @@ export interface Hearing {
   readonly listed: Map<string, ListedRun>;
 }
 
-/** Notes what this host holds back now. Costs nothing while nothing has changed. */
+/** Notes what this host holds back now. Free while nothing has changed. */
 export async function checkSignatures(
   dispatcher: Dispatcher,
   works: readonly Work[],

@@ -164,7 +164,7 @@ function hasLanded(pushed: PushOutcome, ref: string): boolean {
 
 /**
  * Whether its key stays the same wherever its message is moved. Of another message somebody may
- * have claimed the same bytes under another key: only a look at all claims tells.
+ * have claimed the same bytes under another key: only a look at all claims shows that.
  */
 function hasOwnId({ work }: DraftedClaim): boolean {
   return ulidOf(parseMessagePath(work.message.path)?.stem ?? '') !== null;

@@ -163,7 +163,9 @@ async function readPersona(
   return { persona: null, stranger: noPersona(as), personaPath: null };
 }
 
-/** What has effects is told that it was begun before: by this claim, or as what it retries. */
+/**
+ * An agent with effects learns that it was begun before: by this claim, or by the one it retries.
+ */
 function mayHaveActed({ state: { claim } }: LiveClaim, fields: MessageFields | null): boolean {
   return claim.effects === 'external' && (claim.attempt > 1 || fields?.retries != null);
 }

@@ -27,7 +27,7 @@ export interface Settings {
   readonly concurrency: number;
   readonly leaseMs: number;
   readonly beatMs: number;
-  /** A holder that could not beat stops its agents this long before the lease is over. */
+  /** A holder that could not beat stops its agents this long before its lease ends. */
   readonly marginMs: number;
   /** In place of these three where pushes are few; null = they were set by hand and hold always. */
   readonly slowLease: LeaseTimes | null;
@@ -113,7 +113,7 @@ export interface Dispatcher {
   readonly state: State;
 }
 
-/** Makes the loop look again at once. */
+/** Makes the loop poll at once. */
 export function wake(dispatcher: Dispatcher): void {
   dispatcher.state.loop.active = true;
   dispatcher.state.loop.hints.lookDue = true;

@@ -16,7 +16,7 @@ export function failureBody(
   return { body: `No answer: ${kind}. ${detail}\n${hint}`, failure: { class: kind, detail } };
 }
 
-/** A failure that the dispatcher itself tells of: no agent printed anything for it. */
+/** A failure that the dispatcher itself reports: no agent printed anything for it. */
 export function failedHere(kind: FailureClass, detail: string): Failed {
   const usage = { tokensIn: null, tokensOut: null, costUsd: null };
   return {

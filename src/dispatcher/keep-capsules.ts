@@ -222,7 +222,7 @@ function capsulesOf({ state, settings }: Dispatcher) {
   return { prefix, standing: namesUnder(state.refs, prefix) };
 }
 
-/** Keys of capsules whose work is not open, as far as any host could go on with it. */
+/** Keys of capsules whose work is not open for any host to continue. */
 function staleCapsules(dispatcher: Dispatcher): readonly string[] {
   const { standing } = capsulesOf(dispatcher);
   if (standing.size === 0) return [];

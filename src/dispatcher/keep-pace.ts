@@ -17,7 +17,7 @@ import { readPaceAt } from '../transport/read-pace.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
 import { namesUnder, refsUnder } from './refs-under.ts';
 
-/** How long all hosts call half as often after one was told that it calls too often. */
+/** How long all hosts call half as often after the remote limited one of them. */
 const LIMITED_MS = 10 * MINUTE;
 /** Part of the reads that hosts do not use: connections are not equally long. */
 const READ_SLACK = 1.5;
@@ -135,8 +135,8 @@ export interface Seen {
 }
 
 /**
- * Counts what others have pushed since the look before: a beat tells of its host's pushes; what was
- * moved without one was moved by somebody who tells nobody. How old a beat is that stands when this
+ * Counts what others have pushed since the last poll: a beat lists its host's pushes; what was
+ * moved without one was moved by somebody without a beat. How old a beat is that stands when this
  * host begins, nobody knows: it counts as new.
  */
 export function noteSeen(dispatcher: Dispatcher, { beforeMs, listedMs, isChanged }: Seen): void {
@@ -179,13 +179,13 @@ function noteBeat(
   state.pace.traffic = noteTraffic(state.pace.traffic, name, { times, nowMs });
 }
 
-/** Counts a push that is over now. */
+/** Counts a push that has ended. */
 export function notePush({ state }: Pick<Dispatcher, 'state'>, who: string, nowMs: number): void {
   const times = [nowMs, ...(state.pace.traffic.get(who) ?? [])];
   state.pace.traffic = noteTraffic(state.pace.traffic, who, { times, nowMs });
 }
 
-/** What this host's beat says of its own pushes, one that begins now included. */
+/** This host's pushes as its beat lists them, one that begins now included. */
 export function tellTraffic(dispatcher: Dispatcher): Pick<Beat, 'pushes' | 'limited'> {
   const { state, doors } = dispatcher;
   const nowMs = doors.clock.monotonicMs();

@@ -32,7 +32,7 @@ export async function closeWork(dispatcher: Dispatcher, held: LiveClaim): Promis
   note(dispatcher, held, { work: { ...work, look: null, last } });
 }
 
-/** What was changed as far as it is known; looks again when it is time to. */
+/** The changes that are known; looks again when it is time to. */
 export async function workOf(dispatcher: Dispatcher, held: LiveClaim): Promise<CapsuleWork | null> {
   const { work } = noteOf(dispatcher, held);
   const { clock } = dispatcher.doors;

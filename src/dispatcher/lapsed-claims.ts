@@ -41,7 +41,7 @@ export function startedBy(dispatcher: Dispatcher, work: Work): string | null {
   return ranExternal(state.claims.ledger, work.key) ? settings.alias : null;
 }
 
-/** Whether the claim at `ref` is in hand here. */
+/** Whether this host holds the claim at `ref`. */
 export function isOurs(dispatcher: Dispatcher, ref: string): boolean {
   const key = ref.slice(ref.lastIndexOf('/') + 1);
   const own = dispatcher.state.claims.own.get(key);

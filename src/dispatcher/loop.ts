@@ -38,7 +38,9 @@ const UPKEEP_IDLE = 16;
 const UPKEEP_BUSY = 128;
 /** From telling agents to end until the last of what they started is killed. */
 const KILL_MS = 6_000;
-/** Ended at once: the time for what is on its way, so that no claim and no beat are left behind. */
+/**
+ * An immediate end: the time for pushes under way, so that no claim and no beat are left behind.
+ */
 const LEAVE_MS = 3_000;
 /** While an observer waits for a lease it has to look at least this often in it. */
 const LOOKS_PER_LEASE = 8;
@@ -225,7 +227,7 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
   return stuck || refusal !== null || hasRefusedClaims(dispatcher) ? 'refused' : 'nothing-left';
 }
 
-/** A remote that is called too often is not called again at once. */
+/** A remote that limits calls is not called again at once. */
 function outagesMax({ outage }: Dispatcher['state']['host']): number {
   return outage?.reason === 'limited' ? 1 : ONCE_OUTAGES_MAX;
 }

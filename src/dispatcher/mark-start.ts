@@ -13,7 +13,7 @@ import type { HeldClaim, LiveClaim } from './own-claims.ts';
 import { currentPath } from './follow-moves.ts';
 import { enqueue, withdraw } from './post.ts';
 
-/** How long an attempt that is ended waits for what becomes of its mark. */
+/** How long an attempt that is ended waits for the outcome of its mark. */
 const STOPPING_MS = 2 * SECOND;
 
 /**

@@ -47,9 +47,9 @@ export interface WorkNote {
 export interface CapsuleNote {
   /** The end of it, and in which attempt; null: no agent was started. */
   readonly said: (Said & { readonly attempt: number }) | null;
-  /** What they have changed in their worktree; null: none, or none that may be told. */
+  /** What they have changed in their worktree; null: nothing, or nothing that may be shared. */
   readonly work: WorkNote | null;
-  /** What stands in its capsule, as far as this process has pushed it. */
+  /** What this process has pushed into its capsule. */
   readonly kept: { readonly record: string; readonly oid: Oid } | null;
   /** Whose words the agent that runs now began with. */
   readonly continues: NonNullable<ReplyFacts['continues']> | null;
@@ -57,9 +57,9 @@ export interface CapsuleNote {
   readonly left: RefUpdate | null;
 }
 
-/** A claim that did not come about although nobody else was seen to have it. */
+/** A claim that failed although nobody else was seen to hold it. */
 export interface LostClaim {
-  /** Where its ref stood, and has to stand still: otherwise somebody else has won. */
+  /** Where its ref pointed, and must still point: otherwise somebody else has won. */
   readonly expected: Oid | null;
   readonly refusal: Refusal;
 }
@@ -102,12 +102,12 @@ export interface RunSeen {
 }
 
 /**
- * What somebody else wrote of a claim or host. `claim` is null when it is none that can be read.
+ * A record that somebody else wrote of a claim or host. `claim` is null when it cannot be read.
  */
 export interface SeenRecord {
   readonly text: string;
   readonly claim: Claim | null;
-  /** No known host has signed it, and this host requires that: it says nothing. */
+  /** No known host has signed it, and this host requires that: it does not count. */
   readonly isForged?: true;
 }
 
@@ -133,7 +133,7 @@ export interface Schedules {
 /** What is asked of a saved workflow when its time may have come. */
 export type Scheduled = Pick<ScheduleInput, 'name' | 'text' | 'sinceMs'>;
 
-/** What goes along with a push of others, once: whatever becomes of it, it is not tried again. */
+/** What goes along with a push of others, once: whatever its outcome, it is not tried again. */
 export interface Rider {
   readonly transaction: Transaction;
   /** Null: it was not pushed. */

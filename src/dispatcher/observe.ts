@@ -25,7 +25,7 @@ import { beginLook, canSkipPoll } from './wake-up.ts';
 import { heldClaims } from './own-claims.ts';
 import { orphanAt } from './other-claims.ts';
 
-/** Rejected files that one look tells of by name. */
+/** Rejected files that one poll reports by name. */
 const REJECTED_TOLD_MAX = 100;
 
 export type Observed = 'seen' | 'unreachable' | 'halted';
@@ -114,8 +114,8 @@ export function recordAt(dispatcher: Dispatcher, ref: string): SeenRecord | null
 }
 
 /**
- * Lets go of records that stand at no ref any more. They do no harm: it is enough that there never
- * are more of them than of refs.
+ * Drops records that no ref points to any more. They do no harm: it is enough that there are never
+ * more of them than refs.
  */
 function forgetRecords({ refs, listed, records }: Dispatcher['state']): void {
   if (records.size <= listed.size + refs.size) return;
@@ -124,7 +124,7 @@ function forgetRecords({ refs, listed, records }: Dispatcher['state']): void {
 }
 
 /**
- * A file that is not a message is told of when it appears and when it changes, not with every look.
+ * A file that is not a message is reported when it appears and when it changes, not at every poll.
  */
 function reportRejected({ state, mirror, doors }: Dispatcher): void {
   const { rejected } = mirror.index();
@@ -146,7 +146,7 @@ function reportRejected({ state, mirror, doors }: Dispatcher): void {
     });
 }
 
-/** Notes that the remote cannot be reached; told once for each reason. */
+/** Notes that the remote cannot be reached; reported once for each reason. */
 export function sawOutage(
   dispatcher: Dispatcher,
   failure: NonNullable<Dispatcher['state']['host']['outage']>,

@@ -1,5 +1,5 @@
 /**
- * Claims on the remote that are not in hand here: those of an earlier process of this state
+ * Claims on the remote that this process does not hold: those of an earlier process of this state
  * directory, which is dead whatever their lease says, and those that this host is settling. For all
  * others see lapsed-claims.ts.
  */
@@ -26,7 +26,7 @@ export function noteOrphan(others: OtherClaims, ref: string, orphan: Orphan): vo
   others.set(ref, { kind: isSettling ? 'settling' : 'orphan', orphan });
 }
 
-/** What was known of a dead process's claim; null = it is none. */
+/** What was known of a dead process's claim; null = not one. */
 export function orphanAt(others: OtherClaims, ref: string): Orphan | null {
   return others.get(ref)?.orphan ?? null;
 }

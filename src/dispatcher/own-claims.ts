@@ -103,7 +103,7 @@ export type DraftedClaim = OwnClaim<Of<'drafted'>>;
 export type UncertainClaim = OwnClaim<Of<'uncertain'>>;
 /** A claim whose work is being done here. */
 export type LiveClaim = OwnClaim<Of<'held' | 'attempt'>>;
-/** A claim that is ours on the remote, as far as we know. */
+/** A claim of ours that is on the remote, to our knowledge. */
 export type HeldClaim = OwnClaim<Of<'held' | 'attempt' | 'publishing'>>;
 
 /** Claims of ours by their keys. */
@@ -127,7 +127,7 @@ type Step =
   | { readonly kind: 'posting'; readonly posting: Promise<void> }
   /** A person is asked, or not any more. */
   | { readonly kind: 'asking'; readonly asking: Asking | null }
-  /** That push is over; `renewed`: what stands now, where it landed. */
+  /** That push has ended; `renewed`: what stands now, where it landed. */
   | { readonly kind: 'stands'; readonly nowMs: number; readonly renewed: Partial<Standing> }
   | { readonly kind: 'started'; readonly nowMs: number }
   | { readonly kind: 'saved'; readonly saved: Saved | null }
@@ -260,12 +260,12 @@ export function liveClaims(claims: OwnClaims): readonly LiveClaim[] {
   return [...claims.values()].filter(isLive);
 }
 
-/** The claims that are ours on the remote, as far as we know. */
+/** Our claims that are on the remote, to our knowledge. */
 export function heldClaims(claims: OwnClaims): readonly HeldClaim[] {
   return [...claims.values()].filter((claim): claim is HeldClaim => isWon(claim.state));
 }
 
-/** The claims of which no later look has told yet whether they landed. */
+/** The claims that no later poll has shown to have landed or not. */
 export function uncertainClaims(claims: OwnClaims): readonly UncertainClaim[] {
   return [...claims.values()].filter(
     (claim): claim is UncertainClaim => claim.state.kind === 'uncertain',

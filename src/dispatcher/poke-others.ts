@@ -7,8 +7,8 @@ import type { Dispatcher } from './dispatcher.ts';
 import { refsUnder } from './refs-under.ts';
 
 /**
- * Calls them. Only what this host or its user has published is told on, never what was heard: calls
- * cannot go in circles.
+ * Calls them. It passes on only what this host or its user has published, never what it heard:
+ * calls cannot go in circles.
  */
 export function pokeOthers({ settings, state, doors }: Dispatcher): void {
   if (!settings.pokes) return;

@@ -125,7 +125,7 @@ export function resumePublishing(dispatcher: Dispatcher): void {
     });
 }
 
-/** What is on its way in the round that is running, and how the rounds before it went. */
+/** What the running round is publishing, and how the rounds before it went. */
 interface Sending {
   batch: readonly Outgoing[];
   riders: readonly Rider[];
@@ -150,7 +150,7 @@ async function publishOutgoing(dispatcher: Dispatcher): Promise<void> {
       after: (round) => afterRound(dispatcher, sending, round),
     });
   } finally {
-    // A round that broke: who has been told already hears nothing more.
+    // A round that broke: transactions that were settled before stay settled.
     for (const rider of sending.riders) rider.done(null);
   }
 }
@@ -209,7 +209,7 @@ function pauseMs(failure: RemoteFailure | null): number {
   return failure?.reason === 'limited' ? LIMITED_MS : 0;
 }
 
-/** What is due, or will be in a moment; nothing when all that is left waits for the next look. */
+/** What is due, or will be in a moment; nothing when all that is left waits for the next poll. */
 async function awaitDue(dispatcher: Dispatcher): Promise<readonly Outgoing[]> {
   const { state, publisher } = dispatcher;
   const { signal } = state.loop.ending;
@@ -222,7 +222,7 @@ async function awaitDue(dispatcher: Dispatcher): Promise<readonly Outgoing[]> {
 }
 
 /**
- * Notes which of the batch cannot be published. True when the remote refuses: of several at once
+ * Notes which of the batch cannot be published. True when the remote refuses: of several together
  * nobody knows which it means.
  */
 function noteRefused(

@@ -11,6 +11,7 @@ import {
   type LateOutput,
   type OutboxItem,
   PUBLISHED,
+  type SettledHow,
 } from '../local/local-state.ts';
 import type { Work } from '../protocol/list-work.ts';
 import type { Claim } from '../protocol/claim.ts';
@@ -58,8 +59,8 @@ export async function publishReply(
       payload,
     });
   } catch (error) {
-    // The outbox is for a crash between here and the remote; without it such a crash is one while
-    // the agent ran.
+    // The outbox is for a crash between here and the remote; without it such a crash counts as one
+    // while the agent ran.
     dispatcher.doors.log.alert('outbox.unwritable', {
       message: held.work.message.path,
       reason: errorText(error),
@@ -80,7 +81,7 @@ export function sendReply(dispatcher: Dispatcher, held: HeldClaim, payload: Outb
 }
 
 /** Gives a claim back so that somebody else (or this host, later) can take the work. */
-export function releaseClaim(dispatcher: Dispatcher, held: HeldClaim, how: string): void {
+export function releaseClaim(dispatcher: Dispatcher, held: HeldClaim, how: SettledHow): void {
   advance(held, { kind: 'ended' });
   enqueue(dispatcher, {
     about: held.work.message.path,
@@ -245,7 +246,7 @@ async function keepLate(
  * Nothing of this claim is left to do here. The outbox goes last: until then a restart would
  * publish again and find it done.
  */
-async function forget(dispatcher: Dispatcher, held: HeldClaim, how: string): Promise<void> {
+async function forget(dispatcher: Dispatcher, held: HeldClaim, how: SettledHow): Promise<void> {
   const { doors, state } = dispatcher;
   if (state.loop.ending.signal.aborted) return;
   try {

@@ -110,7 +110,7 @@ export function isStuck({ state }: Pick<Dispatcher, 'state'>): boolean {
 }
 
 /**
- * Notes that one was refused, and tells of it: each reason once while it lasts, and what may have
+ * Notes that one was refused, and reports it: each reason once while it lasts, and what may have
  * been a moment of trouble only when it has lasted.
  */
 export function noteRefusal(dispatcher: Dispatcher, one: Outgoing, outcome: Refused): void {
@@ -120,7 +120,7 @@ export function noteRefusal(dispatcher: Dispatcher, one: Outgoing, outcome: Refu
     tellRefusal(dispatcher, outcome, { message: one.about });
 }
 
-/** Tells of a refusal. `fields`: what it is about, when it is about one thing. */
+/** Reports a refusal. `fields`: its subject, when there is one. */
 export function tellRefusal(
   { doors, state }: Dispatcher,
   outcome: Refused,
@@ -136,7 +136,7 @@ export function tellRefusal(
   });
 }
 
-/** Everything that was refused has gone its way: what is refused from now on is news. */
+/** Nothing refused is left: a refusal from now on is news. */
 export function forgetRefusals({ state }: Dispatcher): void {
   if (state.post.outgoing.every(({ refusal }) => refusal === null)) state.post.refusalsTold.clear();
 }

@@ -39,7 +39,7 @@ export async function restoreClaim(
     { atomic: false },
   );
   const result = pushed.kind === 'answered' ? pushed.refs.get(held.ref)?.kind : undefined;
-  // Not landed, or nobody knows: the next look tells what stands there.
+  // Not landed, or nobody knows: the next poll shows what is there.
   const renewed = result === 'landed' ? { renewedMs: startedMs } : {};
   advance(held, { kind: 'stands', nowMs: doors.clock.monotonicMs(), renewed });
   if (result === 'landed') {

@@ -97,8 +97,8 @@ async function workClaim(dispatcher: Dispatcher, held: LiveClaim): Promise<void>
   while (current !== null) {
     const outcome: AttemptOutcome | null = await invoke(dispatcher, held, current);
     if (outcome === null) return;
-    // An answer that came in spite of us is offered all the same: whether the claim still stands is
-    // decided by the remote.
+    // An answer that came although we had stopped it is offered anyway: whether the claim still
+    // stands is decided by the remote.
     if (
       outcome.kind !== 'answered' &&
       (held.state.stopped !== null || outcome.kind === 'stopped')
@@ -143,8 +143,8 @@ function firstTry(
 const OF_THE_MESSAGE: readonly FailureClass[] = ['persona', 'attachment'];
 
 /**
- * What rests is not started. A sender who asks another model next is told so at once; other work
- * goes back to anyone who can do it.
+ * A resting model is not started. A sender who asks another model next learns it at once; other
+ * work goes back to anyone who can do it.
  */
 async function tellRest(dispatcher: Dispatcher, held: LiveClaim): Promise<void> {
   const { recipient, message } = held.work;
@@ -275,7 +275,7 @@ async function invoke(
   }
 }
 
-/** What it says that it has used counts whatever becomes of its claim. */
+/** Its reported use counts, whatever happens to its claim. */
 async function noteUsage(
   dispatcher: Dispatcher,
   attemptId: string,

@@ -34,7 +34,7 @@ export interface WorkView {
   readonly attemptsHere: (work: Work) => number;
   /** Keys that this host ran before the branch was rewritten. */
   readonly blocked: ReadonlySet<string>;
-  /** Keys in hand without a slot: their answer is on its way out, or their agent asks a person. */
+  /** Keys held without a slot: their answer is being published, or their agent asks a person. */
   readonly finishing: ReadonlySet<string>;
   /** Claims that the remote does not take, by the key of their work. */
   readonly refusedClaims: ReadonlyMap<string, LostClaim>;
@@ -193,7 +193,7 @@ export function selectWork(
   return chosen;
 }
 
-/** Says which work this host may take at once, before the grace period is over. */
+/** Decides which work this host may take before the grace period is over. */
 function judgeShare(view: WorkView): (work: Work) => boolean {
   const hosts = peersOf(view);
   if (hosts.length === 0) return () => true;

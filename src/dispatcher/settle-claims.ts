@@ -19,7 +19,7 @@ import { beginSettling, isSettling } from './other-claims.ts';
 export type LapsedVerdict = 'remove' | 'take-over' | 'gave-up';
 
 /**
- * What becomes of a lapsed claim. One with effects outside says nothing: an agent was started under
+ * Decides on a lapsed claim. One with effects outside says nothing: an agent was started under
  * it if, and only if, the branch has its mark (settle-started.ts).
  */
 export function judgeLapsed({ claim, work, started, isKnown, attemptsMax }: Lapsed): LapsedVerdict {

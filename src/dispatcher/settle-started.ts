@@ -76,7 +76,7 @@ function judgeBegun(dispatcher: Dispatcher, work: Work): Begun | null {
 }
 
 /**
- * Whether the host that has it in hand is gone: its claim lapsed, or was not seen for a lease, and
+ * Whether the host that holds it is gone: its claim lapsed, or was not seen for a lease, and
  * the host that started it was silent for one. This host knows of itself at once.
  */
 function isGone(dispatcher: Dispatcher, { work, by, isOwn }: Begun): boolean {
@@ -149,7 +149,7 @@ function lostTransaction(dispatcher: Dispatcher, begun: Begun, body: string): Tr
         channel: work.message.channel,
         asker: work.message.from,
         recipient: work.recipient,
-        // Who started it, or else one that the message allows: only such a host answers.
+        // The host that started it, or else one that the message allows: only such a host answers.
         host: begun.by?.alias ?? work.hosts?.[0] ?? settings.alias,
         attempt: begun.attempt,
         atMs,

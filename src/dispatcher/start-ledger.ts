@@ -5,7 +5,12 @@
  */
 import { DAY } from '../base/clock.ts';
 import { estimateOf, type Spent } from '../protocol/budgets.ts';
-import { type JournalEntry, PUBLISHED, type StartFacts } from '../local/local-state.ts';
+import {
+  type JournalEntry,
+  PUBLISHED,
+  type SettledHow,
+  type StartFacts,
+} from '../local/local-state.ts';
 
 /** One start of an agent. */
 export interface Start extends StartFacts {
@@ -15,7 +20,7 @@ export interface Start extends StartFacts {
   /** What it says that it has used; null = it runs, was stopped, or died. */
   used: { readonly usd: number; readonly tokens: number } | null;
   /** How its claim was settled; null = it is not. */
-  end: string | null;
+  end: SettledHow | null;
 }
 
 export interface StartLedger {
@@ -25,7 +30,12 @@ export interface StartLedger {
 }
 
 /** How a claim ends whose starts count as no attempt at the work. */
-const UNCOUNTED: readonly string[] = [PUBLISHED, 'parked', 'shutdown', 'answered by hand'];
+const UNCOUNTED: readonly (SettledHow | null)[] = [
+  PUBLISHED,
+  'parked',
+  'shutdown',
+  'answered by hand',
+];
 
 /** A ledger of a host that has started nothing. */
 export function createLedger(): StartLedger {
@@ -53,13 +63,13 @@ export function ranExternal({ byKey }: StartLedger, key: string): boolean {
 
 /** Attempts that were made here at this work and came to nothing, also when they were stopped. */
 export function attemptsHere({ byKey }: StartLedger, key: string): number {
-  const counted = (byKey.get(key) ?? []).filter(({ end }) => !UNCOUNTED.includes(end ?? ''));
+  const counted = (byKey.get(key) ?? []).filter(({ end }) => !UNCOUNTED.includes(end));
   return new Set(counted.map(({ nonce, attempt }) => `${nonce} ${attempt}`)).size;
 }
 
 /**
- * What starts of the last two days may have used that no reply tells of: as they reported, else an
- * estimate. The last start of a published claim is told by its reply. `told`: what replies say.
+ * What starts of the last two days may have used that no reply reports: as they reported, else an
+ * estimate. The reply reports the last start of a published claim. `told`: what replies say.
  */
 export function untold(
   { byAttempt }: StartLedger,

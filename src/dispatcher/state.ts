@@ -94,7 +94,7 @@ export interface PostState {
    * once.
    */
   rivals: number;
-  /** Reasons of refusals that were told of. */
+  /** Reasons of refusals that were reported. */
   readonly refusalsTold: Set<string>;
   /** Claims that go along with the next push. */
   readonly riders: Rider[];
@@ -179,7 +179,7 @@ export interface PaceState {
   sinceMs: number;
   /** Hosts that hold claims, as their last beats say, by the names of the beats. */
   readonly busy: Set<string>;
-  /** When any host was last told that it calls too often. */
+  /** When the remote last limited any host. */
   limitedMs: number;
   /**
    * `seen`: the verbs of a tick act on its look; `leaving`: nobody looks any more, and what was

@@ -64,7 +64,7 @@ async function actOnLook(dispatcher: Dispatcher): Promise<TickResult> {
   await checkSignatures(dispatcher, works);
   settleStarted(dispatcher, works);
   await settleLapsedClaims(dispatcher, works, viewWork(dispatcher));
-  // Looks a second time where the push of a claim could not tell whether its work is open still.
+  // Polls a second time where the push of a claim left open whether its work is still open.
   await claimMessages(
     dispatcher,
     selectWork(works, viewWork(dispatcher)).map(({ work, entry }) => ({

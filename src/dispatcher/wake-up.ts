@@ -1,5 +1,5 @@
 /**
- * Wakes the loop before its pause is over. All sources call `hint`, which only means "poll now":
+ * Wakes the loop before its pause ends. All sources call `hint`, which only means "poll now":
  * nothing else is believed, and any number of hints causes at most one poll per shortest pause.
  */
 import { MINUTE } from '../base/clock.ts';
@@ -13,7 +13,7 @@ import { isAtRest, workInHand } from './work-in-hand.ts';
  */
 const SETTLE_MS = 5;
 /**
- * A watched remote is looked at all the same: once in this many of the longest pauses, and once in
+ * A watched remote is polled as well: once in this many of the longest pauses, and once in
  * so long.
  */
 const SAFETY_PAUSES = 10;

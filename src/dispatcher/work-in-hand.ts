@@ -22,7 +22,7 @@ export interface WorkInHand {
   readonly schedules: number;
 }
 
-/** What this host has in hand. */
+/** What this host is working on. */
 export function workInHand({ claims, post, workflows }: State): WorkInHand {
   return {
     attempts: liveClaims(claims.own),

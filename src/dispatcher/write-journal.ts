@@ -7,7 +7,7 @@ import { noteEntry } from './start-ledger.ts';
 export async function journal({ state, doors }: Dispatcher, entry: JournalEntry): Promise<void> {
   // It has ended, and the lock may be another's by now: the next start finds out what is missing.
   if (state.loop.ending.signal.aborted) return;
-  // First here: what is about to be started counts, also while the disk is slow.
+  // First in memory: an imminent start counts, also while the disk is slow.
   noteEntry(state.claims.ledger, entry);
   await doors.local.journal(entry);
 }

@@ -20,7 +20,7 @@ export interface Ancestor {
 const MARKER = 'CROSSTALK_RUN';
 const MODEL = 'CROSSTALK_MODEL';
 const PREFIX = 'CROSSTALK_';
-/** Longer chains are none. */
+/** Longer chains are not followed. */
 const DEPTH_MAX = 256;
 
 /**
@@ -36,7 +36,7 @@ export function judgeCaller(
   own: Readonly<Record<string, string | undefined>>,
   ancestors: readonly Ancestor[],
 ): Caller {
-  // The dispatcher's own child is the one that it told the truth; those below may have changed it.
+  // The dispatcher gave its own child the true value; those below may have changed it.
   const at = ancestors.findIndex(({ words }) => isDispatcher(words));
   const below = at < 0 ? ancestors : ancestors.slice(0, at);
   const told = below.findLast(({ env }) => present(env[MARKER]))?.env;

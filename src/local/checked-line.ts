@@ -1,5 +1,5 @@
 /**
- * One line of text that tells on its own whether it is whole: 16 hex of its sha256, a space, JSON.
+ * One line of text that shows whether it is whole: 16 hex of its sha256, a space, JSON.
  */
 import { createHash } from 'node:crypto';
 

@@ -14,7 +14,7 @@ export async function readCheckpoint(path: string): Promise<unknown> {
 }
 
 /**
- * Replaces the checkpoint without waiting for the disk; its checksum tells a torn one after a power
+ * Replaces the checkpoint without waiting for the disk; its checksum shows a torn one after a power
  * cut.
  */
 export async function writeCheckpoint(path: string, value: unknown): Promise<void> {

@@ -284,7 +284,7 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
     {
       key: 'notify',
       inFileOnly: true,
-      meaning: 'who is told, and how, when something needs a person',
+      meaning: 'who is notified, and how, when something needs a person',
     },
     notifiers,
   ),

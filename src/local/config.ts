@@ -47,7 +47,7 @@ export interface Config {
   readonly allowHttp: boolean;
   /** The only models that this host serves; null = all it can. Default null. */
   readonly only: readonly string[] | null;
-  /** Time that running agents get when the dispatcher is told to end. Default 10 s. */
+  /** Time that running agents get when the dispatcher has to end. Default 10 s. */
   readonly shutdownGraceMs: number;
   /** Limit of one git command that talks to the remote. Default 60 s. */
   readonly networkTimeoutMs: number;
@@ -84,7 +84,7 @@ export interface Config {
    * The only addresses, networks and names that this host calls when beats name them. Default none.
    */
   readonly wakePeers: readonly string[];
-  /** Who is told, and how, when something needs a person. Default nobody. */
+  /** Who is notified, and how, when something needs a person. Default nobody. */
   readonly notify: readonly Notifier[];
   /**
    * The cache begins without the contents of older messages; they are fetched when they are read.

@@ -125,7 +125,7 @@ async function firstLine(socket: Socket, request: ControlRequest): Promise<strin
   return first;
 }
 
-/** Resolves when the connection is over, however that came about. */
+/** Resolves when the connection has ended, for whatever reason. */
 function converse(
   socket: Socket,
   request: ControlRequest,

@@ -50,7 +50,7 @@ export async function serveControl(
 ): Promise<ControlServer> {
   const path = await makeSocketPath(stateDirectory);
   const clients = new Set<Socket>();
-  // A client may close its side after asking (`printf … | nc -U`); it gets its answer all the same.
+  // A client may close its side after asking (`printf … | nc -U`); it still gets its answer.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     clients.add(socket);
     socket.once('close', () => clients.delete(socket));
@@ -67,8 +67,8 @@ export async function serveControl(
   try {
     await attempt(path, () => chmod(path, 0o600));
   } catch (error) {
-    // A socket that others could reach is none; one that stayed open would keep the process from
-    // ending.
+    // A socket that others could reach is not used; one that stayed open would keep the process
+    // from ending.
     await close();
     throw error;
   }

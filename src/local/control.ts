@@ -50,7 +50,7 @@ function isModel(value: unknown): value is string {
   return typeof value === 'string' && isName(value);
 }
 
-/** The reply in a line, or null when it is none. */
+/** The reply in a line, or null when it is not one. */
 export function decodeReply(line: string): ControlReply | null {
   const value = parseJson(line);
   if (!isMapping(value)) return null;

@@ -1,7 +1,7 @@
 /**
  * The files of a commit in an empty worktree, byte for byte: no filter and no attribute of the
- * checkout has a say, and what is left out is not there. Links are made last, so that nothing is
- * written through one.
+ * checkout has a say, and excluded files do not exist there. Links are made last, so that nothing
+ * is written through one.
  */
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -3,9 +3,9 @@
  * version written.
  */
 import { isMapping } from '../protocol/yaml.ts';
-import type { JournalEntry } from './local-state.ts';
+import type { JournalEntry, SettledHow } from './local-state.ts';
 
-/** The entry in `value`, or null when it is none that this version knows. */
+/** The entry in `value`, or null when this version does not know it. */
 export function decodeJournalEntry(value: unknown): JournalEntry | null {
   if (!isMapping(value)) return null;
   const text = (key: string): string | null => (typeof value[key] === 'string' ? value[key] : null);
@@ -27,7 +27,7 @@ export function decodeJournalEntry(value: unknown): JournalEntry | null {
       return decodeUsed(value);
     case 'settled':
       return withClaim(value, (claimed) =>
-        withText(text('how'), (how) => ({ kind: 'settled', how, ...claimed })),
+        withText(text('how'), (how) => ({ kind: 'settled', how: how as SettledHow, ...claimed })),
       );
     case 'started':
       return decodeStarted(value);

@@ -141,8 +141,8 @@ function createWriter(path: string, opened: OpenEnd): Omit<Journal, 'entries'> {
     compact: (entries) => {
       joinable = null;
       return enqueue(async () => {
-        // Whatever becomes of the replacement, the open handle may lead to a file that has no name
-        // any more.
+        // Whether or not the replacement succeeds, the open handle may lead to a file that has no
+        // name any more.
         await closeFile();
         await writeDurableFile(
           path,

@@ -40,7 +40,7 @@ export async function takeKernelLock(path: string): Promise<FreeKernelLock | nul
 }
 
 /**
- * Whether anybody on this kernel holds the lock of the file; null when that cannot be told.
+ * Whether anybody on this kernel holds the lock of the file; null when that is unknown.
  * Disturbs no holder and no taker.
  */
 export async function isKernelLocked(path: string): Promise<boolean | null> {

@@ -9,7 +9,7 @@ const WRITES: readonly string[] = [
 ];
 
 /**
- * Errors of our own as they are; STATE_UNUSABLE where the disk takes no files, anyone who wrote
+ * Our own errors as they are; STATE_UNUSABLE where the disk takes no files, whichever part wrote
  * there; INTERNAL for all others.
  */
 export function toKnownError(error: unknown): CrosstalkError {

@@ -1,7 +1,7 @@
 /**
  * The door to this machine's own memory of one transport: journal, outbox, late output, checkpoint.
  * All of it is written so that a kill at any moment leaves either the old or the new (tmp, fsync,
- * rename, fsync of the folder). What is lost with it is told apart by the remote's refs.
+ * rename, fsync of the folder). The remote's refs show what was lost with it.
  */
 
 import type { Effects } from '../protocol/models.ts';
@@ -14,8 +14,24 @@ export const RAN_BEFORE = 'ran before the rewrite';
 /** How a claim was settled whose answer, or failure, is on the branch. */
 export const PUBLISHED = 'published';
 
+/** How a claim was settled. The journal of another version may have others. */
+export type SettledHow =
+  | typeof PUBLISHED
+  | typeof RAN_BEFORE
+  | 'answered'
+  | 'answered by hand'
+  | 'broken'
+  | 'claim-lost'
+  | 'lease-lapsed'
+  | 'lost'
+  | 'no longer served'
+  | 'parked'
+  | 'shutdown'
+  | 'started elsewhere'
+  | 'unrenewed';
+
 /**
- * One line of the journal. Entries of a claim share its key and nonce; the last one tells how far
+ * One line of the journal. Entries of a claim share its key and nonce; the last one says how far
  * it came.
  */
 export type JournalEntry =
@@ -43,9 +59,9 @@ export type JournalEntry =
   /**
    * Nothing of this claim is left to do on this host: published, released, lost or kept as late.
    */
-  | ({ readonly kind: 'settled'; readonly how: string } & JournalClaim);
+  | ({ readonly kind: 'settled'; readonly how: SettledHow } & JournalClaim);
 
-/** What is remembered of a start, whatever becomes of its claim. */
+/** What is remembered of a start, whatever happens to its claim. */
 export interface StartFacts {
   /** The model that was started: the recipient, or one of its fallbacks. */
   readonly model: string;
@@ -140,7 +156,7 @@ const STARTS_KEPT = { external: 20_000, none: 5_000 } as const;
 /**
  * The entries that outlive their claims: starts with effects outside, starts that came to nothing,
  * what each has used, and how its claim ended. What this host did is known from them, whatever
- * becomes of refs. Pure.
+ * happens to refs. Pure.
  */
 export function memorable(entries: readonly JournalEntry[]): ReadonlySet<JournalEntry> {
   const published = new Set(

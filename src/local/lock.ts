@@ -3,7 +3,7 @@
  * holders do not survive. The lock is a row of files `lock.1`, `lock.2`, …; the newest one counts.
  * A new one is linked into place with its content (so it is never half-written) and only when its
  * number is free, so of any number of takers exactly one wins each number. A number is never used
- * twice: a released lock stays as a file that says so, and anyone who was paused between looking
+ * twice: a released lock stays as a file with that mark, and anyone who was paused between looking
  * and linking finds newer files afterwards and steps back. A holder is replaced when its process is
  * provably gone, never because of its age. In another container a pid says nothing; there the file
  * itself proves it: where the kernel can, the holder keeps it locked from before it appears until

@@ -4,7 +4,7 @@
  */
 import { isMapping } from '../protocol/yaml.ts';
 
-/** What is told of. */
+/** The kinds of notices. */
 export const NOTICE_KINDS = ['needs-person', 'failed', 'budget', 'host-gone'] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
 

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { isErrno } from './durable-file.ts';
 
 /**
- * A process that can be told from a later one with the same pid. Null where the system does not
+ * A process, distinguished from a later one with the same pid. Null where the system does not
  * say.
  */
 export interface ProcessIdentity {
@@ -108,7 +108,7 @@ export function parseProcStat(
 
 /**
  * True when our terminal belongs to other processes now, as after `&`: anyone who reads keys there
- * is stopped by the system. False where that cannot be told.
+ * is stopped by the system. False where that is unknown.
  */
 export async function isInBackground(): Promise<boolean> {
   const line = await readOrNull('/proc/self/stat');

@@ -1,7 +1,7 @@
 /**
  * What an agent left in its worktree, read file by file. The agent may have put anything there: a
  * `.git` of its own, attributes that name filters, links, pipes. So no git looks at the folder but
- * to say which names are ignored, and that one is told its repository and has no index.
+ * to say which names are ignored, and that one gets its repository by name and has no index.
  */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';

@@ -9,7 +9,7 @@ import { isMapping } from '../protocol/yaml.ts';
 import { parseJson } from './control.ts';
 import { readTextFile, writeShortcutFile } from './durable-file.ts';
 
-/** A session that a program told of, and the message that it answered in it. */
+/** A session that a program reported, and the message that it answered in it. */
 export interface SessionNote {
   readonly model: string;
   readonly message: string;

@@ -15,7 +15,7 @@ export interface ListenOptions {
   readonly secret: string | null;
   readonly clock: Clock;
   readonly onWake: () => void;
-  /** A call was not taken; told at most once a minute. */
+  /** A call was not taken; reported at most once a minute. */
   readonly onRefused: (why: string) => void;
   /** How long a call may take to arrive. Default 10 s. */
   readonly requestMsMax?: number;
@@ -118,8 +118,7 @@ interface Refusal {
 }
 
 function refuseUnread({ url, method }: IncomingMessage, { isTooOften }: Answering): Refusal | null {
-  if (isTooOften())
-    return { status: 429, why: 'too many calls; the remote is looked at all the same' };
+  if (isTooOften()) return { status: 429, why: 'too many calls; the remote is polled anyway' };
   if ((url ?? '').split('?')[0] !== WAKE_PATH)
     return { status: 404, why: `there is only ${WAKE_PATH}` };
   return method === 'POST' ? null : { status: 405, why: 'expected POST' };

@@ -17,12 +17,12 @@ export interface Recipient {
 /** Who writes: a name, and for dispatchers before 8 the host that answered. */
 export interface Sender {
   readonly name: string;
-  /** As written: it is only told, and addresses nobody. */
+  /** As written: it is only shown, and addresses nobody. */
   readonly host: string | null;
 }
 
 /**
- * The address in `text`, in lower case; null when it is none. `provider/model` is the name
+ * The address in `text`, in lower case; null for anything else. `provider/model` is the name
  * `provider-model`.
  */
 export function parseAddress(text: string): Address | null {

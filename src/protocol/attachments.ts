@@ -85,7 +85,7 @@ function harmlessName(name: string): string {
   return cutBytes(safe === '' ? 'file' : safe);
 }
 
-/** The ending is what tells people and programs what a file is, so the middle goes. */
+/** The ending shows people and programs what a file is, so the middle is cut. */
 function cutBytes(name: string): string {
   if (Buffer.byteLength(name) <= NAME_BYTES_MAX) return name;
   const ending = /\.[A-Za-z0-9]{1,10}$/.exec(name)?.[0] ?? '';

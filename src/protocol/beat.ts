@@ -47,7 +47,7 @@ export interface Beat {
   /** Where it can be called to look at once; null = nowhere. Anybody who can push may forge it. */
   readonly wake: string | null;
   /**
-   * How many seconds ago it pushed, this beat's push included, as far as a minute back; absent:
+   * How many seconds ago it pushed, this beat's push included, within the last minute; absent:
    * from a version that did not say it.
    */
   readonly pushes?: readonly number[];
@@ -63,7 +63,7 @@ export interface Beat {
   readonly atMs: number;
 }
 
-/** More of its pushes a beat does not tell, and nothing older. */
+/** Most pushes that a beat lists, none older than a minute. */
 export const PUSHES_TOLD_MAX = 600;
 const AGE_S_MAX = 3_600;
 

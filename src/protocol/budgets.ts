@@ -101,8 +101,8 @@ function decodeBudget(
 const GUESS = { usd: 0.1, tokens: 20_000 } as const;
 
 /**
- * What a run that has not told what it used is counted as: the most that a run of its model has
- * told. A model whose runs tell of nothing counts as using nothing.
+ * What a run that has not reported its use is counted as: the most that a run of its model has
+ * reported. A model whose runs report nothing counts as using nothing.
  */
 export function estimateOf(
   told: readonly Spent[],

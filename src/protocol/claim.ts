@@ -79,7 +79,7 @@ export function parseClaim(text: string): Claim | null {
   return { message, blob, recipient, alias, instance, run, attempt, nonce, effects, ...more };
 }
 
-/** A question that cannot be read is none: the claim counts all the same. */
+/** A question that cannot be read does not count; the claim does. */
 function readAsks(asks: unknown): Pick<Claim, 'asks'> {
   return typeof asks === 'string' && pathProblem(asks) === null ? { asks } : {};
 }

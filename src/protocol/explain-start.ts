@@ -11,7 +11,7 @@ const DASHES = '---';
 /** A line that says who is asked or who writes, whatever stands around it. */
 const FIELD = /^\W{0,9}(?:to|from|subject)["'\s]{0,9}[:=：]/i;
 
-/** Starts that are told apart, the first that fits. */
+/** Known kinds of beginnings; the first that fits counts. */
 const STARTS: readonly {
   readonly fits: RegExp;
   readonly found?: string;
@@ -60,7 +60,7 @@ export function explainStart(text: string): Rejection {
   return { line: 1, isNote: true, found, expected: `the first line to be exactly ${DASHES}` };
 }
 
-/** A line that was meant to end the head and is not quite one; null: there is none. */
+/** A line that was meant to end the head and misses the form; null: there is none. */
 export function explainEnd(text: string): Rejection | null {
   const lines = text.slice(0, END_CHARS).split(/\r?\n/);
   const at = lines.findIndex((line, index) => index > 0 && NEARLY_DASHES.test(line));

@@ -22,10 +22,10 @@ export interface GaveUp {
 
 const LINE_CHARS_MAX = 4_096;
 const QUOTED_CHARS_MAX = 60;
-/** Spaces that look like one and are none, and characters that nobody sees. */
+/** Characters that look like a space, and characters that nobody sees. */
 const ODD = /[\u00a0\u00ad\u2000-\u200f\u2028\u2029\u202f\u205f-\u2064\u3000\ufeff]/;
 
-/** The first character of a text that cannot be told by looking, by its number; null = none. */
+/** The first character of a text that looks like another or like nothing; null = none. */
 export function oddCharacter(text: string): { readonly at: number; readonly why: string } | null {
   const at = text.search(ODD);
   if (at < 0) return null;
@@ -33,7 +33,9 @@ export function oddCharacter(text: string): { readonly at: number; readonly why:
   const isSpace = /\s/.test(text.charAt(at)) && text.charAt(at) !== '\ufeff';
   return {
     at,
-    why: isSpace ? `a space that is none (U+${code})` : `an invisible character (U+${code})`,
+    why: isSpace
+      ? `a character that only looks like a space (U+${code})`
+      : `an invisible character (U+${code})`,
   };
 }
 
@@ -94,7 +96,7 @@ function faultOfLine(words: string): Unplaced | null {
     : null;
 }
 
-/** What the parser's own words tell for certain. */
+/** What the parser's own words say for certain. */
 function faultOfReason(words: string, { line, column, reason }: GaveUp): YamlFault | null {
   const place = { line, column };
   if (reason.startsWith('duplicated mapping key'))

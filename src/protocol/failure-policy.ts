@@ -80,7 +80,7 @@ export interface FailedAttempt {
   readonly invocation: number;
   readonly hasFallback: boolean;
   /**
-   * The sender asks another model next: it is told at once, instead of waiting for better times.
+   * The sender asks another model next: the failure is reported at once, without retries.
    */
   readonly isToldAtOnce: boolean;
   /** Time until the limit ends, if the program said so. */
@@ -125,7 +125,7 @@ export function parkTime(
 }
 
 /**
- * Waiting longer than this with a claim in hand keeps others from helping: the model is parked
+ * Waiting longer than this while holding a claim keeps others from helping: the model is parked
  * instead.
  */
 const HELD_WAIT_MAX_MS = 30 * SECOND;

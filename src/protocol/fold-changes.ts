@@ -23,7 +23,7 @@ export interface ChangeBatch {
   readonly retried: readonly { readonly by: string; readonly path: string }[];
   /** Answers in the form of older programs that stand now. */
   readonly older: readonly OlderAnswer[];
-  /** One that stood before is gone or says something else. */
+  /** One that existed before is gone or has changed. */
   readonly withdrawn: boolean;
   readonly removed: readonly string[];
   /** Written messages that everybody they ask has answered. */
@@ -58,7 +58,7 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
   }
   for (const path of [...batch.answered, ...batch.silent]) {
     messages.delete(path);
-    // One that was mended after somebody had answered it by hand.
+    // It was mended after somebody had answered it by hand.
     if (rejected.get(path)?.twinOf === undefined) rejected.delete(path);
   }
   for (const message of batch.messages) {
@@ -66,7 +66,7 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     if (message.recipients.length === 0) messages.delete(message.path);
     else messages.set(message.path, message);
   }
-  // One that was mended; what is still wrong with it is in the batch.
+  // It was mended; what is still wrong with it is in the batch.
   for (const { path, recipient } of batch.replies) {
     const reply = replyPath(path, recipient);
     if (rejected.get(reply)?.twinOf === undefined) rejected.delete(reply);
@@ -130,7 +130,7 @@ function openRuns(before: OpenIndex['runs'], now: ChangeBatch['runs']): Readonly
   return open;
 }
 
-/** What is asked again elsewhere is no open message any more. */
+/** A message that is asked again elsewhere is not open any more. */
 export function removeEntry(
   messages: Map<string, OpenMessage>,
   retried: OpenIndex['retried'],

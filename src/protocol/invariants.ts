@@ -1,6 +1,6 @@
 /**
  * The promises I1 to I5, I12 and I13 of the protocol as a fold over the history, commit by commit,
- * parents before children. What a dispatcher did is told from what people did by the committer:
+ * parents before children. The committer separates what a dispatcher did from what people did:
  * people may change what they like. PROTOCOL.md "What is promised". I7 is in
  * workflow/run/run-invariants.ts.
  */

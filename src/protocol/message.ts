@@ -125,7 +125,7 @@ export function decodeMessage(bytes: Uint8Array, at: string | null = null): Mess
 
 type Fault = Pick<Rejection, 'found' | 'expected'>;
 
-/** The fault that stands first in the file. Only one is told: to find a line takes time. */
+/** The first fault in the file. Only one is reported: finding a line takes time. */
 function firstFault(
   { fields, yaml }: { readonly fields: Readonly<Record<string, unknown>>; readonly yaml: string },
   faults: ReadonlyMap<string, Fault>,
@@ -279,7 +279,7 @@ function withoutMailbox(text: string): string {
 const BETWEEN: readonly string[] = ['and', 'or', 'und', 'oder', 'et', 'ou', 'y', 'e'];
 const MEANT_CHARS_MAX = 200;
 
-/** What was meant, when that can be told from the names in it. */
+/** What was meant, when the names in it show that. */
 function expectedAddress(item: string): string {
   const odd = oddCharacter(item);
   if (odd !== null) return `the name without ${odd.why}`;

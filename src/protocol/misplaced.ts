@@ -1,6 +1,6 @@
 /**
  * Files that somebody meant as messages and that no dispatcher reads: they stand beside the
- * channels, or have another ending than `.md`. Their head tells. Pure.
+ * channels, or have another ending than `.md`. Their head shows it. Pure.
  */
 import { ACKS, CHANNELS, DISPATCHERS, PERSONA_FOLDERS, SCHEMAS, WORKFLOWS } from './paths.ts';
 

@@ -22,7 +22,7 @@ export interface Permissions {
   readonly ask: readonly string[];
   /** How long an answer is waited for; then it is denied. */
   readonly timeoutMs: number;
-  /** What becomes of the slot of the attempt meanwhile. */
+  /** What happens to the slot of the attempt meanwhile. */
   readonly hold: 'slot' | 'free';
 }
 

@@ -76,7 +76,7 @@ export function personName(
 /** Names of devices on Windows, with any ending, and short names that stand for `.git` there. */
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d|git~\d+)(?:\.|$)/i;
 
-/** What is said of a name that is not portable. */
+/** What people read about a name that is not portable. */
 export const NOT_PORTABLE = 'a name that Windows keeps for itself';
 
 /**

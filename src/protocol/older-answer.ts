@@ -69,7 +69,7 @@ export function isOlderTask({ path }: MessagePath, fields: MessageFields): boole
 }
 
 /**
- * The two files that tell whether a run of an older program has ended: the first stands and the
+ * The two files that show whether a run of an older program has ended: the first exists and the
  * second does not.
  */
 export function olderEnd(channel: string): readonly [string, string] {

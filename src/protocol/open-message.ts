@@ -1,4 +1,4 @@
-/** Turns a message into an open one: what its fields say, and what only its path tells. */
+/** Turns a message into an open one: what its fields say, and what only its path says. */
 import type { Oid } from '../base/ids.ts';
 import type { Recipient } from './address.ts';
 import type { MessageFields } from './message.ts';

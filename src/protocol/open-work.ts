@@ -39,8 +39,8 @@ export interface OpenMessage {
 export interface RejectedFile extends Rejection {
   readonly path: string;
   /**
-   * The message with the same id that counts instead; when that one goes, this one is none any
-   * more.
+   * The message with the same id that counts instead; when that one goes, this one is a message
+   * again.
    */
   readonly twinOf?: string;
   /** A folder of which nothing is read; `path` is its own, without a trailing slash. */

@@ -19,7 +19,7 @@ export interface Pace {
   readonly limits: Limits | null;
 }
 
-/** Times by which a silent host is told from a living one; milliseconds. */
+/** Times that separate a silent host from a living one; milliseconds. */
 export interface LeaseTimes {
   readonly leaseMs: number;
   readonly beatMs: number;

@@ -20,7 +20,7 @@ export interface Person {
 const PEOPLE_MAX = 1_000;
 const ADDRESSES_MAX = 20;
 const NAME_CHARS_MAX = 200;
-/** Problems that are told: each is looked for in the text. */
+/** Most problems reported: each is searched for in the text. */
 const PROBLEMS_MAX = 20;
 
 /** Address, in lower case → the name of the person whose commits have it. */
@@ -89,7 +89,7 @@ function decodePerson(raw: unknown): Person | null {
   };
 }
 
-/** A list of what somebody may do; null when it is none. */
+/** A list of what somebody may do; null when it is not such a list. */
 export function decodeRights(raw: unknown): ReadonlySet<Right> | null {
   if (!Array.isArray(raw)) return null;
   const rights = raw.flatMap((one) => RIGHTS.find((right) => right === one) ?? []);

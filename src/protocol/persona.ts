@@ -8,7 +8,7 @@ export function personaPaths(as: string): readonly string[] {
     : PERSONA_FOLDERS.map((folder) => `${folder}/${as}.md`);
 }
 
-/** What people are told when none of them stands. */
+/** What people are told when none of them exists. */
 export function noPersona(as: string): string {
   return `as: nobody is called "${as}"; expected ${personaPaths(as).join(' or ')} in the transport`;
 }

@@ -16,9 +16,9 @@ import { yesOrNo } from './yes-or-no.ts';
 /** What an agent wants to do. All of it is its own words. */
 export interface PermissionAsked {
   readonly title: string;
-  /** `execute`, `edit` …; null: not told. */
+  /** `execute`, `edit` …; null: unknown. */
   readonly kind: string | null;
-  /** Exactly what would be done, as JSON; null: not told. */
+  /** Exactly what would be done, as JSON; null: unknown. */
   readonly input: string | null;
 }
 

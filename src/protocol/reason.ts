@@ -86,7 +86,7 @@ interface OfferFacts {
   'program-elsewhere': { program: string; place: string };
 }
 
-/** Where a piece of open work stands that nobody has in hand. */
+/** The state of a piece of open work that nobody holds. */
 interface WorkFacts {
   /** `takers`: empty = this host. `project`: what a taker must have. */
   ready: { takers: readonly string[]; project: string | null };
@@ -152,7 +152,7 @@ interface ClaimFacts {
     stage: 'publishing' | 'starting' | 'agent' | null;
     forMs: number | null;
     signMs: number | null;
-    /** The earlier attempt that it began with, as far as is known here. */
+    /** The earlier attempt that it began with, if known here. */
     continues: string | null;
   };
   /** Its agent waits for a person's yes or no; `question`: the id of what is asked. */

@@ -55,7 +55,7 @@ export interface ReplyFacts {
   readonly work?: { readonly branch: string | null; readonly commit: string };
 }
 
-/** What is told of a run when there is none to tell of: nobody knows how far it came. */
+/** The facts of a run that nobody knows: it is unclear how far it came. */
 export const NO_RUN: Pick<
   ReplyFacts,
   'durationMs' | 'tokensIn' | 'tokensOut' | 'costUsd' | 'session' | 'agent'
@@ -90,7 +90,7 @@ const BODY_LINES_MAX = 20;
  */
 export function composeReply(facts: ReplyFacts): Reply {
   const reply = compose({ ...facts, ...checkedUsage(facts) });
-  // Every host reads it as a message: what a program told of itself is worth less than its answer.
+  // Every host reads it as a message: a program's report about itself matters less than its answer.
   return decodeMessage(Buffer.from(reply.content)).kind === 'message'
     ? reply
     : compose({ ...facts, ...NO_RUN, durationMs: facts.durationMs });

@@ -2,7 +2,7 @@
  * The mark that an agent with effects outside was started: the file `<stem>.started.<recipient>`
  * beside its message, committed before the start. Claims are refs, which anyone who can push may
  * move or delete; a mark stands on the branch, so that no host starts the same work a second time
- * whatever becomes of the claim. PROTOCOL.md "Starts".
+ * whatever happens to the claim. PROTOCOL.md "Starts".
  */
 import { formatIso } from '../base/clock.ts';
 import { type Oid, parseOid } from '../base/ids.ts';

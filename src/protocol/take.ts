@@ -70,7 +70,7 @@ export function choice<C extends string>(
   return { expected, decode };
 }
 
-/** How a number is read; NaN when there is none. */
+/** How a number is read; NaN for anything else. */
 type NumberOf = (raw: unknown) => number;
 const typed: NumberOf = (raw) => (typeof raw === 'number' ? raw : NaN);
 

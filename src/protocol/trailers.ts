@@ -5,7 +5,7 @@
  */
 import { oneLine } from '../base/plain-text.ts';
 
-/** What a trailer can tell; `Crosstalk-` stands before each. */
+/** The names of trailers; `Crosstalk-` precedes each. */
 export type TrailerKey =
   | 'Re'
   | 'Channel'

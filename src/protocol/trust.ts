@@ -11,7 +11,7 @@ export type SignedFileKind = 'models' | 'budgets' | 'schedules';
 /**
  * What can be required to be signed: messages to models that may act outside and markers of
  * workflows; what people answer to gates and order runs to do; orders to all hosts; files; what
- * hosts claim, tell and write; or all of it and every other message.
+ * hosts claim, report and write; or all of it and every other message.
  */
 export const SIGNED_KINDS = [
   'external',
@@ -94,7 +94,7 @@ export function hostPrincipal(alias: string): string {
 
 /**
  * Lines of the form that `gpg.ssh.allowedSignersFile` of git has: principals, options, key. What
- * cannot be read is told by its line.
+ * cannot be read is reported with its line.
  */
 export function parseSigners(text: string): {
   readonly signers: Signers;

@@ -12,7 +12,7 @@ import type { Limits } from './pace.ts';
  */
 export type Traffic = ReadonlyMap<string, readonly number[]>;
 
-/** Pushes of a person or a program that tells nobody: seen by what they moved. */
+/** Pushes of a person or a program without a beat: seen by what they moved. */
 export const UNTOLD = '';
 
 /** A minute, and what two observers may see apart. */
@@ -113,7 +113,7 @@ export function findTurn(road: Road): Turn {
   const isNew = nowMs - road.sinceMs < WINDOW_MS;
   const isAlone = !isNew && hosts.every((name) => name === own);
   const most = allowed(limits, isAlone);
-  // Anyone who can push can write beats that tell of pushes that never were: nobody waits for ever.
+  // Anyone who can push can write beats about pushes that never were: nobody waits for ever.
   // Some hosts are not in view yet, and each of those has its share as well.
   const inView = Math.max(STRANGERS_A_PLACE, hosts.length);
   const isStarved = road.waitedMs >= (STARVED_ROUNDS * WINDOW_MS * inView) / most;

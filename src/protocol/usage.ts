@@ -1,7 +1,7 @@
 /** What an agent used, as replies carry it and budgets count it. Pure. */
 
 /**
- * What a program reported of its own use; null where it does not say. Whole numbers of tokens, and
+ * A program's report of its use; null where it does not say. Whole numbers of tokens, and
  * US dollars; none is below zero.
  */
 export interface Usage {
@@ -12,7 +12,7 @@ export interface Usage {
 
 const TOKENS_MAX = 1e12;
 const USD_MAX = 1e6;
-/** A millionth of a dollar is the least that is told. */
+/** The smallest amount reported: a millionth of a dollar. */
 const USD_DIGITS = 6;
 
 /**

@@ -26,12 +26,12 @@ export interface Compilers {
   readonly others: readonly { readonly name: string; readonly why: string }[];
 }
 
-/** What it is told by. */
+/** How it is recognized. */
 export interface AskableSources {
   readonly transport: Pick<ModelsFile, 'models' | 'older' | 'compileModels'>;
   /** Beats of hosts that are up; `models` of one that has stopped do not count. */
   readonly beats: readonly Pick<Beat, 'alias' | 'state' | 'models'>[];
-  /** This host, as far as it serves. */
+  /** This host and what it serves. */
   readonly here: {
     readonly alias: string;
     /** What runs here; a host's own entry takes the place of the transport's. */
@@ -41,7 +41,7 @@ export interface AskableSources {
   readonly hostModels?: readonly string[];
 }
 
-/** What is known where nobody is asked. */
+/** The facts when nobody is asked. */
 export const NOBODY: Askable = {
   names: [],
   served: new Map(),

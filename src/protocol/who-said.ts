@@ -6,7 +6,7 @@ import { isDispatcher } from './invariants.ts';
 import { personName, slugName } from './names.ts';
 import { type Called, NOBODY_CALLED, personAt } from './people.ts';
 
-/** Anyone who committed a file, as far as an unsigned commit can tell. */
+/** The committer of a file, which an unsigned commit can only claim. */
 export interface Speaker {
   /** The name that counts: by data/people.yaml, else the committer's. */
   readonly name: string;
@@ -49,7 +49,7 @@ export function speakerOf(
   };
 }
 
-/** The name that a file's own `from:` gives somebody, as far as it is theirs. */
+/** The name that a file's own `from:` gives somebody, if it is theirs. */
 export function nameOf(speaker: Speaker, from: string | null): string {
   return from !== null && speaker.names.includes(from) ? from : speaker.name;
 }

@@ -98,5 +98,5 @@ export function lineOfKey(text: string, path: readonly string[]): number {
   return placeOfKey(text, path).line;
 }
 
-/** Problems of one text are told one after the other: it is gone through once for all of them. */
+/** Problems of one text are reported one by one: the text is parsed once for all of them. */
 let located: { readonly text: string; readonly placeOf: PlaceOf } | null = null;

@@ -71,7 +71,7 @@ export async function buildOnTip(
 /** The tip, and the replies there that count for nothing: they close nothing, but take a path. */
 type Standing = Pick<OpenIndex, 'tip' | 'forged'>;
 
-/** What a transaction wants, or why it cannot tell: that is its own affair, and no other's. */
+/** The changes of a transaction, or why it has none: that concerns no other transaction. */
 async function decideOn(
   transaction: Transaction,
   view: Parameters<Transaction['decide']>[0],

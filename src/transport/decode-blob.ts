@@ -15,7 +15,7 @@ export function workOf(blob: BlobRead | undefined): number {
     : WORK_A_FILE;
 }
 
-/** The message that a blob is at its path, or why it is none. */
+/** The message that a blob is at its path, or why it is not one. */
 export function decodeBlob(blob: BlobRead | undefined, path: string): MessageRead {
   if (blob?.kind === 'bytes') return decodeMessage(blob.bytes, path);
   const found =

@@ -101,7 +101,7 @@ const EVERYWHERE = [
   'push.followTags=false',
   'push.useForceIfIncludes=false',
   'push.negotiate=false',
-  // An empty one lets go of those that a person has set, which not every server takes.
+  // An empty one drops those that a person has set, which not every server takes.
   'push.pushOption=',
   'fetch.all=false',
   'fetch.pruneTags=false',

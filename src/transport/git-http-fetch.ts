@@ -8,7 +8,7 @@ import { watchLimit, type Git, type GitProcess, type GitResult } from './git-run
 import { FLUSH, toPacket } from './packet-line.ts';
 
 /**
- * Which objects, and how fetch-pack is told to ask for them: `before` its name and `flags` after
+ * Which objects, and how fetch-pack asks for them: `before` its name and `flags` after
  * it.
  */
 export interface HttpOrder {

@@ -313,7 +313,7 @@ async function transfer(
 ): Promise<GitResult> {
   const lines = [...wanted].map(([ref, oid]) => (ask === 'by-id' ? oid : ref));
   const { before, flags } = packFlags(pack);
-  // fetch-pack knows no `--`; it takes no option after the URL, and a checked URL is none.
+  // fetch-pack knows no `--`; it takes no option after the URL, and a checked URL is not one.
   if (!isHttpUrl(options.url))
     return options.git.run({
       args: [...before, 'fetch-pack', ...flags, '--stdin', options.url],

@@ -178,7 +178,7 @@ export function createGit(options: GitOptions): Git {
 }
 
 /**
- * Runs git in a person's project: the same rules, but where it stands is told by a directory.
+ * Runs git in a person's project: the same rules, but in a given directory.
  * Killed with all it started after `limitMs`.
  */
 export function createProjectGit(options: {
@@ -295,7 +295,7 @@ function startProcess(
     env,
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  // A git that ends early closes its stdin; that is told by its exit code, not by EPIPE.
+  // A git that ends early closes its stdin; its exit code reports that, not EPIPE.
   child.stdin.on('error', () => undefined);
   child.stdout.on('error', () => undefined);
   const stderr = keepTail(child.stderr);

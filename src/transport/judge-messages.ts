@@ -64,7 +64,7 @@ export interface Candidate {
 export interface Judged {
   readonly messages: OpenMessage[];
   readonly rejected: RejectedFile[];
-  /** Not told of a whole tree: nothing stood open before, and what stands is asked for. */
+  /** Left out for a whole tree: nothing was open before, and what exists is asked for. */
   readonly replies: { path: string; recipient: string }[];
   readonly retried: { by: string; path: string }[];
   readonly older: OlderAnswer[];
@@ -116,7 +116,7 @@ export async function filterUnanswered(
   });
 }
 
-/** What any message tells beside being work: who writes here, and what it asks again. */
+/** What any message shows beside being work: who writes here, and what it asks again. */
 function noteFields(
   judge: Judge,
   { file, fields }: Pick<Candidate, 'file' | 'fields'>,

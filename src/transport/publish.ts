@@ -13,14 +13,14 @@ import type { Publisher, Transaction, TransactionOutcome } from './transaction.t
 import { backoffMs, unmovedMs, UNMOVED_MAX } from './wait-after-loss.ts';
 
 export interface PublishLimits {
-  /** Aborting stops waiting; what is on its way is looked at once more. */
+  /** Aborting stops waiting; pushes under way are checked once more. */
   readonly signal: AbortSignal;
   /** Give up after this long without reaching the remote; null = never. */
   readonly unreachableMsMax: number | null;
 }
 
 /**
- * Lands the transactions, in order, or tells of each why not. Rejects only for broken invariants.
+ * Lands the transactions, in order, or says of each why not. Rejects only for broken invariants.
  */
 export async function publish(
   publisher: Publisher,
@@ -70,7 +70,7 @@ function splitRound(round: PublishRound): {
   return { settled, failure: round.failure ?? unmoved[0]?.[1] ?? null };
 }
 
-/** How what has not landed is told to a person who stops waiting. */
+/** How a person who stops waiting learns what has not landed. */
 function unsettled(failure: RemoteFailure | null): TransactionOutcome {
   return failure !== null && isRefusal(failure)
     ? { kind: 'refused', line: failure.line }
@@ -86,7 +86,7 @@ export interface PublishRound {
 
 /** Who publishes decides what, and how patiently; the rounds themselves are the same for all. */
 export interface PublishRounds {
-  /** What the next round takes along; nothing: there is none. */
+  /** What the next round takes along; empty: no next round. */
   readonly next: () => readonly Transaction[] | Promise<readonly Transaction[]>;
   /**
    * Notes what a round has settled. Milliseconds to wait before the next; `now`: others of the

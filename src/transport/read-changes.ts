@@ -105,7 +105,7 @@ export async function readChanges(
   };
 }
 
-/** The written files in chunks; what else a change of a path tells is noted on the way. */
+/** The written files in chunks; what else a change of a path means is noted on the way. */
 async function* chunksOf(judge: Judge, into: Judged): AsyncGenerator<Chunk> {
   const { repository, range } = judge;
   for await (const changes of repository.walk({ ...range, under: CHANNELS })) {
@@ -275,7 +275,7 @@ const NOBODY: ReadonlySet<string> = new Set();
 
 type ReadFile = ListedFile & Pick<Candidate, 'answeredBy'> & { readonly read: MessageRead };
 
-/** The message that was read, or null when it is none. */
+/** The message that was read, or null when it is not a message. */
 function noteRead(
   { models }: Judge,
   { file, blob, read, answeredBy }: ReadFile,

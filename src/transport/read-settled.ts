@@ -1,5 +1,5 @@
 /**
- * Which contents of a long history a partial cache does not need: the paths tell who answered what.
+ * Which contents of a long history a partial cache does not need: the paths show who answered what.
  */
 import type { Oid } from '../base/ids.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';

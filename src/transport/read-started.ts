@@ -29,7 +29,7 @@ interface Standing {
 }
 
 /**
- * The marks that `to` has and that somebody may still have to know of, as far as the changes touch
+ * The marks that `to` has and that somebody may still need, where the changes touch
  * them or what they stand beside: of messages without a reply; and, because a copy of a message is
  * the same work, of messages that are gone or that another copy would count before.
  */

@@ -219,7 +219,7 @@ export interface Repository {
    */
   hasHistory(commit: Oid): Promise<boolean>;
   /**
-   * Like `hasHistory`, as far as it can be told at once: false also when git would have to be
+   * Like `hasHistory`, without asking git: false also when git would have to be
    * asked, or somebody has thrown the cache away.
    */
   keeps(commit: Oid): boolean;
@@ -241,7 +241,7 @@ export interface Repository {
    * nothing when there is no such folder, or it is too large to be held.
    */
   list(commit: Oid, folder: string): Promise<readonly NamedEntry[]>;
-  /** Sizes of blobs in bytes, in the order asked; 0 for what is none. */
+  /** Sizes of blobs in bytes, in the order asked; 0 for anything else. */
   sizesOf(oids: readonly Oid[]): Promise<readonly number[]>;
   /**
    * Blobs in the order asked. Those that a partial cache lacks are fetched together first; throws

@@ -39,7 +39,7 @@ const SPREAD = 0.75;
 
 /**
  * How long a host that lost against another one waits: full jitter over a window with room for
- * every rival. Who loses more often than rivals explain doubles it all the same.
+ * every rival. A host that loses more often than rivals explain doubles it as well.
  */
 export function rivalryMs(
   losses: number,

@@ -59,7 +59,7 @@ interface Walk {
   readonly readTrees: ReadTrees;
   readonly turn: Turns;
   repeatedInAll: number;
-  /** Changes that are kept until they are told. */
+  /** Changes kept until they are reported. */
   kept: number;
 }
 

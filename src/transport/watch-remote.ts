@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { errorText } from '../base/errors.ts';
 import type { Git } from './git-runner.ts';
 
-/** What is watched, and who is told. */
+/** What is watched, and who learns of changes. */
 export interface WatchOptions {
   /** The git directory of the remote. */
   readonly gitDir: string;
@@ -18,7 +18,7 @@ export interface WatchOptions {
   /** Prefixes of claims, beats and control, each ending in `/`. */
   readonly prefixes: readonly string[];
   readonly onChange: () => void;
-  /** Nothing is told any more; called at most once. */
+  /** Reports nothing any more; called at most once. */
   readonly onLost: (why: string) => void;
 }
 
@@ -187,7 +187,7 @@ function isVanished(watching: Watching, folder: string): boolean {
 }
 
 /**
- * Locks come and go around every change, and other branches are none of ours. Without a name
+ * Locks come and go around every change, and other branches do not concern us. Without a name
  * anything may have changed.
  */
 function matters({ gitDir, branchRef, prefixes }: Watching, child: string | null): boolean {

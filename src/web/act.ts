@@ -124,7 +124,7 @@ function readUpload(raw: unknown): Upload {
 
 /**
  * The command takes files by their paths, so they stand in their own folder meanwhile, each in
- * one of its own: two may have the same name.
+ * its own one: two may have the same name.
  */
 async function withFiles<T>(
   files: readonly Upload[],

@@ -5,7 +5,7 @@
 import { DAY, formatIso } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';
 
-/** One answer as far as it is counted. */
+/** The counted facts of one answer. */
 export interface Answer {
   readonly atMs: number;
   readonly recipient: string | null;
@@ -27,7 +27,7 @@ export interface Span {
   readonly askedMs: (path: string) => number | null;
 }
 
-/** Durations are milliseconds; null = no answer told one. */
+/** Durations are milliseconds; null = no answer has one. */
 export interface Figures {
   readonly answers: number;
   readonly failed: number;

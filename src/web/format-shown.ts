@@ -1,4 +1,4 @@
-/** What the page is told: as in a terminal, what is hidden in anybody's text is shown. */
+/** Answers for the page: as in a terminal, hidden characters in anybody's text are shown. */
 import { showHidden } from '../base/plain-text.ts';
 
 /** The JSON of a value whose texts the page shows. */

@@ -131,7 +131,7 @@ function cookiesOf(
   });
 }
 
-/** Equal, in a time that tells nothing of where they differ. */
+/** Equality, in a time that does not depend on where they differ. */
 function isSame(given: string, secret: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(secret));

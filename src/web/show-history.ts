@@ -5,7 +5,7 @@ import type { Invocation } from '../cli/command.ts';
 import type { Moment } from './desk.ts';
 import { findEntry } from './show-messages.ts';
 
-/** Commits that are told; a message has few. */
+/** Most commits listed; a message has few. */
 const COMMITS_MAX = 100;
 /** Clocks of those who commit differ. */
 const SLACK_MS = 2 * DAY;

@@ -82,7 +82,7 @@ export async function showRun(moment: Moment, invocation: Invocation, asked: str
       ...task,
       id: messageId(task.path),
       askedMs: asks?.atMs ?? null,
-      // A dispatcher tells how long its agent ran: before that the task waited.
+      // A reply says how long its agent ran: before that the task waited.
       startMs:
         endMs === null || answer?.durationMs == null
           ? null
@@ -149,7 +149,7 @@ function decidedAt(
   return times.length === 0 ? null : Math.max(...times);
 }
 
-/** The name that a change from the page would carry; null when there is none. */
+/** The name that a change from the page would carry; null without one. */
 export async function whoAmI({ session }: Moment, invocation: Invocation): Promise<string | null> {
   return identifySender(invocation, session).then(
     ({ name }) => name,

@@ -1,5 +1,5 @@
 /**
- * What continues, as the page gets it: what `crosstalkd status --json` tells, with the questions of
+ * The state of everything, as the page gets it: `crosstalkd status --json`, with the questions of
  * open gates and the first words of the messages that it names.
  */
 import type { Invocation } from '../cli/command.ts';
@@ -14,7 +14,7 @@ import type { Moment } from './desk.ts';
 import { readEntries } from './show-messages.ts';
 import { showGates, whoAmI } from './show-runs.ts';
 
-/** Messages whose first words are told, and characters of each. */
+/** Messages whose first words are shown, and characters of each. */
 const WORDS_MAX = 120;
 const CHARS_MAX = 160;
 /** Open runs whose gates are shown. */

@@ -233,10 +233,10 @@ describe('lint', () => {
 
   it('checks models.yaml, and syntax alone outside of a clone', async () => {
     const models = put('models.yaml', 'models:\n  a: { adapter: command }\n');
-    expect((await cli.run(['lint', models])).stdout).toContain(`${models}:2: rejected`);
+    expect((await cli.run(['lint', models])).stdout).toContain(`${models}:2:8: rejected`);
     const slip = put('models.yaml', 'models:\n  a:\n    effects: none\n    adapter: comand\n');
     expect((await cli.run(['lint', slip])).stdout).toContain(
-      `${slip}:4: rejected: found adapter "comand"; expected one of`,
+      `${slip}:4:5: rejected: found adapter "comand"; expected one of`,
     );
     const outside = await cli.run(['lint', put('good.md', '---\nto: anybody\n---\nx\n')], {
       cwd: join(cli.place, 'home'),

@@ -39,7 +39,11 @@ const anyEntry: fc.Arbitrary<JournalEntry> = fc.oneof(
     pgid: fc.nat(),
     startTicks: fc.option(text),
   }),
-  fc.record({ kind: fc.constant('settled' as const), how: text, ...claim }),
+  fc.record({
+    kind: fc.constant('settled' as const),
+    how: fc.constantFrom('published' as const, 'lost' as const),
+    ...claim,
+  }),
 );
 
 function settled(key: string): JournalEntry {

@@ -6,7 +6,7 @@ import {
   restoreMemoryDisk,
 } from '../support/memory-local-state.ts';
 
-const settled = { kind: 'settled', key: 'k', nonce: 'n', how: 'x' } as const;
+const settled = { kind: 'settled', key: 'k', nonce: 'n', how: 'lost' } as const;
 
 function crashAt(name: string, phase: string) {
   return (step: string, at: 'before' | 'after'): Promise<void> =>

@@ -65,8 +65,8 @@ function namesSeen({ adapter, env, options }: ModelEntry): readonly string[] {
 }
 
 /**
- * Who gets what: an address that the entry names, a wrapper, or a program of its own, and anyone
- * who is behind those. Null for a program of an adapter, which says so itself.
+ * Who gets what: an address that the entry names, a wrapper, or its own program, and anyone
+ * behind those. Null for an adapter's program, which names it itself.
  */
 function describeLeaving(entry: ModelEntry): string | null {
   const { adapter, options, wrapper, command } = entry;

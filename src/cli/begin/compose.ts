@@ -121,7 +121,7 @@ export async function composeDispatcher(
         for (const { attemptId, ...process } of started)
           await killOrphan({ ...process, marker: attemptId }, systemClock);
       },
-      // Anyone who watches is told by keepTranscripts, which knows how far the output has come.
+      // keepTranscripts shows it to anyone who watches: it knows how far the output has come.
       onOutput: () => undefined,
       poke: poke ?? (() => undefined),
     },

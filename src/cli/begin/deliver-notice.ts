@@ -8,7 +8,7 @@ import type { NoticeKind, Notifier } from '../../local/notify-settings.ts';
 import { runTool } from '../../local/run-tool.ts';
 import { oneLine } from '../../base/plain-text.ts';
 
-/** What a person is told: one thing, or that there are many. */
+/** A notice: one thing, or that there are many. */
 export interface Notice {
   readonly kind: NoticeKind;
   /** One line: what happened, where. */

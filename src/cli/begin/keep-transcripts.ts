@@ -60,7 +60,7 @@ export function keepTranscripts(agents: Agents, parts: TranscriptParts): Agents 
   };
 }
 
-/** Enough to tell whether the output was shown already. */
+/** Enough to see whether the output was shown already. */
 const SHOWN_MAX = 1_048_576;
 
 /**

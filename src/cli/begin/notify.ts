@@ -1,5 +1,5 @@
 /**
- * What `run` tells people who do not look: that something needs a person, failed for good, stopped
+ * Notices of `run` for people who do not look: something needs a person, failed for good, stopped
  * at a budget, or that a host is gone. Each thing once, also over restarts: what was told is kept
  * in the state directory. Only hosts with `notify:` do this, beside the loop and never in its way.
  */
@@ -42,14 +42,14 @@ const LOOK_IDLE_MS = 10 * MINUTE;
 /** For what is left at the end; `--once` looks once more. */
 const CLOSE_MS = 2 * SECOND;
 const CLOSE_ONCE_MS = 30 * SECOND;
-/** More at once is told in one. */
+/** More than this at once become one notice. */
 const SINGLE_MAX = 5;
 const QUEUE_MAX = 200;
 const KEPT_MAX = 5_000;
 /** A thing that was gone for this long is new when it comes again. */
 const FORGOTTEN_MS = HOUR;
 const EVENT_KEPT_MS = 30 * DAY;
-/** What people did themselves, see elsewhere, or are told of by an event. */
+/** What people did themselves, see elsewhere, or learn from an event. */
 const NOT_TOLD: readonly ReasonKind[] = [
   'unsent',
   'unpushed',
@@ -97,7 +97,7 @@ interface WatchParts {
   readonly notify: readonly Notifier[];
 }
 
-/** When each key was told, and when it was last seen to be so. */
+/** The keys that were reported, and until when each counts as such. */
 type Told = Map<string, { readonly untilMs: number }>;
 
 function createWatch(parts: WatchParts) {
@@ -203,7 +203,7 @@ async function deliverNotices(
       break;
     }
   }
-  // What no way is meant to carry counts as told.
+  // What no way is meant to carry counts as delivered.
   return fresh.filter(
     (notice) => !taken.has(notice) && notify.some(({ only }) => only.includes(notice.kind)),
   );

@@ -6,7 +6,7 @@ import { readConfig } from '../../local/read-config.ts';
 import type { Invocation } from '../command.ts';
 import { hostname } from '../session/host-name.ts';
 
-/** Throws CONFIG_INVALID for an alias that is none. Looked at before anything is made. */
+/** Throws CONFIG_INVALID for what is not an alias. Looked at before anything is made. */
 export async function checkAlias({ env }: Invocation, alias: string | null): Promise<void> {
   await readConfig({ env, flags: alias === null ? {} : { alias }, hostname: hostname() });
 }

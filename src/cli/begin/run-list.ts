@@ -109,7 +109,7 @@ export function filterRows({ filter }: RunList, rows: readonly ListRow[]): reado
   return rows.filter(({ line }) => line.toLowerCase().includes(wanted));
 }
 
-/** What a key does to the list; null = the key is none of the list's. */
+/** What a key does to the list; null = not a key of the list. */
 export function pressInList(
   list: RunList,
   key: string,

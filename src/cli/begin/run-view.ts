@@ -18,7 +18,7 @@ import { shortId } from '../look/short-id.ts';
 
 export interface RunView {
   readonly show: (record: LogRecord) => void;
-  /** From now on lines tell who asks what: `of` gives it for the path of a message, or null. */
+  /** From now on lines show who asks what: `of` gives it for the path of a message, or null. */
   readonly name: (of: (path: string) => string | null) => void;
   /** From now on these lines stand between the stream and the footer. */
   readonly list: (lines: () => readonly string[]) => void;
@@ -277,7 +277,7 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
     `rejected ${text(path)}:${text(line)}: found ${text(found)}; expected ${text(expected)} → crosstalkd lint ${shellWord(text(path))}`,
 };
 
-/** What a line tells beside its event. */
+/** What a line shows beside its event. */
 export interface Teller {
   /** This host. */
   readonly alias: string;

@@ -61,7 +61,7 @@ export async function runHost(asked: Invocation): Promise<number> {
 }
 
 /**
- * After `&` the prompt and the keys of the terminal belong to somebody else: what happens is told
+ * After `&` the prompt and the keys of the terminal belong to somebody else: events are printed
  * in lines below each other.
  */
 async function inBackground(invocation: Invocation): Promise<Invocation> {
@@ -107,7 +107,7 @@ async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<n
 interface Side {
   readonly stopping: Stopping;
   /**
-   * How it is told from the others; null = it is alone, and has the footer and the keys of a
+   * Its name among the others; null = it is alone, and has the footer and the keys of a
    * terminal.
    */
   readonly where: string | null;
@@ -338,7 +338,7 @@ function listenForSignals(): Stopping {
   let isHungUp = false;
   const onSignal = (name?: string): void => {
     isHungUp ||= name === 'SIGHUP' && !stop.signal.aborted;
-    // A terminal that closes says so to everybody in it, some of whom then say so again.
+    // A terminal that closes signals everybody in it, and some of those signal again.
     if (stop.signal.aborted && name !== 'SIGHUP') kill.abort();
     stop.abort();
   };

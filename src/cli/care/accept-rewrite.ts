@@ -1,6 +1,6 @@
 /**
  * `crosstalkd accept-rewrite`: shows what a rewritten branch lost, or what its version file says
- * now, and, when a person says so, continues with it as it is.
+ * now, and continues with it as it is once a person agrees.
  */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';

@@ -200,7 +200,9 @@ async function examineCacheLocks({
   ];
 }
 
-/** A service whose program is gone does not start at the next boot, and nobody is told then. */
+/**
+ * A service whose program is gone does not start at the next boot, and nobody learns of it then.
+ */
 async function examineService(
   invocation: Invocation,
   { session }: Surroundings,
@@ -237,7 +239,7 @@ function examineModels(
 ): readonly Finding[] {
   if (offersProblem !== null)
     return [trouble('bad', 'models', { says: offersProblem, fix: 'crosstalkd models' })];
-  // What the transport offers is then not known; that it does not answer is told already.
+  // What the transport offers is then unknown; that it does not answer was reported already.
   if (offers.length === 0 && outage !== null) return [];
   if (offers.length === 0)
     return [

@@ -57,7 +57,7 @@ export function tool(
 
 export async function mustRun(at: ServiceAt, argv: readonly [string, ...string[]]): Promise<void> {
   const ended = await tool(at, argv);
-  // Bootstrap of an agent that is loaded already says so with 5 or 37; the kick that follows starts
+  // Bootstrap of an agent that is loaded already exits with 5 or 37; the kick that follows starts
   // it again.
   if (ended.code === 0 || argv[1] === 'bootstrap') return;
   const why = ended.problem ?? ended.stderr.trim().split('\n').at(-1) ?? '';

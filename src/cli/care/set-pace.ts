@@ -7,7 +7,7 @@ import { paceOf, type TransportSession } from '../session/transport-session.ts';
 import { publishFor } from '../session/publish-for.ts';
 import { identifySender } from '../talk/person.ts';
 
-/** What people are told of the pace `hosted`. */
+/** What people read about the pace `hosted`. */
 export const HOSTED_NOTE = `pace hosted: all hosts together push at most 6 times a minute (${TRANSPORT_FILE})`;
 
 /** Whether the address is that of a forge, and the transport says nothing of a pace. */

@@ -26,7 +26,7 @@ import { unreachable } from '../session/remote-errors.ts';
 
 /** Commits whose files are read together. */
 const CHUNK = 256;
-/** More violations than these tell nothing new. */
+/** Most violations listed: more are nothing new. */
 const VIOLATIONS_MAX = 50;
 
 interface Verified {

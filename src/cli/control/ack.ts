@@ -1,6 +1,6 @@
 /**
  * `crosstalkd ack`: a person's note that nothing has to be done about a failure or a file that is
- * no message. It stands in the transport, so that nobody on any host is told of it again.
+ * not a message. It is kept in the transport, so that no host reports it again.
  */
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';

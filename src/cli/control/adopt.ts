@@ -1,6 +1,6 @@
 /**
  * `crosstalkd adopt`: a person publishes what an agent of this host said too late, or discards it.
- * The kept file goes once that has landed.
+ * The kept file is removed once that has landed.
  */
 import { cleanOutput } from '../../agents/clean-output.ts';
 import { systemClock } from '../../base/clock.ts';

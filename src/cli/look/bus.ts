@@ -18,7 +18,7 @@ export interface BusSeen {
   readonly waitMs: number | null;
 }
 
-/** As the dispatcher of this host sees it, else as the beats tell; null = no pace limits pushes. */
+/** As the dispatcher of this host sees it, else by the beats; null = no pace limits pushes. */
 export async function readBus({
   session,
   here,
@@ -30,7 +30,7 @@ export async function readBus({
   return { pushes: countPushes(hosts), limit: limits.pushesPerMinute, waitMs: null };
 }
 
-/** Pushes of the last minute that the beats tell of. By the hosts' own clocks: for people only. */
+/** Pushes of the last minute in the beats. By the hosts' own clocks: for people only. */
 export function countPushes(hosts: readonly Pick<HostSeen, 'beat' | 'ageMs'>[]): number {
   const ages = hosts.flatMap(({ beat, ageMs }) =>
     (beat?.pushes ?? []).map((ageS) => ageS * SECOND + (ageMs ?? MINUTE)),
@@ -44,7 +44,7 @@ export function sayBus({ pushes, limit, waitMs }: BusSeen): string {
   return `bus ${pushes} of ${limit} pushes a minute${wait}`;
 }
 
-/** What somebody who waits for an answer is told of the bus; null = no pace limits pushes. */
+/** The load of the bus, for somebody who waits; null = no pace limits pushes. */
 export async function tellWaiting(session: TransportSession): Promise<string | null> {
   const { limits } = await paceOf(session);
   if (limits === null) return null;

@@ -73,7 +73,7 @@ export async function findChannel(session: TransportSession, text: string): Prom
 }
 
 /**
- * The channel that `--channel` means, which may be a new one. Throws USAGE for a name that is none,
+ * The channel that `--channel` means, which may be a new one. Throws USAGE for what is not a name,
  * or that some machine cannot have as a folder.
  */
 export async function chooseChannel(session: TransportSession, text: string): Promise<string> {

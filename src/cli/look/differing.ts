@@ -22,7 +22,7 @@ const FILES: readonly string[] = [MODELS_FILE, BUDGETS_FILE, PEOPLE_FILE, TRANSP
 const FOLDERS: readonly string[] = [WORKFLOWS, SCHEMAS, ...PERSONA_FOLDERS];
 const FILES_MAX = 200;
 
-/** Those of the paths whose file in the clone says something else than the tip, or is not there. */
+/** Those of the paths whose file in the clone differs from the tip, or is missing. */
 export async function differing(
   session: TransportSession,
   paths: readonly string[],
@@ -44,7 +44,7 @@ export async function differing(
 
 /**
  * Those that models, saved workflows, schemas and personas are read from: a person who checks
- * something in a clone that has others is told by which it was judged.
+ * something in a clone that has others learns by which it was judged.
  */
 export async function differingSettings(session: TransportSession): Promise<readonly string[]> {
   const { clone } = session.located;

@@ -74,7 +74,7 @@ export function tasksOfStep(tasks: readonly TaskView[], step: StepView): readonl
   );
 }
 
-/** The making of the plan, drawn as a step: its last task tells how it went. */
+/** The making of the plan, drawn as a step: its last task shows how it went. */
 function compileStep(tasks: readonly TaskView[]): StepView {
   const state = tasks.at(-1)?.state ?? 'open';
   const status = state === 'open' ? 'running' : state === 'succeeded' ? 'succeeded' : 'failed';

@@ -101,7 +101,9 @@ export function needsOfRuns(runs: readonly RunSeen[]): readonly Need[] {
   );
 }
 
-/** One open run in a line; null when it waits for people only, which is told as what needs them. */
+/**
+ * One open run in a line; null when it waits for people only: then it is listed as what needs them.
+ */
 export function lineOfRun(around: Surroundings, seen: RunSeen): { readonly line: string } | null {
   const { run } = seen.input;
   const { counts, atMs } = seen.view;

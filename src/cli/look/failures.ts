@@ -53,7 +53,9 @@ const TRAILERS = [
 
 /** What the history leaves to people. */
 export interface LeftToPeople {
-  /** That stand, newest first. A task's is told by its run, unless its outcome is unknown. */
+  /**
+   * Those that stand, newest first. A task's counts with its run, unless its outcome is unknown.
+   */
   readonly failures: readonly Failure[];
   /** Paths of the questions that agents have asked of people, oldest first. */
   readonly asked: readonly string[];

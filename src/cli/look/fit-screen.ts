@@ -23,7 +23,7 @@ export interface Limits {
 }
 
 /**
- * The lines of what is shown, highest rank first: of each group one thing, as far as the rows go,
+ * The lines to show, highest rank first: one thing of each group, while rows are left,
  * then as many more of each as fit.
  */
 export function fitGroups(groups: readonly Group[], limits: Limits): readonly string[] {

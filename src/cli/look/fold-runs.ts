@@ -10,7 +10,7 @@ import { type Filter, listFiles, lookUpFiles, readSaid, type Said } from './read
 import { tipOf } from './reading.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
-/** A run, told in one line. */
+/** A run in one line. */
 export interface FoldedRun {
   readonly run: string;
   readonly tasks: number;

@@ -15,8 +15,8 @@ import type { HostSeen, Surroundings } from './look-around.ts';
 const PAUSES_SUSPECT = 3;
 
 /**
- * Hosts that count as up: neither silent with claims in hand, nor suspect, nor this host's own beat
- * while no dispatcher runs here. The one that runs here is up whatever its beat says.
+ * Hosts that count as up: neither silent while holding claims, nor suspect, nor this host's own
+ * beat while no dispatcher runs here. The one that runs here is up whatever its beat says.
  */
 export function liveHosts(around: Surroundings): readonly HostSeen[] {
   return around.hosts.filter((host) => doubtOf(around, host) === null);
@@ -46,7 +46,7 @@ export function doubtOf(
 
 /**
  * An idle host need not beat, so that its silence alone says nothing. That it leaves work lying
- * which it could take does. Two clocks are compared, so this only tells people.
+ * which it could take does. Two clocks are compared, so this is for people only.
  */
 function suspicionOf(around: Surroundings, host: HostSeen): ReasonOf<'host-suspect'> | null {
   const { beat, ageMs } = host;
@@ -102,7 +102,7 @@ interface Asked {
   readonly atATime: number | null;
   /** Its message has no signature. */
   readonly isBare: boolean;
-  /** It may act outside, as far as is known here. */
+  /** It may act outside, to this host's knowledge. */
   readonly isExternal: boolean;
 }
 

@@ -33,7 +33,7 @@ export async function findLate(
   );
 }
 
-/** Where a kept output stands, as `why` and `status` tell it. */
+/** A kept output, as `why` and `status` describe it. */
 export function lateReason({ of, reason }: LateSeen): ReasonOf<'late'> {
   const { message, recipient, attempt, form, atMs } = of;
   const agoMs = Math.max(0, systemClock.wallMs() - atMs);

@@ -51,7 +51,7 @@ export function showLog(invocation: Invocation): Promise<number> {
     if (message !== null) return followMessage(invocation, session, message);
     const filter = createFilter(invocation);
     const channel = await requireChannel(session, invocation.args[0] ?? null);
-    // A run that is asked for is told whole.
+    // A run that is asked for is listed whole.
     const isFolded = channel === null && !wantsJson(invocation) && !given(invocation, 'all');
     const newest = await readNewest(session, {
       channel,
@@ -75,7 +75,7 @@ export function showLog(invocation: Invocation): Promise<number> {
       if (shown.length === 0) invocation.io.warn('no messages');
     }
     if (given(invocation, 'follow'))
-      // What comes while somebody watches is told as it comes, the tasks of runs too.
+      // What comes while somebody watches is printed as it comes, the tasks of runs too.
       await follow(invocation, session, { channel, fits: filter.fits });
     return shown.length === 0 ? 3 : 0;
   });
@@ -136,7 +136,7 @@ async function withRuns(
   return lines;
 }
 
-/** More files than these that are not messages are told as one. */
+/** More files than these that are not messages become one line. */
 const UNREADABLE_MAX = 2;
 
 function warnOfUnreadable(io: Io, files: readonly Unreadable[]): void {

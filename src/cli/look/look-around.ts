@@ -63,7 +63,7 @@ export interface HostSeen {
   readonly instance: string;
   /** Null when its record cannot be read. */
   readonly beat: Beat | null;
-  /** Time since the beat as that host's clock and ours tell it: two clocks, so only for people. */
+  /** Time since the beat by that host's clock and ours: two clocks, so only for people. */
   readonly ageMs: number | null;
   readonly claims: readonly ClaimSeen[];
   /** Holds claims and has not beaten for longer than the lease. An idle host need not beat. */

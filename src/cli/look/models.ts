@@ -21,7 +21,7 @@ import { MODELS_FILE } from '../../protocol/paths.ts';
 /** A model as this host sees it. */
 export interface ModelView {
   readonly offer: ModelOffer;
-  /** Null when it cannot be told or needs none. */
+  /** Null when it is unknown or not needed. */
   readonly program: Program | null;
   /** `served`, or why not, or that it rests. */
   readonly reason: OfferReason | ReasonOf<'rests'>;

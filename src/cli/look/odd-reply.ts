@@ -1,5 +1,5 @@
 /**
- * What stands where an answer belongs and is none, such as a folder, or a file that cannot be read:
+ * Something other than an answer at the path of an answer: a folder, or a file that cannot be read:
  * nobody can answer there until a person has removed or mended it.
  */
 import type { ReasonOf } from '../../protocol/reason.ts';

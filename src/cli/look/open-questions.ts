@@ -57,7 +57,7 @@ async function readQuestion(
   };
 }
 
-/** A question that nobody answers for so long is no longer told. */
+/** A question that nobody answers for this long is no longer listed. */
 const TOLD_MS = 30 * DAY;
 
 /** What agents have asked of people and nobody has answered; `asked`: paths of questions. */
@@ -84,7 +84,7 @@ export async function readAsked(
   return open;
 }
 
-/** Those of the questions at these paths that nobody has answered; what cannot be read is none. */
+/** Those of the questions at these paths that nobody has answered; unreadable ones do not count. */
 export async function dropAnswered(
   session: TransportSession,
   asked: readonly string[],

@@ -1,5 +1,5 @@
 /**
- * Where the markers of runs stand. A run keeps what it began with, whatever becomes of its marker:
+ * Where the markers of runs stand. A run keeps what it began with, whatever happens to its marker:
  * one that is edited, unreadable or gone is read as it stood when the run began.
  */
 import { type Oid, parseOid } from '../../base/ids.ts';

@@ -92,7 +92,7 @@ export async function* listMarkers(
   }
 }
 
-/** Reads and describes the run of a marker; null when it is none. */
+/** Reads and describes the run of a marker; null when it is not a run. */
 export function readMarkerRun(around: Surroundings, path: string): Promise<RunSeen | null> {
   return seeMarker(around, path, null);
 }

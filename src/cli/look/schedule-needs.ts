@@ -1,4 +1,4 @@
-/** Saved workflows that should start by the clock and cannot: nobody would tell otherwise. */
+/** Saved workflows that should start by the clock and cannot: nobody else would say it. */
 import { WORKFLOWS } from '../../protocol/paths.ts';
 import { readFolder } from '../../transport/read-folder.ts';
 import { scheduleProblem } from '../../workflow/run/schedule.ts';

@@ -56,7 +56,7 @@ export interface NeedSources {
 }
 
 const ABOUT_MAX = 3;
-/** More files than these that are not messages are told as one. */
+/** More files than these that are not messages become one line. */
 const FILES_MAX = 2;
 
 /** Everything that needs a person. */

@@ -129,7 +129,7 @@ async function printStatus(
 
 function verdictOf({ needs, stood }: StatusText): string {
   const running = stood.filter(({ reason }) => reason.kind === 'running').length;
-  // What waits for a person is told as what needs one.
+  // What waits for a person is listed as what needs one.
   const waiting = stood.filter((one) => isWaiting(one)).length;
   const going = [
     ...(running > 0 ? [`${running} running`] : []),
@@ -239,7 +239,7 @@ function withoutFixes({ around }: StatusText, sections: readonly Section[]): rea
     : sections;
 }
 
-/** What continues beside what needs a person; nothing is told twice. */
+/** What continues beside what needs a person; nothing is listed twice. */
 function listSections(told: StatusText): readonly Section[] {
   const { around, needs, stood } = told;
   const isTold = (model: string): boolean =>

@@ -127,7 +127,7 @@ function pathsOf(listed: string): readonly string[] {
   return listed.split('\0').filter((path) => path !== '');
 }
 
-/** One question to git in the clone; an empty answer when git cannot tell. */
+/** One question to git in the clone; empty when git has no answer. */
 function createAsk(
   clone: string,
   env: TransportSession['env'],

@@ -1,6 +1,6 @@
 /**
  * Reads chosen facts of many commits out of the cache, a line each, as git prints them: trailers
- * are what git takes for trailers, so what somebody wrote above them is none.
+ * are what git takes for trailers, so what somebody wrote above them is not one.
  */
 import { MINUTE, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';

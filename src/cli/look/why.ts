@@ -28,7 +28,7 @@ import { findUnsent } from './unsent.ts';
 import { lineOfHost, stateOf } from './status.ts';
 import { andThen, fixBy, orElse, withNote } from '../../base/fix.ts';
 
-/** Pieces of work of one model that are told. */
+/** Most pieces of work of one model that are listed. */
 const WORKS_MAX = 20;
 
 /** Explains one thing. */

@@ -71,7 +71,7 @@ export async function readHeads({ url, open }: AskedRemote): Promise<RemoteHeads
 /**
  * Those of the branches that are conversations. Looked at are the one of mailboxes, the remote's
  * own, then the others; what a conversation keeps for itself (its archive, and the claims and beats
- * of a remote without custom refs) is none.
+ * of a remote without custom refs) does not count.
  */
 export async function findTransports(
   { url, open }: AskedRemote,

@@ -243,7 +243,7 @@ export async function leaseOf(session: TransportSession): Promise<number> {
   return slowLease !== null && isSlow(pace) ? slowLease.leaseMs : config.leaseMs;
 }
 
-/** The pace at the tip that was read; `own` when there is none, or none that can be read. */
+/** The pace at the tip that was read; `own` when there is none or it cannot be read. */
 export async function paceOf({
   repository,
   mirror,

@@ -26,7 +26,7 @@ export interface Sender {
   readonly agent: AgentContext | null;
 }
 
-/** What a dispatcher tells a program that it runs. */
+/** What a dispatcher gives a program that it runs. */
 export interface AgentContext {
   readonly message: string;
   readonly model: string;
@@ -35,7 +35,7 @@ export interface AgentContext {
 }
 
 /**
- * The sender of an invocation. Throws USAGE for a name that is none or is not the caller's, REFUSED
+ * The sender of an invocation. Throws USAGE for what is not a name or not the caller's, REFUSED
  * for an agent that may not send.
  */
 export async function identifySender(

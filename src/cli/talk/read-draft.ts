@@ -35,7 +35,7 @@ export interface Draft {
   readonly letter: Letter;
   /** Lines for the person once it is sent. */
   readonly notes: readonly string[];
-  /** Runs what may fail; an edited text is kept then and its place is told. */
+  /** Runs what may fail; then an edited text is kept and its place printed. */
   readonly keeping: <T>(act: () => Promise<T>) => Promise<T>;
   readonly done: () => Promise<void>;
 }

@@ -12,7 +12,7 @@ import { readAskable } from '../look/askable.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { andThen, fixBy, fixByHand } from '../../base/fix.ts';
 
-/** Addresses out of what was typed: `opus`, `opus@mbp,codex`. Throws USAGE for one that is none. */
+/** Addresses out of what was typed: `opus`, `opus@mbp,codex`. Throws USAGE for anything else. */
 export function parseRecipients(texts: readonly string[]): readonly Address[] {
   const words = texts.flatMap((text) => text.split(',')).map((word) => word.trim());
   return words.map((word) => {

@@ -6,7 +6,7 @@ import { findForbidden } from '../../protocol/admission.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import type { Sender } from './person.ts';
 
-/** An agent whose message nobody would run is told so, instead of waiting for nothing. */
+/** An agent whose message nobody would run learns it, instead of waiting for nothing. */
 export function refuseTooFar({ config }: TransportSession, { agent }: Sender): void {
   if (agent === null || agent.hops < config.hopsMax) return;
   throw new CrosstalkError(

@@ -26,7 +26,7 @@ import { fixBy } from '../../base/fix.ts';
 
 /** How long is waited when nothing is said about it. */
 export const WAIT_DEFAULT = '10m';
-/** Without a claim for this long, a person is told how to find out why. */
+/** Without a claim for this long, a person learns how to find out why. */
 const HINT_MS = 5_000;
 
 /** Waits for the answers to a message and prints them. */

@@ -72,7 +72,7 @@ export async function checkFile(invocation: Invocation): Promise<number> {
 
 const NOT_AT_HAND = 'no transport is at hand: models and saved workflows were not checked';
 
-/** By what it was judged, where this clone says something else than what is pushed. */
+/** By what it was judged, where this clone differs from what is pushed. */
 async function notePushed(
   invocation: Invocation,
   { session }: Surroundings,

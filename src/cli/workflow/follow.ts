@@ -99,7 +99,7 @@ function withoutRun(message: string, run: string): string {
   return subject.slice(start?.length ?? 0);
 }
 
-/** What the open gates of the run take that were not told yet. */
+/** What the open gates of the run take that were not shown yet. */
 async function tellGates(
   session: TransportSession,
   { marker, run }: Started,

@@ -80,7 +80,7 @@ interface Words {
   /** What the engine reads; null = the text is the answer. */
   readonly decision: 'approve' | 'deny' | null;
   readonly body: string;
-  /** What is told: approve, deny, the choice, or `answer`. */
+  /** For people: approve, deny, the choice, or `answer`. */
   readonly told: string;
 }
 

@@ -35,7 +35,7 @@ export interface WorkflowText {
   readonly saved: string | null;
 }
 
-/** What is known of the transport; `null` where there is none at hand. */
+/** What is known of the transport; `null` without one. */
 export async function readCheckOptions(
   around: Surroundings | null,
 ): Promise<WorkflowCheckOptions & CompileOptions & { readonly saved: readonly string[] }> {

@@ -5,7 +5,7 @@
 import { type Fix, fixBy } from '../../base/fix.ts';
 import { useEffect, useState } from 'preact/hooks';
 
-/** What went wrong, as the server tells it. */
+/** What went wrong, in the server's words. */
 export interface Problem {
   readonly code: string;
   readonly message: string;
@@ -151,7 +151,7 @@ export type Changed =
     }
   | { readonly kind: 'refused'; readonly problem: Problem };
 
-/** A text among what was told, or `otherwise`. */
+/** A text among the facts, or `otherwise`. */
 export function textIn(
   data: Readonly<Record<string, unknown>>,
   key: string,

@@ -6,7 +6,7 @@ import type { VNode } from 'preact';
 import { Icon } from './icon.tsx';
 import { createCell, useCell } from './state.ts';
 
-/** Names that are models, as the summary told them last. */
+/** Names of models, by the last summary. */
 export const modelNames = createCell<ReadonlySet<string>>(new Set());
 
 /** What kind of a name it is: an address may name a host as well. */

@@ -42,7 +42,7 @@ function Confirm({ asked }: { readonly asked: Confirmation }): VNode {
   const close = (): void => confirmation.set(null);
   const run = async (): Promise<void> => {
     setBusy(true);
-    // Why it was refused is told at the foot of the page.
+    // The foot of the page says why it was refused.
     await asked.act().finally(close);
   };
   return (

@@ -18,7 +18,7 @@ export function formatSpan(ms: number): string {
   return `${Math.floor(ms / size)}${unit}${next === undefined || rest === 0 ? '' : ` ${rest}${next[0]}`}`;
 }
 
-/** Whether a time so long ago (ms) is told as a span, and neither as `now` nor by its date. */
+/** Whether a time this long ago (ms) is shown as a span, and neither as `now` nor by its date. */
 export function isSpan(ms: number): boolean {
   return ms >= 60_000 && ms < 7 * 86_400_000;
 }

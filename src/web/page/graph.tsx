@@ -96,7 +96,7 @@ function statusAt(steps: ReadonlyMap<string, PlanStep>, id: string): string {
   return step === undefined ? '' : statusOf(step);
 }
 
-/** What is told of several items at once: the first of these that any of them is. */
+/** The state shown for several items: the first of these that any of them has. */
 const LOUDEST = ['waiting-human', 'running', 'waiting', 'failed', 'cancelled', 'degraded'];
 
 /** The state of a step in all its items. */

@@ -130,7 +130,7 @@ export function Fix({ fix }: { readonly fix: Remedy }): VNode {
   );
 }
 
-/** Copies a text and says so. */
+/** Copies a text and confirms it. */
 export function copy(text: string, word: string): void {
   navigator.clipboard.writeText(text).then(
     () => say(word),

@@ -35,8 +35,8 @@ export function groupsOf(folder: string): string {
 }
 
 /**
- * What tells a task from others of its name: its groups, its own item, candidate and pass, and
- * which try it is.
+ * What distinguishes a task from others of its name: its groups, its own item, candidate and pass,
+ * and which try it is.
  */
 export function labelOf({ path, key }: Pick<Task, 'path' | 'key'>): string {
   const { pass, round } = turnOfTask(path);
@@ -134,7 +134,7 @@ function isNamed(id: string, names: ReadonlySet<string>): boolean {
   return names.has(id) || names.has(id.slice(id.lastIndexOf('/') + 1));
 }
 
-/** Items and passes are told by the folders of what is inside. */
+/** The folders of what is inside show items and passes. */
 function groupOf(
   id: string,
   byId: ReadonlyMap<string, readonly Step[]>,

@@ -1,5 +1,5 @@
 /**
- * What the whole page shares: where it is, what it is told of itself, the open dialogs, and the
+ * What the whole page shares: where it is, what the server says of it, the open dialogs, and the
  * time.
  */
 import type { Fix } from '../../base/fix.ts';

@@ -6,7 +6,7 @@ import { labelOf } from './place-in-run.ts';
 import type { Gate, Run, Step, Task } from './told.ts';
 import { whoDoes } from './who-does.ts';
 
-/** One row. `id`: the message that tells more; null = there is none. */
+/** One row. `id`: the message with more; null = there is none. */
 export interface TimelineRow extends Timed {
   readonly key: string;
   readonly name: string;
@@ -69,7 +69,7 @@ function gateRow({ gate, id, state, askedMs, decidedMs, ...of }: Gate, run: Run)
   };
 }
 
-/** A step that only waits begins when the last of what it needs is over. */
+/** A step that only waits begins when the last step that it needs has ended. */
 function waitRow(step: Step, run: Run): readonly TimelineRow[] {
   if (step.kind !== 'wait' || ['pending', 'skipped'].includes(step.status)) return [];
   const before = run.tasks.filter((task) => step.needs.includes(task.step));

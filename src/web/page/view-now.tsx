@@ -135,7 +135,7 @@ function Needs({ status }: { readonly status: Status }): VNode {
   );
 }
 
-/** Asked again or dismissed in place; what helps with the rest is told as a command. */
+/** Asked again or dismissed in place; for the rest the page shows a command. */
 const FAILURES: readonly string[] = ['failure', 'outcome-unknown'];
 /** About files that are not messages: there is nothing to open. */
 const FILES: readonly string[] = ['rejected', 'files-rejected', 'unsent'];

@@ -59,7 +59,7 @@ export function canonicalJson(value: Json): string {
   return `{${pairs.map(([key, inner]) => `${JSON.stringify(key)}:${canonicalJson(inner)}`).join(',')}}`;
 }
 
-/** The JSON in `text`, or undefined when it is none. */
+/** The JSON in `text`, or undefined when it is not JSON. */
 export function parseJson(text: string): Json | undefined {
   try {
     return asJson(JSON.parse(text) as unknown);

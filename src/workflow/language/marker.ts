@@ -128,7 +128,7 @@ export function runChannel(path: string, message: Message): string {
 
 /**
  * A marker in `git log`: its name and inputs, `review3 (topic: leases)`. Null for other messages,
- * and for one without a name, whose first line tells more.
+ * and for one without a name, whose first line says more.
  */
 export function tellMarker(message: Message): string | null {
   if (message.fields.type !== 'workflow') return null;

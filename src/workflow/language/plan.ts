@@ -177,7 +177,7 @@ export interface Schedule {
   /** Five fields, UTC. */
   readonly cron: string;
   readonly channel: string;
-  /** What becomes of the latest firing that nobody was up for. */
+  /** What happens to the latest firing that nobody was up for. */
   readonly catchUp: 'once' | 'skip';
   /** A firing may start while the run of the one before is open. */
   readonly overlap: boolean;
@@ -218,7 +218,7 @@ export function allSteps(steps: readonly Step[]): readonly Step[] {
   );
 }
 
-/** What is done when the rest is over: `finally`, and the steps that take others back. */
+/** The steps after the rest: `finally`, and those that take others back. */
 export function endSteps(plan: Pick<Plan, 'steps' | 'final'>): readonly Step[] {
   const undoing = new Set(plan.steps.flatMap((step) => step.undo ?? []));
   return [...plan.final, ...plan.steps.filter((step) => undoing.has(step.id))];

@@ -136,7 +136,7 @@ export function closure(
   return seen;
 }
 
-/** Every step stands behind what it needs, as far as that is among them: there is no cycle. */
+/** Every step comes after those of its needs that are among them: there is no cycle. */
 function isInOrder(ordered: readonly Step[]): boolean {
   const known = byId(ordered);
   const done = new Set<string>();

@@ -183,7 +183,7 @@ export function findFitting(
   );
 }
 
-/** A value that fits the schema as far as its types go, for dry runs. */
+/** A value that fits the types of the schema, for dry runs. */
 export function sampleOf(schema: Json, depth = 0): Json {
   if (!isJsonObject(schema) || depth > DEPTH_MAX) return null;
   if (schema['const'] !== undefined) return schema['const'];

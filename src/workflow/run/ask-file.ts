@@ -18,7 +18,7 @@ interface Question {
   readonly context: string;
 }
 
-/** The file by which a gate asks people: title, how to answer, and what it is about. */
+/** The file by which a gate asks people: title, how to answer, and the subject. */
 export function formatAsk(
   run: string,
   { unit, ask, title, approvers, folder, context }: Question,

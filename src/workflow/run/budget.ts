@@ -17,7 +17,7 @@ export interface BudgetUse {
   readonly affordable: number;
   /** The limit that is reached, or null. */
   readonly reached: LimitReached | null;
-  /** A limit is passed whatever becomes of the tasks that are open. */
+  /** A limit is passed, whatever the open tasks cost. */
   readonly isUsedUp: boolean;
 }
 

@@ -5,7 +5,7 @@ import type { Composed } from './fold.ts';
 import type { TransitionName } from './run-input.ts';
 import type { TaskKind, TaskText } from './task-file.ts';
 
-/** What is known of a task before it is written. */
+/** The facts of a task before it is written. */
 interface TaskPlace extends Pick<TaskText, 'step' | 'key' | 'phase'> {
   /** ` round 2 pass 3`, or empty. */
   readonly pass: string;

@@ -28,8 +28,8 @@ export function chooseTransition(fold: Fold, agentsLeft: number): Transition | n
   for (const proposal of tasks) {
     const { name, caps } = proposal;
     if (first !== null && first.name !== name) continue;
-    // What is answered already would need no place; to find out is dear, and the next free place
-    // comes soon.
+    // What is answered already would need no place; finding out is expensive, and the next free
+    // place comes soon.
     if (!caps.every((cap) => hasPlace(cap, active))) continue;
     const composed = composeNamed(fold, proposal);
     const { isAgent, isOpen } = composed;

@@ -171,7 +171,7 @@ function folded(text: string): string {
 }
 
 function problemOf(fold: Fold, ask: Ask, vote: Said): string | null {
-  // A model that only some host knows is told by what it sends: that carries the hops of what it
+  // A model that only some host knows shows in what it sends: that carries the hops of what it
   // works on.
   if (fold.input.lookUp.models.includes(vote.from) || vote.from === 'workflow' || vote.hops > 0)
     return `${vote.from} is not a person`;

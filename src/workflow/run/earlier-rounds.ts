@@ -1,6 +1,6 @@
 /**
  * What a step did in rounds that a gate has sent back. Nothing of it counts as a result any more,
- * but it was asked, answered and paid for; what is still at work there is closed, because nobody
+ * but it was asked, answered and paid for; open tasks there are closed, because nobody
  * will read its answer.
  */
 import { parseMessagePath } from '../../protocol/paths.ts';

@@ -1,4 +1,4 @@
-/** The result of a run that is over: its status and the text that is routed back. */
+/** The result of a run that has ended: its status and the text that is routed back. */
 import { showValue } from '../language/expression-evaluate.ts';
 import { isUsable, outcomeValue } from './fold-context.ts';
 import { type FoldedRun, isFailing } from './fold-run.ts';

@@ -59,7 +59,7 @@ export function foldCompile(fold: Fold): Outcome {
   return isReviewed && compiled.status === 'succeeded' ? foldReview(fold, compiled) : compiled;
 }
 
-/** PLAN.yaml of a compiled plan, and how many steps it has; null while it is none. */
+/** PLAN.yaml of a compiled plan, and how many steps it has; null while there is no plan. */
 export function compiledPlan(
   fold: Fold,
   { text }: Outcome,

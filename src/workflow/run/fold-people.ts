@@ -200,7 +200,7 @@ function questionOf(text: string, folder: string): string | null {
   ]);
 }
 
-/** The outcome of a `wait`; proposes the file that says it is over. */
+/** The outcome of a `wait`; proposes the file that ends it. */
 export function foldWait(fold: Fold, unit: Unit, wait: Wait): Outcome {
   const path = `${unit.stepFolder}${unit.prefix}${ONLY_KEY}/fired.json`;
   const fired = parseJson(readFile(fold, path) ?? '');
@@ -253,7 +253,7 @@ function takeWait(
   };
 }
 
-/** What a step waits for, so that a fork can tell whether it would wait for the same. */
+/** What a step waits for, so that a fork can see whether it would wait for the same. */
 function describeWait(unit: Unit, { what }: Wait): string {
   switch (what.kind) {
     case 'for':

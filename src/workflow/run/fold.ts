@@ -116,7 +116,7 @@ export interface GateView {
   readonly decision: string | null;
   /** A decision.json stands that no answers stand behind: it has to be removed. */
   readonly isVoid: boolean;
-  /** Who is told. */
+  /** Who is notified. */
   readonly approvers: readonly string[];
   /** Nobody was named: any person's answer counts. */
   readonly anyone: boolean;
@@ -212,7 +212,7 @@ export interface FoldMemo {
 }
 
 /**
- * Something that a part asked, and what it was told. Files are by far the most, so they need no
+ * A question of a part, and its answer. Files are by far the most, so they need no
  * function.
  */
 export type Seen =

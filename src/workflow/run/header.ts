@@ -28,7 +28,7 @@ export function formatHeader(header: RunHeader): string {
   return `${JSON.stringify(header, null, 2)}\n`;
 }
 
-/** The header in a text, or null when it is none of ours. */
+/** The header in a text, or null when it is not one of ours. */
 export const parseHeader: (text: string) => RunHeader | null = rememberText((text) => {
   const raw = parseJson(text);
   if (!isJsonObject(raw)) return null;

@@ -35,7 +35,7 @@ export function readOlderRun({ run, files }: Pick<RunInput, 'run' | 'files'>): O
 /** The files of a run are one value for each tip, and are asked about with every fold. */
 const read = new WeakMap<RunInput['files'], OlderRun>();
 
-/** The plan of protocol 7 as one step, or null when it is none. */
+/** The plan of protocol 7 as one step, or null when it is not a plan. */
 export function protocol7(raw: JsonObject): JsonObject | null {
   const { fanout, synthesize } = raw;
   if (!isJsonObject(fanout)) return null;
@@ -163,7 +163,7 @@ function answerTo(task: Said, said: readonly Said[], files: RunInput['files']): 
   return first ?? null;
 }
 
-/** What is answered comes first, so that no answer is left over when there are too many tasks. */
+/** Answered tasks come first, so that no answer is lost when there are too many tasks. */
 function inOrder<T extends { readonly task: Said; readonly answer: Reusable | null }>(
   tasks: readonly T[],
 ): readonly T[] {

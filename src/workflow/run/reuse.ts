@@ -42,7 +42,7 @@ export interface Reuse {
    */
   readonly gate: (gate: { readonly relative: string; readonly step: string }) => DecidedGate | null;
   /**
-   * The file that says that the wait of the same place is over; whether it waited for the same is
+   * The file that ended the wait of the same place; whether it waited for the same is
    * for the caller to see.
    */
   readonly wait: (wait: { readonly relative: string; readonly step: string }) => Reusable | null;

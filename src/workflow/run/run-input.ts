@@ -7,7 +7,7 @@ import type { Compilers } from '../../protocol/who-can-be-asked.ts';
 export interface NewFile {
   readonly path: string;
   readonly content: string;
-  /** Why it came to this, for the log: what its content tells only in prose. Not committed. */
+  /** The reason, for the log: its content has it only in prose. Not committed. */
   readonly why?: string | undefined;
 }
 
@@ -17,7 +17,7 @@ export interface TransitionName {
   readonly name: string;
   /** The same for people: `ask opus, gpt, gemini (vote)`. Of any length; may hold others' words. */
   readonly words: string;
-  /** True: it asks people something, or tells them what came of it; the others are bookkeeping. */
+  /** True: it asks people something, or tells them the result; the others are bookkeeping. */
   readonly isNews?: boolean;
 }
 

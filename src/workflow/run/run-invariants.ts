@@ -79,7 +79,7 @@ export function createRunChecker(): (commit: CheckedCommit) => readonly Violatio
         continue;
       }
       noteReply(run, change);
-      // Its place in the group is free as soon as it is told to end.
+      // Its place in the group is free as soon as it has to end.
       if (change.path === `${run.root}CANCEL`) run.group = null;
       if (change.status === 'A') noteAnswer(run, change, { byDispatcher, say });
       if (!byDispatcher) {

@@ -15,7 +15,7 @@ import { gateOfAsk, isBelowTasks } from '../../protocol/run-paths.ts';
 
 export interface PersonMessage {
   readonly path: string;
-  /** Who wrote it, told by who committed it; what `from:` says when nobody knows. */
+  /** Who wrote it, by the committer; `from:` when nobody knows. */
   readonly from: string;
   /** Null when nobody knows who committed it: then it is not a vote. */
   readonly speaker: Speaker | null;
@@ -59,7 +59,7 @@ export function isPersonPath(path: string, root: string): boolean {
   return parsed !== null && parsed.replyTo?.recipient !== 'workflow';
 }
 
-/** Reads them. Files of the engine (steps, plan, asks, replies) are none of people's. */
+/** Reads them. Files of the engine (steps, plan, asks, replies) do not come from people. */
 export function readRunMessages(
   input: RunInput,
   files: ReturnType<typeof messageFiles>,

@@ -54,7 +54,7 @@ export function foldOwnLimits(fold: Fold, unit: Unit, folded: Outcome): Outcome 
   return folded;
 }
 
-/** What a retry would add has no budget left: it would be closed at once. */
+/** A retry has no budget left: its tasks would be closed at once. */
 function noRetry(fold: Fold, { step, stepFolder }: Unit): void {
   fold.spentSteps.push(step.id);
   const others = fold.failedChains.filter(({ folder }) => !folder.startsWith(stepFolder));

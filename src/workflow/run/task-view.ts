@@ -74,7 +74,7 @@ export function answeredView(answer: Answer, errors: readonly string[]): Answere
     : { ...view, state: 'rejected', why: errors.join('; ') };
 }
 
-/** The task at `path` as its files tell it, the asker for it. */
+/** The task at `path` by its files, for its asker. */
 export function viewTask(files: ReadonlyMap<string, string>, path: string): TaskView {
   const { to, step, key, phase, contentKey } = readTask(files.get(path) ?? '');
   const reply = replyPath(path, modelOf(to ?? 'unknown'));

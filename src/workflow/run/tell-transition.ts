@@ -12,7 +12,7 @@ import type { NewFile, RunInput, Transition } from './run-input.ts';
 
 /** Half of a subject is for what happened. */
 const RUN_MAX = 40;
-/** The end of a name tells runs of one workflow apart. */
+/** The end of a name distinguishes runs of one workflow. */
 const RUN_END = 11;
 
 /** The commit message of a transition, without the trailer of the host that makes it. */

@@ -48,7 +48,7 @@ export interface RunView {
 }
 
 /**
- * Describes the run. A task whose host is silent (`stale`) is for the dispatcher to tell: claims
+ * Describes the run. Only a dispatcher knows a task whose host is silent (`stale`): claims
  * are not in the tree.
  */
 export function describeRun(input: RunInput): RunView {
@@ -136,7 +136,7 @@ function describeFolded(input: RunInput, header: RunHeader): RunView {
   };
 }
 
-/** A step of a run that is over: whatever it was at, nothing continues there. */
+/** A step of a run that has ended: whatever its state was, nothing continues there. */
 function leftBehind(step: StepView): StepView {
   if (isEnded(step)) return step;
   const why = 'the run ended before it';
@@ -208,7 +208,7 @@ function followReason(fold: Fold): readonly Reason[] {
     : [{ kind: 'follow-unsafe', run, workflow: source.name ?? '', problem: oneLine(problem, 300) }];
 }
 
-/** The marker says something else than it did when the run began. */
+/** The marker has changed since the run began. */
 function editedReason({ header, input }: Fold): readonly Reason[] {
   const isEdited = header.blob !== '' && header.blob !== input.marker.blob;
   return isEdited ? [{ kind: 'marker-edited', run: header.run }] : [];
