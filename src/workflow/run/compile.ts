@@ -56,7 +56,6 @@ export function chooseCompilers(marker: Marker, options: CompileOptions): Compil
 }
 
 /**
-<<<<<<< HEAD
  * Who would compile, fallbacks in order, were their hosts up; empty when nobody could.
  */
 export function wouldCompile(marker: Marker, { idle, preset }: Compilers): readonly string[] {
@@ -69,10 +68,7 @@ export function wouldCompile(marker: Marker, { idle, preset }: Compilers): reado
 }
 
 /**
- * What the compiling model is told. The example is written with placeholders, so that it is not a
-=======
  * The prompt of the compiling model. The example is written with placeholders, so that it is not a
->>>>>>> 6331e83 (English of comments and decisions; schemas say what commands print)
  * plan itself: a program that only repeats its question has said nothing.
  */
 export function compilePrompt(task: string, models: readonly string[]): string {
