@@ -1,14 +1,9 @@
 /**
  * The side of the user's other commands: ask the dispatcher of this host, or learn that none runs.
  */
+import { parseJson } from '../base/parse-json.ts';
 import { connect, type Socket } from 'node:net';
-import {
-  createLineSplitter,
-  decodeReply,
-  parseJson,
-  type ControlRequest,
-  type LocalOp,
-} from './control.ts';
+import { createLineSplitter, decodeReply, type ControlRequest, type LocalOp } from './control.ts';
 import { findSocketPath } from './control-socket.ts';
 import { isErrno, localFailure } from './durable-file.ts';
 import { readLock, type LockHolder } from './lock.ts';

@@ -3,6 +3,7 @@
  * JSON to a socket in its state directory, one line back; `events` streams lines until the client
  * leaves. What the two sides say to each other stands here.
  */
+import { parseJson } from '../base/parse-json.ts';
 import { isName } from '../protocol/names.ts';
 import { isMapping } from '../protocol/yaml.ts';
 
@@ -58,15 +59,6 @@ export function decodeReply(line: string): ControlReply | null {
   return value['ok'] === false && typeof value['error'] === 'string'
     ? { ok: false, error: value['error'] }
     : null;
-}
-
-/** The value in a line of JSON; undefined when it is none. */
-export function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 /**

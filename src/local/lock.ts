@@ -9,6 +9,7 @@
  * itself proves it: where the kernel can, the holder keeps it locked from before it appears until
  * its process ends.
  */
+import { parseJson } from '../base/parse-json.ts';
 import { link, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatIso, type Clock } from '../base/clock.ts';
@@ -268,14 +269,6 @@ function decodeLock(text: string, path: string): LockHolder | null {
       fix: withNote(fixBy`rm ${path}`, 'only when no dispatcher runs with this state directory'),
     },
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
-  }
 }
 
 function isHolder(

@@ -6,7 +6,7 @@
 import { appendFile } from 'node:fs/promises';
 import { parseTaskPath, channelOf } from '../protocol/paths.ts';
 import { isMapping } from '../protocol/yaml.ts';
-import { parseJson } from './control.ts';
+import { parseJson } from '../base/parse-json.ts';
 import { readTextFile, writeShortcutFile } from './durable-file.ts';
 
 /** A session that a program reported, and the message that it answered in it. */

@@ -2,7 +2,8 @@
  * Is this call one that may make us look? Decided from its headers and bytes alone; what the
  * payload says is never read.
  */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { isSameSecret } from '../base/same-secret.ts';
+import { createHmac } from 'node:crypto';
 
 /** Header names in lower case, as node gives them. */
 export type WakeHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -38,7 +39,7 @@ export function judgeWake(
   if (secret === null) return 'look';
   const given = PROOFS.flatMap(({ header, expect }) => {
     const value = call.headers[header];
-    return typeof value === 'string' ? [isEqual(value, expect(secret, call.body))] : [];
+    return typeof value === 'string' ? [isSameSecret(value, expect(secret, call.body))] : [];
   });
   if (given.length === 0) return 'unsigned';
   return given.includes(true) ? 'look' : 'wrong';
@@ -51,10 +52,4 @@ export function signWake(secret: string, body: string): string {
 
 function sign(secret: string, body: Uint8Array): string {
   return createHmac('sha256', secret).update(body).digest('hex');
-}
-
-/** In a time that depends on neither text. */
-function isEqual(given: string, expected: string): boolean {
-  const [a, b] = [given, expected].map((text) => createHash('sha256').update(text).digest());
-  return a !== undefined && b !== undefined && timingSafeEqual(a, b);
 }

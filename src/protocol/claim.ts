@@ -2,6 +2,7 @@
  * A claim: the record at `refs/crosstalk/claims/<key>` that reserves one (message, recipient) for
  * one dispatcher. PROTOCOL.md "Claims".
  */
+import { parseJson } from '../base/parse-json.ts';
 import { type Oid, parseOid } from '../base/ids.ts';
 import type { Effects } from './models.ts';
 import { isAlias, isName } from './names.ts';
@@ -90,12 +91,8 @@ function readAsks(asks: unknown): Pick<Claim, 'asks'> {
  */
 export function parseRecord(text: string): Readonly<Record<string, unknown>> | null {
   if (text.length > 65_536) return null;
-  try {
-    const raw: unknown = JSON.parse(text.trim());
-    return isMapping(raw) ? raw : null;
-  } catch {
-    return null;
-  }
+  const raw = parseJson(text);
+  return isMapping(raw) ? raw : null;
 }
 
 /** True for short lower-case hex, the form of instances, runs and nonces. */

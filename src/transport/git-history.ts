@@ -37,7 +37,7 @@ export async function isAncestorOf(
   });
   if (result.ended === 'exited' && (result.code === 0 || result.code === 1))
     return result.code === 0;
-  throw failed('merge-base', result.stderr);
+  throw cacheFailure('merge-base', result.stderr);
 }
 
 /** The commits of the first-parent line after `from`, oldest first; the newest `max` of them. */
@@ -54,7 +54,7 @@ export async function readHistory(
     '--',
   ];
   const result = await git.run({ args, limitMs: WALK_MS });
-  if (result.code !== 0) throw failed('rev-list', result.stderr);
+  if (result.code !== 0) throw cacheFailure('rev-list', result.stderr);
   const oids = result.stdout
     .toString('utf8')
     .split('\n')
@@ -94,7 +94,7 @@ export async function findSettled(
     '--',
   ];
   const result = await git.run({ args, onStdout: walk.push, limitMs: WALK_MS });
-  if (result.code !== 0) throw failed('log', result.stderr);
+  if (result.code !== 0) throw cacheFailure('log', result.stderr);
   const commit = first.length < OLD_IN_ROW ? null : parseOid(first[0] ?? '');
   return commit === null ? null : { commit, authors };
 }
@@ -231,7 +231,7 @@ async function walkChanges(
     limitMs: WALK_MS,
   };
   const result = await git.run(call);
-  if (result.code !== 0) throw failed('log', result.stderr);
+  if (result.code !== 0) throw cacheFailure('log', result.stderr);
   walk.end();
   return changing;
 }
@@ -294,9 +294,11 @@ function createAddingWalk(onAdded: (path: string, commit: Oid) => void): {
   };
 }
 
-function failed(command: string, stderr: string): CrosstalkError {
+/** What a failure of git in the cache is to a person. */
+export function cacheFailure(command: string, stderr: string): CrosstalkError {
   return new CrosstalkError(
     'INTERNAL',
     `git ${command} failed in the cache: ${stderr.trim().split('\n')[0] ?? ''}`,
+    { fix: 'crosstalkd doctor --fix' },
   );
 }

@@ -1,7 +1,7 @@
 /**
  * Streams every commit below a tip with its changes, parents before children, in constant memory.
  */
-import { CrosstalkError } from '../base/errors.ts';
+import { cacheFailure } from './git-history.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
 import type { Git } from './git-runner.ts';
 import type { Identity } from './repository.ts';
@@ -62,14 +62,7 @@ export async function* walkHistory(
     for (const commit of reader.push(chunk as Buffer)) yield commit;
   for (const commit of reader.end()) yield commit;
   const { code } = await process.ended;
-  if (code !== 0)
-    throw new CrosstalkError(
-      'INTERNAL',
-      `git log failed in the cache: ${process.stderr().trim().split('\n')[0] ?? ''}`,
-      {
-        fix: 'crosstalkd doctor --fix',
-      },
-    );
+  if (code !== 0) throw cacheFailure('log', process.stderr());
 }
 
 interface Reader {

@@ -7,7 +7,7 @@
  * cookie is `SameSite=Strict`, and whatever changes something names our origin and carries a second
  * secret that only the page can read.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { isSameSecret } from '../base/same-secret.ts';
 
 /** The secrets of one run of the server. */
 export interface Keys {
@@ -86,12 +86,12 @@ export function judgeRequest(asked: Asked, own: Own): Judged {
     return refused(405, `${method} is not known here`);
   const [token] = asked.tokens;
   if (token !== undefined && method === 'GET' && asked.tokens.length === 1) {
-    const known = [...own.keys.tokens].find((one) => isSame(token, one));
+    const known = [...own.keys.tokens].find((one) => isSameSecret(token, one));
     if (known !== undefined) return { kind: 'enter', token: known };
   }
   if (
     !cookiesOf(headers['cookie'], cookieName(own.port)).some((value) =>
-      isSame(value, own.keys.cookie),
+      isSameSecret(value, own.keys.cookie),
     )
   )
     return refused(
@@ -109,7 +109,7 @@ function judgeChange({ headers }: Asked, own: Own): Judged {
   if (headers['origin'] !== own.origin)
     return refused(403, 'only the page itself may change something');
   const given = headers[CSRF_HEADER];
-  if (typeof given !== 'string' || !isSame(given, own.keys.csrf))
+  if (typeof given !== 'string' || !isSameSecret(given, own.keys.csrf))
     return refused(403, 'the page is from an earlier start: load it again');
   if (headers['content-type'] !== 'application/json')
     return refused(415, 'expected application/json');
@@ -129,10 +129,4 @@ function cookiesOf(
     const at = pair.indexOf('=');
     return pair.slice(0, at).trim() === name ? [pair.slice(at + 1).trim()] : [];
   });
-}
-
-/** Equality, in a time that does not depend on where they differ. */
-function isSame(given: string, secret: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(secret));
 }

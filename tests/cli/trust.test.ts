@@ -229,7 +229,8 @@ describe('with files and orders that have to be signed', () => {
   it('verify --signatures says whose keys have signed, and what nobody known has', async () => {
     const { code, data } = await cli.json(['verify', '--signatures']);
     expect(code).toBe(1);
-    expect(data).toMatchObject({ ok: false, signed: { ada: expect.any(Number) as number } });
+    expect(data['ok']).toBe(false);
+    expect(listOf(data, 'signed').map((one) => one['name'])).toContain('ada');
     const found = listOf(data, 'not_known').map((one) => one['found']);
     expect(found).toContain('not signed');
   });

@@ -4,9 +4,9 @@
  * only while the last commit that touched it is one of `init` or of this command: what people
  * changed or removed stays as it is.
  */
+import { cacheFailure } from '../../transport/git-history.ts';
 import { readFile } from 'node:fs/promises';
 import { MINUTE, systemClock } from '../../base/clock.ts';
-import { CrosstalkError } from '../../base/errors.ts';
 import { by } from '../../base/order.ts';
 import { decodeModels } from '../../protocol/decode-models.ts';
 import { upgradeModels } from '../../protocol/older-models.ts';
@@ -97,11 +97,7 @@ async function makePlan(invocation: Invocation, session: TransportSession): Prom
     if ((await readTextAt(session.repository, tip, path)) === content) continue;
     const args = ['log', '-1', '--no-color', '--no-show-signature', '--format=%B', tip, '--', path];
     const last = await git.run({ args, limitMs: MINUTE });
-    if (last.code !== 0)
-      throw new CrosstalkError(
-        'INTERNAL',
-        `git log failed in the cache: ${last.stderr.trim().split('\n')[0] ?? ''}`,
-      );
+    if (last.code !== 0) throw cacheFailure('log', last.stderr);
     const message = last.stdout.toString('utf8').trim();
     if (message === '' || OURS.test(message)) writes.push({ path, content });
     else left.push(path);

@@ -15,13 +15,13 @@ import type { Transaction, TransactionOutcome } from '../../transport/transactio
 import { type Invocation, option } from '../command.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { plain } from '../io.ts';
-import { identifySender, type Sender } from '../talk/person.ts';
+import { identifyPerson, type Sender } from '../talk/person.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
 import { publishFor } from '../session/publish-for.ts';
 import { formatSubject } from '../../protocol/subject.ts';
-import { fixBy, withNote } from '../../base/fix.ts';
+import { fixBy } from '../../base/fix.ts';
 
 /**
  * A claim may be renewed or taken over while we cancel; then the order is given again for the new
@@ -36,7 +36,7 @@ export async function cancelMessage(invocation: Invocation): Promise<number> {
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
     const around = await lookToAct(invocation);
     try {
-      const sender = await identifyPerson(invocation, around);
+      const sender = await identifyPerson(invocation, around.session, 'cancel messages');
       path = (await resolveId(around.session, invocation.args[0] ?? '')).path;
       const works = openWorks(around, path, wantedNames(invocation));
       if (works.length === 0) break;
@@ -52,14 +52,6 @@ export async function cancelMessage(invocation: Invocation): Promise<number> {
     }
   }
   return printCancelled(invocation, { path, cancelled });
-}
-
-async function identifyPerson(invocation: Invocation, around: Surroundings): Promise<Sender> {
-  const sender = await identifySender(invocation, around.session);
-  if (sender.agent === null) return sender;
-  throw new CrosstalkError('REFUSED', 'an agent cannot cancel messages', {
-    fix: withNote(fixBy`crosstalkd cancel ${invocation.args[0] ?? ''}`, 'for a person to do'),
-  });
 }
 
 /** The names of --to, or null for everybody. */

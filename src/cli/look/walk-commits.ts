@@ -2,8 +2,8 @@
  * Reads chosen facts of many commits out of the cache, a line each, as git prints them: trailers
  * are what git takes for trailers, so what somebody wrote above them is not one.
  */
+import { cacheFailure } from '../../transport/git-history.ts';
 import { MINUTE, systemClock } from '../../base/clock.ts';
-import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { type TrailerKey, trailerFormat } from '../../protocol/trailers.ts';
 import { createGit } from '../../transport/git-runner.ts';
@@ -52,10 +52,6 @@ export async function walkCommits(
     onStdout,
     limitMs: WALK_MS,
   });
-  if (walked.code !== 0)
-    throw new CrosstalkError(
-      'INTERNAL',
-      `git log failed in the cache: ${walked.stderr.trim().split('\n')[0] ?? ''}`,
-    );
+  if (walked.code !== 0) throw cacheFailure('log', walked.stderr);
   if (rest !== '') take(rest.split(SEPARATOR));
 }

@@ -2,6 +2,7 @@
  * Who sends: the person at this machine as git knows them, or the model whose program runs this
  * command.
  */
+import { present } from '../../local/state-directory.ts';
 import { userInfo } from 'node:os';
 import { CrosstalkError } from '../../base/errors.ts';
 import { isAlias, NAME_RULE, personName, slugName } from '../../protocol/names.ts';
@@ -84,7 +85,10 @@ export async function identifyPerson(
   what: string,
 ): Promise<Sender> {
   const sender = await identifySender(invocation, session);
-  if (sender.agent !== null) throw new CrosstalkError('REFUSED', `an agent cannot ${what}`);
+  if (sender.agent !== null)
+    throw new CrosstalkError('REFUSED', `an agent cannot ${what}`, {
+      fix: fixByHand('a person does this'),
+    });
   return sender;
 }
 
@@ -159,8 +163,4 @@ function systemUser(): string {
   } catch {
     return '';
   }
-}
-
-function present(value: string | undefined): string | null {
-  return value === undefined || value === '' ? null : value;
 }

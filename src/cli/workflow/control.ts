@@ -16,7 +16,8 @@ import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { snakeKeys } from '../../base/snake-keys.ts';
 import { printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { checkSourceText, tellErrors } from './check.ts';
-import { composeFile, identifyPerson, publishFile } from './publish.ts';
+import { composeFile, publishFile } from './publish.ts';
+import { identifyPerson } from '../talk/person.ts';
 import { findRun, type RunSeen } from '../look/runs.ts';
 import { readCheckOptions, readWorkflow } from './source.ts';
 import { hasBegun, isOver } from '../look/why-run.ts';
@@ -128,7 +129,7 @@ export async function order(
         ? fixBy`crosstalkd workflow rerun ${run}`
         : fixBy`crosstalkd workflow why ${run}`,
     });
-  const sender = await identifyPerson(invocation, around.session);
+  const sender = await identifyPerson(invocation, around.session, 'steer a run');
   const fields = { to: 'workflow', op: given.op, ...given.fields };
   const letter = composeFile(sender, {
     channel: run,

@@ -17,7 +17,8 @@ import type { Surroundings } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { withRun } from './control.ts';
 import type { Sender } from '../talk/person.ts';
-import { composeFile, identifyPerson, publishFile } from './publish.ts';
+import { composeFile, publishFile } from './publish.ts';
+import { identifyPerson } from '../talk/person.ts';
 import type { RunSeen } from '../look/runs.ts';
 import type { GateView } from '../../workflow/run/fold.ts';
 
@@ -47,7 +48,7 @@ async function answerGate(
 ): Promise<number> {
   const { run, marker } = seen.input;
   const gate = chooseGate(seen, invocation.args[1] ?? null);
-  const sender = await identifyPerson(invocation, around.session);
+  const sender = await identifyPerson(invocation, around.session, 'steer a run');
   refuseStranger(gate, { sender, run, decision });
   const says = wordsFor(invocation, { run, gate, decision });
   const letter = composeFile(sender, {

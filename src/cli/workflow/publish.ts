@@ -3,7 +3,6 @@
  * and published as one commit each.
  */
 import { formatIso, systemClock } from '../../base/clock.ts';
-import { CrosstalkError } from '../../base/errors.ts';
 import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
 import { sendControl } from '../../local/control-client.ts';
@@ -12,25 +11,9 @@ import { newMessagePath } from '../../protocol/paths.ts';
 import { readYamlMapping } from '../../protocol/yaml.ts';
 import type { Invocation } from '../command.ts';
 import { type Letter, requireMessage } from '../talk/compose-message.ts';
-import { identifySender, type Sender } from '../talk/person.ts';
+import type { Sender } from '../talk/person.ts';
 import { publishLetter } from '../talk/publish-letter.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { fixBy } from '../../base/fix.ts';
-
-/**
- * The sender of a command that steers a run. Throws REFUSED for agents: only people decide about
- * runs.
- */
-export async function identifyPerson(
-  invocation: Invocation,
-  session: TransportSession,
-): Promise<Sender> {
-  const sender = await identifySender(invocation, session);
-  if (sender.agent === null) return sender;
-  throw new CrosstalkError('REFUSED', 'an agent cannot steer a run; people do', {
-    fix: fixBy`crosstalkd workflow why RUN`,
-  });
-}
 
 /** The same call without the options named: `--from` means a step there, not a person. */
 export function withoutOptions(invocation: Invocation, names: readonly string[]): Invocation {

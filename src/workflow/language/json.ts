@@ -2,6 +2,7 @@
  * JSON values as the workflow code carries them, and the JSON that stands somewhere in an agent's
  * answer.
  */
+import { parseJson as parseValue } from '../../base/parse-json.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { isMapping, readYamlMapping } from '../../protocol/yaml.ts';
 
@@ -61,11 +62,7 @@ export function canonicalJson(value: Json): string {
 
 /** The JSON in `text`, or undefined when it is not JSON. */
 export function parseJson(text: string): Json | undefined {
-  try {
-    return asJson(JSON.parse(text) as unknown);
-  } catch {
-    return undefined;
-  }
+  return asJson(parseValue(text));
 }
 
 /**
