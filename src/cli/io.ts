@@ -135,7 +135,7 @@ export function fixLines(
   ];
 }
 
-/** What helps below an error: each command after one `help:`, then what to know beside it. */
+/** The help below an error: each command after one `help:`, then the note. */
 export function helpLines(io: Pick<Io, 'colors' | 'at'>, fix: Fix): readonly string[] {
   const commands = formatCommands(placedAt(fix, io.at ?? [])).map(
     (line, at) => `  ${at === 0 ? 'help:' : '     '} ${paint(io, 'cyan', plain(line))}`,

@@ -79,7 +79,7 @@ interface Composed {
   readonly draft: CommitDraft;
 }
 
-/** Null when nobody can be asked, or nobody could read all of it. */
+/** Null when nobody can be asked, or the text is too long to be read. */
 function compose(
   dispatcher: Dispatcher,
   held: LiveClaim,

@@ -38,7 +38,7 @@ const NOT_SHOWN = 'it takes a claim and does not show it afterwards';
 /** Work whose claim the remote does not take rests at least this long, doubling, and at most. */
 const REFUSED_MS = 5 * SECOND;
 const REFUSED_MS_MAX = 15 * MINUTE;
-/** A claim lost this often in a row to nobody was not lost but refused. */
+/** A claim lost this many times in a row without a winner was not lost but refused. */
 const LOST_TO_NOBODY_MAX = 3;
 
 /** A claim to be made. `expected`: the lapsed claim that it takes over, or null for a free one. */
@@ -119,7 +119,7 @@ async function claimAlong(
   }
 }
 
-/** A claim of which nobody said that it has not landed; `isProved`: it stands on open work. */
+/** A claim that may have landed; `isProved`: it is on open work. */
 function notePushed(
   dispatcher: Dispatcher,
   draft: DraftedClaim,
@@ -215,7 +215,7 @@ function startWon(dispatcher: Dispatcher, uncertain: UncertainClaim, seenMs: num
 }
 
 /**
- * Takes back, at the end, claims of which nobody knows whether they landed: nothing was started for
+ * Takes back, at the end, claims that may or may not have landed: nothing was started for
  * them, and nobody has to wait out their lease.
  */
 export async function giveBackUncertain({ state, doors }: Dispatcher): Promise<void> {
@@ -283,7 +283,7 @@ export function hasRefusedClaims({ state }: Pick<Dispatcher, 'state'>): boolean 
   return [...state.claims.refused.values()].some(({ refusal }) => isPersistentRefusal(refusal));
 }
 
-/** Lets go of refusals that have ended: somebody has the claim, or nobody wants it any more. */
+/** Drops refusals that have ended: somebody has the claim, or nobody wants it any more. */
 function forgetRefused(dispatcher: Dispatcher): void {
   const { state, settings } = dispatcher;
   const { refused } = state.claims;
@@ -302,7 +302,7 @@ interface LostPush {
 }
 
 /**
- * A claim that did not come about. As a rule another host has it; when nobody has, and again, the
+ * A claim that failed. As a rule another host has it; when nobody has it, repeatedly, the
  * remote does not take it, and the work rests; the model, too, where the remote limits calls.
  */
 async function loseClaim(

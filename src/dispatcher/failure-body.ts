@@ -3,7 +3,7 @@ import { shellWord } from '../base/shell-word.ts';
 import type { Failed, FailureClass } from '../agents/agent.ts';
 import { messageId } from '../protocol/paths.ts';
 
-/** Where the rest can be read is said as a command: paths of a host are nobody else's business. */
+/** A command leads to the rest: paths of a host are not for others. */
 export function failureBody(
   outcome: Failed,
   message: string,

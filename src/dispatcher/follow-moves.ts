@@ -1,5 +1,5 @@
 /**
- * Matches open work with the claims that stand for it. A message without an id is known by its
+ * Matches open work with its claims. A message without an id is known by its
  * path; if it is moved while somebody works on it, its claim keeps the key of the old path and is
  * found by the bytes that it names. Nobody takes the work a second time.
  */
@@ -22,7 +22,7 @@ export function currentWork(dispatcher: Dispatcher): readonly Work[] {
   return stray.length === 0 ? listWork(index) : followMoves(listWork(index), new Map(stray));
 }
 
-/** What a claim may still stand for although somebody asked for it again by another message. */
+/** The work of a claim whose message was asked again by another message. */
 export function supersededWork(dispatcher: Dispatcher): readonly Work[] {
   const works = listSuperseded(dispatcher.mirror.index());
   return works.length === 0 ? works : followMoves(works, new Map(listClaims(dispatcher)));
@@ -49,7 +49,7 @@ export function currentPath(dispatcher: Dispatcher, { key, message }: Work): str
 }
 
 /**
- * Claims that may stand for what was moved: those of no open work, and all that this host holds.
+ * Claims that may belong to moved messages: those without open work, and all that this host holds.
  */
 function listClaims(dispatcher: Dispatcher): readonly (readonly [key: string, claim: Claim])[] {
   const ours = heldClaims(dispatcher.state.claims.own).map(

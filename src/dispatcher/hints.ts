@@ -14,7 +14,7 @@ export interface Hints {
   lastMs: number;
   /** `trusted`: every change of the remote is announced, so an idle host need not ask. */
   watch: 'none' | 'trusted';
-  /** A look has found a change that nobody had announced by then. */
+  /** A poll has found a change that was not announced by then. */
   doubt: { readonly sinceMs: number; readonly heard: number } | null;
   /** Somebody has asked for a look since the last one began. */
   lookDue: boolean;

@@ -99,7 +99,7 @@ export async function leaveCapsule(
 }
 
 /**
- * True when this host had a hand in a capsule that nobody needs any more: it beats on as if it held
+ * True when this host wrote part of a capsule that nobody needs any more: it beats as if it held
  * a claim until that is gone. Where pushes are counted it waits for a push that is made anyway.
  */
 export function hasLeftCapsule(dispatcher: Dispatcher): boolean {
@@ -247,7 +247,7 @@ function isResting({ state, doors }: Dispatcher): boolean {
   return doors.clock.monotonicMs() < state.claims.capsulesRestMs;
 }
 
-/** A capsule is signed by nobody: where anything has to be, its changes are not believed. */
+/** Nobody signs a capsule: where anything has to be signed, its changes do not count. */
 async function readThere(dispatcher: Dispatcher, ref: string, oid: Oid): Promise<Capsule | null> {
   const found = await readRecord(dispatcher, ref, oid);
   if (found?.work === undefined) return found;

@@ -21,7 +21,7 @@ import { namesUnder, refsUnder } from './refs-under.ts';
 const LIMITED_MS = 10 * MINUTE;
 /** Part of the reads that hosts do not use: connections are not equally long. */
 const READ_SLACK = 1.5;
-/** Hosts that there may be before the first look, and beside others: some are not in view yet. */
+/** Hosts assumed before the first poll, and beside others: some are not in view yet. */
 const HOSTS_MIN = 8;
 /** Looks of a host that only watches are so many of its reads apart. */
 const LOOKS_APART = 2;
@@ -125,7 +125,7 @@ export function watchPauseMs(dispatcher: Dispatcher): number {
     : LOOKS_APART * doors.spacing.gapMs;
 }
 
-/** What one look found beside what was known. */
+/** The news of one poll. */
 export interface Seen {
   /** Monotonic times at which the look before was begun, and this one was answered. */
   readonly beforeMs: number;

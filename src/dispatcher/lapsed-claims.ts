@@ -16,7 +16,7 @@ import { orphanAt } from './other-claims.ts';
 export interface Lapsed {
   /** Null when its record cannot be read. */
   readonly claim: Claim | null;
-  /** The open work it stands for; null when there is none (answered, removed, or never was). */
+  /** Its open work; null when there is none (answered, removed, or never was). */
   readonly work: Work | null;
   /** Whether the agent may have been started. Only its own host can know that it was not. */
   readonly started: boolean;

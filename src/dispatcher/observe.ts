@@ -189,7 +189,7 @@ function sawRewrite(dispatcher: Dispatcher, rewrite: Rewrite): Observed {
 }
 
 /**
- * Claims are fetched only once they have stood for a while: most are gone before anybody needs to
+ * Claims are fetched only after a while: most are gone before anybody needs to
  * know whose they are.
  */
 function wantedRecords(

@@ -204,7 +204,7 @@ function hasEnded({ state }: Dispatcher): boolean {
   return state.host.halted !== null || state.loop.ending.signal.aborted;
 }
 
-/** What a failure asks for beside the usual wait. */
+/** The wait after a failure, beside the usual one. */
 function pauseMs(failure: RemoteFailure | null): number {
   return failure?.reason === 'limited' ? LIMITED_MS : 0;
 }

@@ -114,7 +114,7 @@ export function replyTransaction(
         ...(reply.alone === undefined ? [] : [folder]),
       ]);
       if (standing != null) return null;
-      // Only ever added: where somebody put something before, the answer goes without its files and
+      // Only ever added: where something stands already, the answer goes without its files and
       // says so.
       const { content, commitMessage } = inTheWay == null ? reply : (reply.alone ?? reply);
       const files = inTheWay == null ? (reply.files ?? []) : [];

@@ -101,7 +101,7 @@ function inOrder(
   ): { readonly atMs: number; readonly depth: number } => {
     const known = places.get(path);
     if (known !== undefined) return known;
-    // Stands while it is worked out, so that messages that name each other come to an end.
+    // Set while it is computed, so that messages that name each other end the recursion.
     places.set(path, { atMs: message.fields.timestampMs ?? 0, depth: 0 });
     const before = message.fields.re.flatMap((re) => {
       const named = byPath.get(re);

@@ -49,7 +49,7 @@ export async function settleLapsedClaims(
     const work = open.get(ref.slice(ref.lastIndexOf('/') + 1)) ?? null;
     if (work !== null && startedBy(dispatcher, work) !== null) continue;
     const lapsed: Lapsed = { ...found, work };
-    // What lapsed where nobody claims any more is claimed again.
+    // A lapsed claim below a prefix of an older setup is claimed again.
     const verdict = ref.startsWith(before) ? 'remove' : judgeLapsed(lapsed);
     if (verdict === 'take-over') {
       const request = planTakeover(
@@ -69,7 +69,7 @@ export async function settleLapsedClaims(
   await claimMessages(dispatcher, takeovers);
 }
 
-/** What claims may stand for. Made only when a claim has lapsed: most looks see none. */
+/** The work of claims. Made only when a claim has lapsed: most polls see none. */
 function openWork(works: readonly Work[]): ReadonlyMap<string, Work> {
   return new Map(
     works.flatMap((work) => (work.twinOf === null ? [[work.key, work] as const] : [])),

@@ -1,5 +1,5 @@
 /**
- * Answers work whose agent was started and whose claim is gone: nobody may start it again, so the
+ * Answers work whose agent was started and whose claim is gone: no host may start it again, so the
  * answer says that the outcome is unknown. The mark on the branch or this host's journal tells who
  * started it, never a claim.
  */
@@ -20,10 +20,10 @@ import { isOurs, readLapsed } from './lapsed-claims.ts';
 import { attemptsHere, ranExternal } from './start-ledger.ts';
 import { beginSettling, isSettling } from './other-claims.ts';
 
-/** A piece of work that nobody may start, and why. */
+/** Work that no host may start, and why. */
 interface Begun {
   readonly work: Work;
-  /** Who started it; null = this host, or nobody can read who. */
+  /** The host that started it; null = this one, or unreadable. */
   readonly by: StartedBy | null;
   readonly isOwn: boolean;
   readonly detail: string;
@@ -50,7 +50,7 @@ function judgeBegun(dispatcher: Dispatcher, work: Work): Begun | null {
   if (work.twinOf !== null || work.recipient === 'workflow' || blocked.has(work.key)) return null;
   if (isOurs(dispatcher, settings.refs.claims + work.key)) return null;
   const ranHere = ranExternal(ledger, work.key);
-  // A mark that nobody known has signed says neither that it was started nor that it was not.
+  // A mark without a known signature says neither that it was started nor that it was not.
   if (!ranHere && state.trust.held.has(work.key)) return null;
   const mark = findStart(mirror.index(), work);
   const attempts = attemptsHere(ledger, work.key);

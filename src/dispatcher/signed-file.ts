@@ -76,7 +76,7 @@ export async function withPeople(
   { repository, tip }: Pick<Signing, 'repository' | 'tip'>,
   trust: Trust,
 ): Promise<Trust> {
-  // Where this host pins no operator, nobody can say what others may do.
+  // A host without pinned operators lets nobody say what others may do.
   if (trust.rights === null) return trust;
   const isReadable = (text: string): boolean => decodePeople(text).isReadable;
   const signing = { repository, tip, trust, right: 'operate', isReadable } as const;

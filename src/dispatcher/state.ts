@@ -65,7 +65,7 @@ export interface ClaimState {
   readonly others: OtherClaims;
   /** What this state directory has started, as far back as its journal goes. */
   readonly ledger: StartLedger;
-  /** What is known of the capsules that this process has written or read, by key. */
+  /** The capsules that this process has written or read, by key. */
   readonly capsules: Map<string, CapsuleNote>;
   /** Monotonic time until which none is pushed: the remote has refused one. */
   capsulesRestMs: number;
@@ -143,7 +143,7 @@ export interface BeatState {
   readonly dueSinceMs: number | null;
   /** One is on its way. */
   readonly isUnderWay: boolean;
-  /** When the push of one failed or had no answer: until a later look nobody knows what stands. */
+  /** When the push of one failed or had no answer: a later poll shows what is there. */
   readonly doubtMs: number;
 }
 

@@ -18,7 +18,7 @@ const SETTLE_MS = 5;
  */
 const SAFETY_PAUSES = 10;
 const SAFETY_MS_MAX = 10 * MINUTE;
-/** How long after a look that found what nobody had announced the announcement may still come. */
+/** How late an announcement may come after the poll that found the change. */
 const DOUBT_MS = 2_000;
 
 /** The remote may have changed: look soon. */

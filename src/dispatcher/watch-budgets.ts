@@ -125,7 +125,7 @@ async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {
   state.models.day.tip = tip;
 }
 
-/** Where hosts have to sign, a reply that none of them has signed uses up nobody's budget. */
+/** Where hosts have to sign, a reply without such a signature uses up no budget. */
 async function leaveOutForged<T extends { readonly path: string; readonly blob: Oid }>(
   dispatcher: Dispatcher,
   range: { readonly from: Oid | null; readonly to: Oid },

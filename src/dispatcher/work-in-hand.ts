@@ -8,7 +8,7 @@ export interface WorkInHand {
   readonly attempts: readonly LiveClaim[];
   /** Claims that are ours: attempts, and what of them is being published. */
   readonly held: number;
-  /** Claims of which nobody knows yet whether they landed. */
+  /** Claims that may or may not have landed. */
   readonly uncertain: number;
   /** Claims of dead hosts that are not settled yet. */
   readonly others: number;

@@ -41,7 +41,7 @@ export function openByKey(index: OpenIndex): ReadonlyMap<string, Work> {
   return openOf(index).byKey;
 }
 
-/** What would be work, had nobody asked again. */
+/** Work that was asked again elsewhere. */
 export function listSuperseded(index: OpenIndex): readonly Work[] {
   return worksOf(index.superseded);
 }
@@ -96,7 +96,7 @@ function worksOf(messages: OpenIndex['messages']): readonly Work[] {
     first.size === works.length
       ? works
       : works.map((work) => asTwin(work, first.get(work.key) ?? work));
-  // Few are of one moment, so hardly ever does it come to comparing paths.
+  // Few share a moment, so paths are hardly ever compared.
   return judged.sort(
     (a, b) =>
       b.message.priority - a.message.priority ||

@@ -29,7 +29,7 @@ export type Called = ReadonlyMap<string, string>;
 /** Nobody is named: everybody is called as their commits say. */
 export const NOBODY_CALLED: Called = new Map();
 
-/** Whose addresses are whose. One that two people are given is nobody's. */
+/** Addresses and their people. One that two people have counts for neither. */
 export function calledBy(people: ReadonlyMap<string, Person>): Called {
   const owners = new Map<string, Set<string>>();
   for (const [name, { addresses }] of people)

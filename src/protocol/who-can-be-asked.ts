@@ -48,7 +48,7 @@ export const NOBODY: Askable = {
   compilers: { preset: [], ready: [], idle: [], others: [] },
 };
 
-/** As a workflow is checked by it: a model of a host only is one, whoever is up. */
+/** As a workflow is checked by it: a model of one host counts, whether or not that host is up. */
 export function knownOf({
   names,
   served,

@@ -98,7 +98,7 @@ async function beginTransport(
 }
 
 /**
- * The branch that was said, else one of its own beside whatever the remote holds. Throws
+ * The given branch, else its own one beside the content of the remote. Throws
  * ALREADY_EXISTS when there is a transport already.
  */
 async function chooseBranch(

@@ -89,7 +89,7 @@ export async function readOpenRuns(around: Surroundings): Promise<readonly RunSe
   return runs;
 }
 
-/** What open runs want of people beside their tasks: gates, pauses, budgets. */
+/** What open runs need from people beside their tasks: gates, pauses, budgets. */
 export function needsOfRuns(runs: readonly RunSeen[]): readonly Need[] {
   return runs.flatMap(({ input, view }) =>
     view.blockedBy.filter(isForPeople).map((reason): Need => ({

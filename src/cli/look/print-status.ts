@@ -114,7 +114,7 @@ function briefThing(io: Io, need: Need, lines: number): readonly string[] {
   ];
 }
 
-/** Each section beside its title, as wide as the window. */
+/** Each section next to its title, as wide as the window. */
 function sectionGroups(io: Io, sections: readonly Section[]): readonly Group[] {
   const shown = sections.filter(({ things }) => things.length > 0);
   const width = Math.max(0, ...shown.map(({ title }) => title.length)) + 2;

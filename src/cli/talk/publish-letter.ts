@@ -11,7 +11,7 @@ import { composeCommitMessage, type Letter } from './compose-message.ts';
 import { tellMarker } from '../../workflow/language/marker.ts';
 import type { Sender } from './person.ts';
 
-/** What the commit says beside what the letter says. */
+/** Facts of the commit that the letter does not have. */
 export interface Told {
   /** An order to a run: instead of recipients and first line. */
   readonly order?: string | null;

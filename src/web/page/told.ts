@@ -379,13 +379,9 @@ export interface Board {
       readonly limit: number;
     }[];
   } | null;
-<<<<<<< HEAD
   /** Replies of the last hour of models whose runs in an hour are limited. */
   readonly rates: NonNullable<Board['budgets']>['lines'];
-  /** Pushes of the last minute as beats tell them; `limit` a minute, all hosts together. */
-=======
   /** Pushes of the last minute by the beats; `limit` a minute, all hosts together. */
->>>>>>> bf5af0f (English of comments and decisions; schemas say what commands print)
   readonly traffic: {
     readonly limit: number | null;
     readonly hosts: readonly { readonly alias: string; readonly pushes: number }[];
