@@ -45,6 +45,7 @@ const READING: readonly (readonly string[])[] = [
   ['verify'],
   ['verify', '--signatures'],
   ['lint', 'data/channels'],
+  ['lint', 'data/channels/general/stray.md'],
   ['workflow', 'list'],
   ['workflow', 'show', 'marker'],
   ['workflow', 'why', 'marker'],

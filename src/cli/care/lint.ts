@@ -3,6 +3,8 @@
  * Works anywhere; inside a clone it knows the names too, and finds what the clone does not have in
  * the transport.
  */
+import { snakeKeys } from '../../base/snake-keys.ts';
+import type { Rejection } from '../../protocol/rejection.ts';
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { ADAPTER_NAMES } from '../../agents/adapters.ts';
@@ -43,19 +45,12 @@ import { findStrays } from '../look/misplaced.ts';
 import { findUnsent } from '../look/unsent.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 
-interface Problem {
-  readonly line: number;
-  readonly column?: number;
-  readonly found: string;
-  readonly expected: string;
-}
-
 /** What is wrong with a file, and what is only odd. */
 interface Linted {
   readonly file: string;
   /** What it holds, to be pointed into. */
   readonly text?: string;
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Rejection[];
   readonly warnings: readonly string[];
   /** Whether hosts see it as it is here; absent: it stands in no clone of a transport. */
   readonly isPushed?: boolean;
@@ -309,7 +304,7 @@ function isPageOfChannel(path: string): boolean {
 }
 
 /** Why no dispatcher will ever see a file where it stands, and the command that mends it. */
-function placeProblem(path: string): Problem | null {
+function placeProblem(path: string): Rejection | null {
   if (parseMessagePath(path) !== null) return null;
   const odd = path.startsWith(`${CHANNELS}/`)
     ? oddFile({ kind: 'written', path, entry: 'file', blob: '' as Oid })
@@ -387,7 +382,7 @@ function report(invocation: Invocation, linted: readonly Linted[], note: string 
         file,
         ok: problems.length === 0,
         pushed: isPushed,
-        problems,
+        problems: snakeKeys(problems),
         warnings,
       })),
       note,
