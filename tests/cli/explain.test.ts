@@ -71,9 +71,10 @@ function plantBeat(
 function plantClaim(
   path: string,
   recipient: string,
-  alias: string,
-  instance = 'abcdef012345',
+  holder: string | { readonly alias: string; readonly instance: string },
 ): void {
+  const { alias, instance } =
+    typeof holder === 'string' ? { alias: holder, instance: 'abcdef012345' } : holder;
   const blob = parseOid(cli.git(['rev-parse', `main:${path}`], cli.remote))!;
   const claim = {
     message: path,
@@ -297,7 +298,7 @@ describe('why a message stands where it stands', () => {
     const { stdout } = await cli.run(['run', '--once']);
     const instance = /"instance":"([0-9a-f]{12})"/.exec(stdout)?.[1] ?? '';
     cli.say({ [`${AT}/left.md`]: letter('echo', 'x') });
-    plantClaim(`${AT}/left.md`, 'echo', 'attic', instance);
+    plantClaim(`${AT}/left.md`, 'echo', { alias: 'attic', instance });
     plantBeat('attic', { instance });
     expect(await firstPart('left')).toMatchObject({
       kind: 'host-down',
