@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 const BIN = fileURLToPath(new URL('../../bin/crosstalkd.js', import.meta.url));
 const LEASE = { CROSSTALK_LEASE: '6s', CROSSTALK_BEAT: '2s', CROSSTALK_LEASE_MARGIN: '1s' };
 
-/** One transport in a temporary directory. `close` removes it. Calm: nothing fails by itself. */
+/** One transport in a temporary directory. `close` removes it. Calm: nothing fails on its own. */
 export function makeStage({ isCalm = false } = {}) {
   const place = mkdtempSync(join(tmpdir(), 'crosstalk-soak-'));
   const at = (...names) => join(place, ...names);

@@ -34,7 +34,7 @@ export async function readReportedUsage(path: string): Promise<ReportedUsage> {
     );
   const session = last('session');
   const model = oneLine(last('model') ?? '', MODEL_MAX);
-  // Each part by itself first: one that cannot be true takes nothing from the others.
+  // Each part on its own first: one that cannot be true takes nothing from the others.
   const parts = records.map((record) =>
     checkedUsage({
       tokensIn: amountAt(record, 'tokens_in'),

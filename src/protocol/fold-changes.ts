@@ -210,7 +210,7 @@ function closeCopies(
   }
 }
 
-/** What all copies of a message have in common; null for a reply and for what is no message. */
+/** What all copies of a message have in common; null for a reply and for any other file. */
 export function idOf(path: string): string | null {
   const file = parseMessagePath(path);
   return file === null || file.replyTo !== null ? null : `${file.channel}/${identityOf(file)}`;

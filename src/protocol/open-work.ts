@@ -76,7 +76,7 @@ export interface OpenIndex {
   readonly runs: ReadonlySet<string>;
   /** Marks of started agents whose work may be open, now or later, by their paths. */
   readonly started: ReadonlyMap<string, StartMark>;
-  /** Replies that count for nothing on this host, by their paths: all else is as if without them. */
+  /** Replies that count for nothing on this host, by their paths: all is as if without them. */
   readonly forged: ReadonlyMap<string, ForgedReply>;
 }
 

@@ -302,7 +302,7 @@ function asksAgainNoMore({ retried }: OpenIndex, batch: ChangeBatch): boolean {
   );
 }
 
-/** What is no message stands where a message of the same id counts before those that are open. */
+/** A file that is not a message takes the place of an open message with its id. */
 function takesPlaces({ messages }: OpenIndex, { rejected }: ChangeBatch): boolean {
   const byId = new Map(
     rejected.flatMap(({ path, twinOf }) => {

@@ -1,6 +1,6 @@
 /**
  * Files of the transport beside models.yaml that hosts judge by: a version that cannot be read
- * changes nothing, so whoever wrote it has to be told.
+ * changes nothing, so its author has to know.
  */
 import { decodeBudgets } from '../../protocol/budgets.ts';
 import { decodeTransport } from '../../protocol/pace.ts';

@@ -29,7 +29,7 @@ export function checkUses(all: readonly Step[], saved: SavedWorkflow, report: Re
   }
 }
 
-/** The name that was meant by a path, an ending or capital letters; else where the file would be. */
+/** The name meant by a path, an ending or capital letters; else where the file would be. */
 export function meantWorkflow(name: string, saved: SavedWorkflow): string {
   const bare = (name.split('/').at(-1) ?? '').replace(/\.md$/i, '').toLowerCase();
   return bare !== name && saved(bare) !== null ? `did you mean "${bare}"?` : workflowFile(bare);
