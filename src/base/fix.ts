@@ -17,6 +17,8 @@ export interface Fix {
   readonly or?: readonly Words[];
   /** What to know beside the command, such as where to run it; null = nothing. */
   readonly note: string | null;
+  /** It is for another machine: what says where this one's transport is means nothing there. */
+  readonly elsewhere?: true;
 }
 
 /**
@@ -70,6 +72,11 @@ export function withNote(fix: Fix, note: string): Fix {
   return { ...fix, note };
 }
 
+/** The same for another machine; the note says which. */
+export function elsewhere(fix: Fix, note: string): Fix {
+  return { ...fix, note, elsewhere: true };
+}
+
 /** The same, followed by another. */
 export function andThen(fix: Fix, next: Fix): Fix {
   return { ...fix, then: [...(fix.then ?? []), next.command, ...(next.then ?? [])] };
@@ -89,6 +96,7 @@ export function fixByHand(note: string): Fix {
  * The same for a person who is elsewhere: `at` are the options that say where, such as `-C dir`.
  */
 export function placedAt(fix: Fix, at: Words): Fix {
+  if (fix.elsewhere === true) return fix;
   const place = (words: Words): Words =>
     words[0] === 'crosstalkd' && !words.includes('-C')
       ? [words[0], ...at, ...words.slice(1)]
