@@ -30,10 +30,10 @@ module.exports = {
     {
       name: 'pure-stays-pure',
       comment:
-        'protocol and workflow return values: no files, processes or network. node:module loads a parser late; node:zlib packs bytes.',
+        'protocol and workflow return values: no files, processes or network. node:module loads a parser late; node:buffer and node:zlib check and pack bytes.',
       severity: 'error',
       from: { path: '^src/(protocol|workflow)/' },
-      to: { dependencyTypes: ['core'], pathNot: '^(node:)?(crypto|module|zlib)$' },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?(buffer|crypto|module|zlib)$' },
     },
     {
       name: 'no-circles',

@@ -9,8 +9,8 @@ const SEED = process.env['SEED'];
 /** Fewer of the first seeds than this cannot be expected to exercise everything. */
 const SEEDS_THAT_COVER = 300;
 /**
- * Chosen among the first 150: together they try everything at least three times, or as often as all of them
- * do, in a third of the time.
+ * Chosen among the first 150: together they try everything at least three times, or as often as all
+ * of them do, in a third of the time.
  */
 const BROAD: readonly number[] = [
   ...[4, 11, 16, 20, 23, 25, 26, 28, 29, 36, 42, 43, 51, 53, 55, 58, 59, 60, 65, 67, 69, 71, 72],

@@ -160,19 +160,31 @@ describe('a piece of work that was started', () => {
   const AT = `${general}/Hello.md`;
   const NEW = 'data/channels/other/Hello.md';
   const [TEXT, EDITED] = ['---\nto: opus\nfrom: ada\n---\nhi\n', '---\nto: opus\n---\nmore\n'];
-  it.each<readonly [string, isAnswered: boolean, path: string, text: string, isStarted: boolean]>([
-    ['moved without its answer', true, NEW, TEXT, true],
-    ['moved under another name', false, `${general}/day/x.md`, TEXT, true],
-    ['moved and edited while it ran', false, NEW, EDITED, true],
-    [
-      'removed while it ran, with another message elsewhere',
-      false,
-      `${general}/x.md`,
-      EDITED,
-      false,
-    ],
-    ['moved and edited after its answer', true, NEW, EDITED, false],
-  ])('is %s', async (_, isAnswered, path, text, isStarted) => {
+  it.each<{
+    readonly how: string;
+    readonly isAnswered: boolean;
+    readonly path: string;
+    readonly text: string;
+    readonly isStarted: boolean;
+  }>([
+    { how: 'moved without its answer', isAnswered: true, path: NEW, text: TEXT, isStarted: true },
+    {
+      ...{ how: 'moved under another name', isAnswered: false },
+      ...{ path: `${general}/day/x.md`, text: TEXT, isStarted: true },
+    },
+    {
+      ...{ how: 'moved and edited while it ran', isAnswered: false },
+      ...{ path: NEW, text: EDITED, isStarted: true },
+    },
+    {
+      ...{ how: 'removed while it ran, with another message elsewhere', isAnswered: false },
+      ...{ path: `${general}/x.md`, text: EDITED, isStarted: false },
+    },
+    {
+      ...{ how: 'moved and edited after its answer', isAnswered: true },
+      ...{ path: NEW, text: EDITED, isStarted: false },
+    },
+  ])('is $how', async ({ isAnswered, path, text, isStarted }) => {
     const repository = createMemoryRemote().open();
     const follower = createMirror(repository, null);
     const identity = { name: 'Jane Doe', email: 'jane@example.com' };
