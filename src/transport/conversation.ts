@@ -3,13 +3,13 @@
  * wanted of them is brought at once. git's own commands take two for that. Spoken are version 2 of
  * git's protocol (gitprotocol-v2(5)) and, over ssh and paths, version 0 (gitprotocol-pack(5)).
  */
-import type { Clock } from '../base/clock.ts';
+import { SECOND } from '../base/clock.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
 import { CONNECT_HTTP, startHttpHelper } from './git-http-fetch.ts';
 import { watchLimit, type Git, type GitProcess, type GitResult } from './git-runner.ts';
 import { DELIMITER, FLUSH, type PacketReader, readPackets, toPacket } from './packet-line.ts';
 import { ERROR_PACKET, HUNG_UP } from './server-words.ts';
-import { takePack } from './take-pack.ts';
+import { type PackDoors, takePack } from './take-pack.ts';
 
 /** How the remote's `upload-pack` is reached: in a folder here, by the words for ssh, over http. */
 export type Way =
@@ -46,41 +46,61 @@ interface Peer {
   readonly said: string[];
   /** It does not speak git's protocol, or does not stop: there is nothing to wait for. */
   readonly senseless: ('exited' | 'overflow')[];
+  /** Bytes that may still come outside of packs. */
+  roomBytes: number;
 }
 
-/** What a listing may have, as the output of any git command. */
-const LISTED_BYTES_MAX = 256 * 1024 * 1024;
+/** What may come outside of packs, as the output of any git command. */
+const ROOM_BYTES = 256 * 1024 * 1024;
+/** What a line costs beside its text: empty ones and marks have no end either. */
+const PACKET_BYTES = 64;
+/** A server that always says something is not idle: so many limits of a silent one end it. */
+const LIMITS_MAX = 10;
+/** What has heard that nobody listens any more may take so long to go. */
+const LEAVE_MS = 5 * SECOND;
 
 /** Asks, once the connection stands, and ends it. */
 export async function converse(
-  { git, clock }: { readonly git: Git; readonly clock: Clock },
+  { git, clock }: PackDoors,
   way: Way,
   question: Question,
 ): Promise<Conversation> {
   const process = connect(git, way);
   if (process === null) return { kind: 'cannot' };
   let timedOut = false;
-  watchLimit(process, { clock, limitMs: git.networkMs, idle: true }, () => {
+  const { networkMs } = git;
+  const giveUp = (): void => {
     timedOut = true;
     process.kill();
-  });
+  };
+  watchLimit(process, { clock, limitMs: networkMs, idle: true }, giveUp);
+  watchLimit(process, { clock, limitMs: LIMITS_MAX * networkMs, idle: false }, giveUp);
+  // An ssh may carry other connections too (ControlMaster), and ends after them.
+  const leaveMs = way.kind === 'ssh' ? networkMs : Math.min(LEAVE_MS, networkMs);
+  const leave = (last: string): void => {
+    process.stdin.end(last);
+    process.stdout.resume();
+    watchLimit(process, { clock, limitMs: leaveMs, idle: false }, process.kill);
+  };
   const packets = readPackets(process.stdout);
   const send = (list: readonly string[]): void => void process.stdin.write(list.join(''));
-  const peer: Peer = { packets, send, said: [], senseless: [] };
+  const peer: Peer = { packets, send, said: [], senseless: [], roomBytes: ROOM_BYTES };
   try {
     if (way.kind === 'http' && !(await opensHttp(peer))) return { kind: 'cannot' };
     const server = await greet(peer);
     const refs = server === null ? null : await listRefs(peer, server, question.prefixes);
-    if (server === null || refs === null)
-      return { kind: 'failed', result: await failureOf(process, peer, () => timedOut) };
+    if (server === null || refs === null) {
+      leave('');
+      return { kind: 'failed', result: await failureOf(process, peer, timedOut) };
+    }
     const wants = await question.choose(refs);
     const brought =
-      wants.length === 0 || (await fetch(git, peer, { server, wants, have: question.have }));
+      wants.length === 0 ||
+      (await fetch({ git, clock }, peer, { server, wants, have: question.have }));
     return { kind: 'listed', refs, brought };
   } finally {
     // An end in order; a server that is in the middle of something hears that nobody listens.
-    process.stdin.end(way.kind === 'http' ? '' : FLUSH);
-    process.stdout.resume();
+    if (!process.stdin.writableEnded) leave(way.kind === 'http' ? '' : FLUSH);
   }
 }
 
@@ -102,13 +122,12 @@ async function opensHttp({ packets, send }: Peer): Promise<boolean> {
 async function failureOf(
   process: GitProcess,
   { said, senseless }: Peer,
-  timedOut: () => boolean,
+  timedOut: boolean,
 ): Promise<GitResult> {
-  process.stdin.end();
   if (senseless.length > 0) process.kill();
   const { started } = await process.ended;
   return {
-    ended: senseless[0] ?? (timedOut() ? 'timeout' : started ? 'exited' : 'not-started'),
+    ended: senseless[0] ?? (timedOut ? 'timeout' : started ? 'exited' : 'not-started'),
     code: 128,
     stdout: Buffer.alloc(0),
     stderr: [process.stderr(), ...said].join('\n'),
@@ -126,6 +145,11 @@ interface Mark {
 /** The next line or mark; null when no more will come, which `said` tells of. */
 async function next(peer: Peer): Promise<Line | Mark | null> {
   const packet = await peer.packets.next();
+  peer.roomBytes -= PACKET_BYTES + (packet.kind === 'bytes' ? packet.bytes.length : 0);
+  if (peer.roomBytes < 0) {
+    peer.senseless.push('overflow');
+    return null;
+  }
   if (packet.kind === 'bytes') {
     const text = packet.bytes.toString('utf8').replace(/\n$/, '');
     if (!text.startsWith('ERR ')) return { kind: 'line', text };
@@ -143,16 +167,12 @@ async function next(peer: Peer): Promise<Line | Mark | null> {
 /** The lines up to a flush; null when they have no end. */
 async function readLines(peer: Peer): Promise<readonly string[] | null> {
   const lines: string[] = [];
-  for (let bytes = 0; bytes <= LISTED_BYTES_MAX;) {
+  for (;;) {
     const one = await next(peer);
     if (one === null) return null;
     if (one.kind === 'flush') return lines;
-    if (one.kind !== 'line') continue;
-    lines.push(one.text);
-    bytes += one.text.length + 1;
+    if (one.kind === 'line') lines.push(one.text);
   }
-  peer.senseless.push('overflow');
-  return null;
 }
 
 /** What the remote is able to; in version 0 it has listed its refs with that. */
@@ -162,7 +182,12 @@ interface Server {
   readonly format: readonly string[];
   /** Null: version 2. */
   readonly refs: Refs | null;
+  /** In version 0: its own history is cut. In version 2 it says so before a pack. */
+  readonly isShallow: boolean;
 }
+
+/** How lines begin that tell where a history is cut. */
+const SHALLOW = 'shallow';
 
 async function greet(peer: Peer): Promise<Server | null> {
   const lines = await readLines(peer);
@@ -175,6 +200,7 @@ async function greet(peer: Peer): Promise<Server | null> {
     abilities: new Set(abilities.map((ability) => ability.split('=', 1)[0] ?? '')),
     format: abilities.filter((ability) => ability.startsWith('object-format=')),
     refs: isNew ? null : parseRefs([first, ...lines], ' '),
+    isShallow: lines.some((line) => line.startsWith(SHALLOW)),
   };
 }
 
@@ -194,12 +220,15 @@ async function listRefs(
   return lines === null ? null : parseRefs(lines, ' ');
 }
 
+/** What an annotated tag leads to; version 0 lists it beside the tag. */
+const PEELED = '^{}';
+
 /** Lines of an id, a separator and a name, which attributes may follow. */
 export function parseRefs(lines: readonly string[], separator: string): Refs {
   const refs = new Map<string, Oid>();
   for (const [id = '', name = ''] of lines.map((line) => line.split(separator))) {
     const oid = parseOid(id);
-    if (oid !== null) refs.set(name, oid);
+    if (oid !== null && !name.endsWith(PEELED)) refs.set(name, oid);
   }
   return refs;
 }
@@ -212,16 +241,17 @@ interface Order {
 
 /**
  * Brings `wants`. Only on top of what the remote says that it has too: of a history that was
- * replaced git's own negotiation finds out what is common.
+ * replaced git's own negotiation finds out what is common. Nothing of a remote whose own history is
+ * cut: what lies below the cut would be missing.
  */
-async function fetch(git: Git, peer: Peer, order: Order): Promise<boolean> {
+async function fetch(doors: PackDoors, peer: Peer, order: Order): Promise<boolean> {
   const isOld = order.server.refs !== null;
-  if (isOld && !order.server.abilities.has(BANDS)) return false;
+  if (isOld && (order.server.isShallow || !order.server.abilities.has(BANDS))) return false;
   peer.send(isOld ? askOldToFetch(order) : askToFetch(order, []));
   const first = await findPack(peer, isOld);
-  if (first !== 'common') return first === 'pack' && takePack(git, peer.packets);
+  if (first !== 'common') return first === 'pack' && takePack(doors, peer.packets);
   peer.send(isOld ? [toPacket('done\n')] : askToFetch(order, ['done\n']));
-  return (isOld || (await findPack(peer, false)) === 'pack') && takePack(git, peer.packets);
+  return (isOld || (await findPack(peer, false)) === 'pack') && takePack(doors, peer.packets);
 }
 
 function askToFetch({ server, wants, have }: Order, done: readonly string[]): readonly string[] {
@@ -258,7 +288,7 @@ async function findPack(peer: Peer, isOld: boolean): Promise<'pack' | 'common' |
   let isCommon = false;
   for (;;) {
     const one = await next(peer);
-    if (one === null) return null;
+    if (one === null || (one.kind === 'line' && one.text.startsWith(SHALLOW))) return null;
     if (one.kind === 'line' && one.text === 'packfile') return 'pack';
     isCommon ||= one.kind === 'line' && one.text.startsWith('ACK ');
     if (one.kind === 'flush' || (isOld && one.kind === 'line')) return isCommon ? 'common' : null;

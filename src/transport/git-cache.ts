@@ -204,7 +204,7 @@ function removeHalfWritten(gitDir: string, beforeMs: number): void {
   const loose = namesIn(objects).flatMap((name) =>
     /^[0-9a-f]{2}$/.test(name) ? [`${objects}/${name}`] : [],
   );
-  for (const folder of [gitDir, `${gitDir}/refs/crosstalk`, ...info, ...loose])
+  for (const folder of [gitDir, `${gitDir}/refs/crosstalk`, objects, ...info, ...loose])
     for (const name of namesIn(folder)) {
       const path = `${folder}/${name}`;
       if (HALF_WRITTEN.test(name) || isPackWithoutIndex(path)) removeOld(path, beforeMs);

@@ -365,8 +365,9 @@ function createStore(parts: RepositoryParts, reader: ObjectReader): Store {
       const tip = wanted.get(branchRef);
       // In another cache `have` need not be.
       const isWhole = hasBrought && cache.identity() === asked;
-      if (!isWhole || (tip !== undefined && !(await reader.has(tip))))
-        return { kind: 'reached', value: listing };
+      // A pack may hold anything, whatever was asked for.
+      const has = await Promise.all([...wanted.values()].map(reader.has));
+      if (!isWhole || has.includes(false)) return { kind: 'reached', value: listing };
       if (tip !== undefined) cache.writeTip(tip);
       return { kind: 'reached', value: { ...listing, brought: new Set(wanted.keys()) } };
     },

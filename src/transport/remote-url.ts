@@ -194,3 +194,14 @@ function decode(text: string): string {
 export function isOnDisk(url: string): boolean {
   return url.startsWith('/') || url.startsWith('file:');
 }
+
+/** The folder behind such an address, as git reads it; null for one with a host. */
+export function folderOf(url: string): string | null {
+  if (!url.startsWith('file:')) return url;
+  const path = /^file:\/\/(\/[^]*)$/.exec(url)?.[1];
+  try {
+    return path === undefined ? null : decodeURIComponent(path);
+  } catch {
+    return null;
+  }
+}

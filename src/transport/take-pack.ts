@@ -1,5 +1,6 @@
 /** Takes a pack from a connection into the cache. */
-import type { Git, GitProcess } from './git-runner.ts';
+import { MINUTE, type Clock } from '../base/clock.ts';
+import { type Git, type GitProcess, watchLimit } from './git-runner.ts';
 import type { PacketReader } from './packet-line.ts';
 
 /** From this many objects on they stay in their pack; git's own limit. */
@@ -8,12 +9,19 @@ const PACKED_MIN = 100;
 const HEADER_BYTES = 12;
 const DATA = 1;
 const ERROR = 3;
+/** A disk that hangs does not hold the look for ever. */
+const UNPACK_MS = 10 * MINUTE;
+
+export interface PackDoors {
+  readonly git: Git;
+  readonly clock: Clock;
+}
 
 /**
  * Reads packets of side bands up to a flush. True when everything of the pack is in the cache. git
  * unpacks it: its check of what made-up objects have in common with others is worth a process.
  */
-export async function takePack(git: Git, packets: PacketReader): Promise<boolean> {
+export async function takePack(doors: PackDoors, packets: PacketReader): Promise<boolean> {
   let head = Buffer.alloc(0);
   let unpacker: GitProcess | null = null;
   for (;;) {
@@ -27,23 +35,26 @@ export async function takePack(git: Git, packets: PacketReader): Promise<boolean
     if (band !== DATA) continue;
     head = Buffer.concat([head, packet.bytes.subarray(1)]);
     if (unpacker === null && head.length < HEADER_BYTES) continue;
-    unpacker ??= startUnpacker(git, head.readUInt32BE(HEADER_BYTES - 4));
-    await write(unpacker, head);
+    unpacker ??= startUnpacker(doors, head.readUInt32BE(HEADER_BYTES - 4));
+    if (!(await write(unpacker, head))) return false;
     head = Buffer.alloc(0);
   }
   unpacker?.stdin.end();
   return unpacker !== null && (await unpacker.ended).code === 0;
 }
 
-function startUnpacker(git: Git, objects: number): GitProcess {
+function startUnpacker({ git, clock }: PackDoors, objects: number): GitProcess {
   const unpacker = git.start({
     args: objects < PACKED_MIN ? ['unpack-objects', '-q'] : ['index-pack', '--stdin', '--fix-thin'],
   });
   unpacker.stdout.resume();
+  watchLimit(unpacker, { clock, limitMs: UNPACK_MS, idle: false }, unpacker.kill);
   return unpacker;
 }
 
-async function write({ stdin, ended }: GitProcess, bytes: Buffer): Promise<void> {
-  if (stdin.write(bytes)) return;
-  await Promise.race([new Promise<void>((resolve) => stdin.once('drain', resolve)), ended]);
+/** False when nobody takes any more: the disk is full, or what came is no pack. */
+async function write({ stdin, ended }: GitProcess, bytes: Buffer): Promise<boolean> {
+  if (stdin.write(bytes)) return true;
+  const drained = new Promise<boolean>((resolve) => stdin.once('drain', () => resolve(true)));
+  return Promise.race([drained, ended.then(() => false)]);
 }

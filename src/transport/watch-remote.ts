@@ -5,9 +5,9 @@
 import { existsSync, type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { errorText } from '../base/errors.ts';
 import type { Git } from './git-runner.ts';
+import { folderOf } from './remote-url.ts';
 
 /** What is watched, and who learns of changes. */
 export interface WatchOptions {
@@ -75,16 +75,8 @@ export async function findWatchPlace(git: Git, url: string): Promise<WatchPlace>
 }
 
 function localPath(url: string): string | null {
-  if (url.startsWith('file://')) return filePath(url);
+  if (url.startsWith('file://')) return folderOf(url);
   return /^[a-z][a-z0-9+.-]*:/i.test(url) || /^[^/]*:/.test(url) ? null : resolve(url);
-}
-
-function filePath(url: string): string | null {
-  try {
-    return fileURLToPath(url);
-  } catch {
-    return null;
-  }
 }
 
 function isGitDirectory(path: string): boolean {
