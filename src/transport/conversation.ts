@@ -80,7 +80,7 @@ export async function converse(
   const leave = (last: string): void => {
     process.stdin.end(last);
     process.stdout.resume();
-    watchLimit(process, { clock, limitMs: leaveMs, idle: false }, process.kill);
+    watchLimit(process, { clock, limitMs: leaveMs, idle: false }, () => process.kill());
   };
   const packets = readPackets(process.stdout);
   const send = (list: readonly string[]): void => void process.stdin.write(list.join(''));

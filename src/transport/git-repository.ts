@@ -366,7 +366,7 @@ function createStore(parts: RepositoryParts, reader: ObjectReader): Store {
       // In another cache `have` need not be.
       const isWhole = hasBrought && cache.identity() === asked;
       // A pack may hold anything, whatever was asked for.
-      const has = await Promise.all([...wanted.values()].map(reader.has));
+      const has = await Promise.all([...wanted.values()].map((oid) => reader.has(oid)));
       if (!isWhole || has.includes(false)) return { kind: 'reached', value: listing };
       if (tip !== undefined) cache.writeTip(tip);
       return { kind: 'reached', value: { ...listing, brought: new Set(wanted.keys()) } };

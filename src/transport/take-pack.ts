@@ -48,7 +48,7 @@ function startUnpacker({ git, clock }: PackDoors, objects: number): GitProcess {
     args: objects < PACKED_MIN ? ['unpack-objects', '-q'] : ['index-pack', '--stdin', '--fix-thin'],
   });
   unpacker.stdout.resume();
-  watchLimit(unpacker, { clock, limitMs: UNPACK_MS, idle: false }, unpacker.kill);
+  watchLimit(unpacker, { clock, limitMs: UNPACK_MS, idle: false }, () => unpacker.kill());
   return unpacker;
 }
 
