@@ -60,6 +60,8 @@ it('a message beside the channels, or with another ending, is told wherever file
     const why = await cli.run(['why', path]);
     expect(why.stdout).toContain(`git mv -- ${path} ${AT}/`);
   }
+  for (const asked of ['top', 'top.md', './top.md', 'y'])
+    expect((await cli.run(['why', asked])).stdout, asked).toContain('git mv -- ');
   expect((await cli.run(['why', `${AT}/notes.txt`])).stderr).toContain('is not a message');
   // What was mended, or was none, is told no more.
   cli.say({ [`${AT}/hello.txt`]: 'only text\n', 'top.md': '# A page\n' });

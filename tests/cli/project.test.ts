@@ -59,7 +59,7 @@ describe('in a project', () => {
   it('commands work from anywhere in it, and the agent works in it where a host has it', async () => {
     const sent = await cli.run(['send', '--wait', '-m', 'hello'], { cwd: join(app, 'src') });
     expect(sent.stdout).toBe('hello\n');
-    expect(sent.stderr).toContain('this command answers on its own: echo');
+    expect(sent.stderr).toContain('this command answers unless another host is first: echo');
     const { data } = await cli.json(['log'], { cwd: app });
     const [first] = listOf(data, 'messages');
     const path = String(first?.['path']);

@@ -34,7 +34,9 @@ export async function answerHere(
     throw error;
   });
   if (composed === null) return;
-  io.warn(`no dispatcher runs here, so this command answers on its own: ${served.join(', ')}`);
+  io.warn(
+    `no dispatcher runs here, so this command answers unless another host is first: ${served.join(', ')}`,
+  );
   const [stop, kill] = [new AbortController(), new AbortController()];
   const onSignal = (): void => (stop.signal.aborted ? kill : stop).abort();
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);

@@ -229,7 +229,7 @@ async function examineWakeLock(
   const says =
     problem === null
       ? 'this machine does not go to sleep on its own while agents run'
-      : `not to be had, so this machine may go to sleep while agents run: ${problem}`;
+      : `this machine may go to sleep while agents run: ${problem}`;
   return [fine('wake lock', says)];
 }
 

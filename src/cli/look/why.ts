@@ -228,11 +228,12 @@ async function tellMessage(
  * is that of the message that counts.
  */
 export function findRejected(around: Surroundings, asked: string): Told | null {
+  const name = asked.replace(/^\.\//, '');
+  // A file at the root is found by its name, too.
   const file = [...around.strays.values()].find(
     ({ path, twinOf }) =>
-      path === asked.replace(/^\.\//, '') ||
-      path.endsWith(`/${asked}`) ||
-      path.endsWith(`/${asked.replace(/\.md$/, '')}.md`) ||
+      `/${path}`.endsWith(`/${name}`) ||
+      `/${path}`.endsWith(`/${name.replace(/\.md$/, '')}.md`) ||
       (twinOf === undefined && messageId(path) === asked),
   );
   if (file === undefined) return null;

@@ -87,9 +87,7 @@ export async function waitForReplies(
     const isClaimed = [...listing.refs.keys()].some((ref) => ref.startsWith(session.refs.claims));
     if (isHinted || isClaimed || systemClock.monotonicMs() - startedMs < HINT_MS) return;
     isHinted = true;
-    io.warn(
-      `no host has taken it yet: crosstalkd why ${shellWord(wait.path)}   (is "crosstalkd run" running anywhere?)`,
-    );
+    io.warn(`no host has taken it yet; this tells why: crosstalkd why ${shellWord(wait.path)}`);
   };
   if (pending().length > 0) {
     const end = await followTip(session, {
