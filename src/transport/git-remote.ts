@@ -84,12 +84,17 @@ export function createGitRemote(options: RemoteOptions): GitRemote {
       branchRef,
       ...prefixes.map((prefix) => (prefix.endsWith('/') ? `${prefix}*` : prefix)),
     ];
-    const result = await git.run({
-      args: ['ls-remote', '--refs', '--quiet', '--', url, ...patterns],
-      network: true,
-    });
-    if (result.ended !== 'exited' || result.code !== 0)
-      return { kind: 'unreachable', failure: judgeFailure(result) };
+    const list = (env: Readonly<Record<string, string>>): Promise<GitResult> =>
+      git.run({
+        args: ['ls-remote', '--refs', '--quiet', '--', url, ...patterns],
+        network: true,
+        env,
+      });
+    const first = await list({});
+    const mayBeAPage = succeeded(first) && first.stdout.length === 0;
+    const result = mayBeAPage ? await list(TRACED) : first;
+    if (!succeeded(result)) return { kind: 'unreachable', failure: judgeFailure(result) };
+    if (mayBeAPage && isAPage(result)) return { kind: 'unreachable', failure: A_PAGE };
     const refs = parseRefs(result.stdout.toString('utf8').split('\n'), '\t');
     return { kind: 'reached', value: pickRefs(refs, branchRef, prefixes) };
   };
@@ -155,16 +160,37 @@ function isOfWorkTree(url: string): boolean {
  */
 const RECEIVE = 'git -c receive.denyCurrentBranch=updateInstead receive-pack';
 
+function succeeded({ ended, code }: GitResult): boolean {
+  return ended === 'exited' && code === 0;
+}
+
+/** git tells each packet that it gets. */
+const TRACED = { GIT_TRACE_PACKET: '2' };
+const A_PACKET = /\bpacket: +\S+< /;
+const A_PAGE: RemoteFailure = {
+  reason: 'not-git',
+  line: 'what answers is not a git server (a login page of the network, a proxy, maintenance?)',
+};
+
+/**
+ * Whether a call that succeeded (`TRACED`) has listed nothing because no git server answered. git
+ * takes any page of one line, such as that of a network that wants a login, for an old server
+ * without a single ref: a branch would seem to be gone.
+ */
+function isAPage({ stdout, stderr }: GitResult): boolean {
+  return stdout.length === 0 && !A_PACKET.test(stderr);
+}
+
 /** What the remote says of itself before it says anything else. */
 async function greet({ git, url, branchRef }: RemoteOptions): Promise<Reached<string>> {
   // Asked for one ref: with many the listing would push its greeting out of what is kept.
   const result = await git.run({
     args: ['ls-remote', '--refs', '--', url, branchRef],
     network: true,
-    env: { GIT_TRACE_PACKET: '2' },
+    env: TRACED,
   });
-  if (result.ended !== 'exited' || result.code !== 0)
-    return { kind: 'unreachable', failure: judgeFailure(result) };
+  if (!succeeded(result)) return { kind: 'unreachable', failure: judgeFailure(result) };
+  if (isAPage(result)) return { kind: 'unreachable', failure: A_PAGE };
   return { kind: 'reached', value: result.stderr };
 }
 
@@ -233,7 +259,8 @@ function createLook(
       return { kind: 'unreachable', failure };
     const listed = await by.listRefs(prefixes);
     if (listed.kind === 'unreachable') return listed;
-    way = Promise.resolve(null);
+    // What has worked will work again: a page of the network stood between, or the server changes.
+    if (!isProved) way = Promise.resolve(null);
     return { kind: 'reached', value: { ...listed.value, hasBrought: false } };
   };
 }

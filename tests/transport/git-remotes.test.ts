@@ -16,6 +16,7 @@ import {
   startHttpRemote,
   startSilentServer,
   type HttpRemoteOptions,
+  type Page,
   type TestServer,
 } from '../support/http-remote.ts';
 import { writeSsh } from '../support/scripted-remote.ts';
@@ -267,6 +268,24 @@ describe('remotes that fail', () => {
     expect(await failureOf({ url: `${await refuse(404)}/x.git`, allowHttp: true })).toMatch(
       /^missing: /,
     );
+  });
+
+  it('a page in the place of the server is no branch that is gone, and passes', async () => {
+    let page: string | null = null;
+    const refuse = (): Page | null =>
+      page === null ? null : { status: 200, body: page, type: 'text/html' };
+    const url = `${await http({ refuse })}/remote.git`;
+    const host = await fixture.open({ url, allowHttp: true });
+    const [first] = await host.buildCommits(null, [draftOf({ a: '1' })]);
+    expect(reached(await host.listRefs([])).tip).toBe(null);
+    await push(host, BRANCH, { from: null, to: first! });
+    reached(await host.fetch({ tip: first!, records: NONE }));
+    const look = () => host.listRefs([CLAIMS], ({ refs }) => refs);
+    expect(reached(await look())).toMatchObject({ tip: first, brought: new Set() });
+    for (page of ['', '<html>log in</html>', '<html>\n<p>log in\n', '0000', 'ref\tx'])
+      expect(await look(), page).toMatchObject({ failure: { reason: 'not-git' } });
+    page = null;
+    expect(reached(await look())).toMatchObject({ tip: first, brought: new Set() });
   });
 
   it('keeps a password in the URL out of what it says', async () => {
