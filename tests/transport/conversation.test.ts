@@ -37,10 +37,16 @@ afterEach(async () => {
   await fixture.dispose();
 });
 
-const say = (...packets: readonly string[]): string => `printf '%b' '${packets.join('')}'; `;
-const GREETING = say(toPacket('version 2\n').replace('\n', '\\n'), '0000');
+const say = (...packets: readonly string[]): string =>
+  `printf '%b' '${packets.join('').replace(/[\0-\x1f]/g, (sign) => octal(sign.charCodeAt(0)))}'; `;
+const octal = (code: number): string => `\\0${code.toString(8).padStart(3, '0')}`;
+const GREETING = say(toPacket('version 2\n'), '0000');
 const LISTING = say(toPacket(`${NEW} ${MAIN}`), '0000');
 const PACK = say(toPacket('packfile'));
+const CUT = say(toPacket('shallow-info'), toPacket(`shallow ${NEW}`), '0001');
+const ACK = toPacket(`ACK ${HAVE}`);
+const oldListing = (...more: readonly string[]): string =>
+  say(toPacket(`${NEW} ${MAIN}\0side-band-64k`), ...more);
 const FOR_EVER = 'while :; do printf 0005.; sleep 0.02; done; ';
 
 /** What a program in the place of ssh makes of a look that wants all that it lists. */
@@ -57,11 +63,7 @@ describe('a look at a server of any kind ends', () => {
     ['that closes at once', 'exit 1', /^refused|^unknown/],
     ['that greets people', 'echo Welcome to our server', /^not-git: .*Welc/],
     ['that stops in a packet', "printf '0040half'; exit 0", /Could not read from remote/],
-    [
-      'that says why not',
-      say(toPacket('ERR go \\033[31m away').replace(/^..../, '0015')),
-      /go +away/,
-    ],
+    ['that says why not', say(toPacket('ERR go \u001b[31m away')), /go +away/],
     ['that says why not, and stays', `${say(toPacket('ERR no'))} sleep 100`, /^unknown: no$/],
     ['that says nothing', 'sleep 100', /^timeout/],
     ['that never stops listing', GREETING + FOR_EVER, /^timeout/],
@@ -78,20 +80,28 @@ describe('a look at a server of any kind ends', () => {
   it.each([
     ['that says nothing after its list', 'sleep 100'],
     ['whose pack has no end', `${PACK}while :; do printf '0005\\002'; sleep 0.02; done`],
-    [
-      'whose pack is none',
-      `${PACK}${say(toPacket('\\001PACKPACKPACKPACK').replace('0018', '0015'))}cat`,
-    ],
-    [
-      'whose history is cut',
-      `${say(toPacket('shallow-info'), toPacket(`shallow ${NEW}`), '0001')}${PACK}0000`,
-    ],
+    ['whose pack is none', `${PACK}${say(toPacket('\u0001PACKPACKPACKPACK'))}cat`],
     ['that vanishes', 'exit 0'],
   ])('what one lists counts, and nothing is brought by one %s', async (_, script) => {
     const said = await look(GREETING + LISTING + script);
     expect(said).toEqual({ kind: 'listed', refs: new Map([[MAIN, NEW]]), brought: false });
     await git.close();
     expect(processesNaming(`${fixture.root};`)).toEqual([]);
+  });
+
+  it.each([
+    { of: 'version 2, whole', script: GREETING + LISTING + PACK, brought: true },
+    { of: 'version 2, cut', script: `${GREETING}${LISTING}${CUT}${PACK}`, brought: false },
+    { of: 'version 0, whole', script: oldListing('0000', ACK), brought: true },
+    {
+      of: 'version 0, cut',
+      script: oldListing(toPacket(`shallow ${NEW}`), '0000', ACK),
+      brought: false,
+    },
+  ])('a history by $of, is brought: $brought', async ({ script, brought }) => {
+    const pack = `git --git-dir=${fixture.remoteDir} pack-objects --stdout -q </dev/null`;
+    const sent = `${say('0025\u0001')}${pack}; ${say('0000')}`;
+    expect(await look(script + sent)).toMatchObject({ kind: 'listed', brought });
   });
 
   it('one that goes on talking to nobody is gone after a while', async () => {
