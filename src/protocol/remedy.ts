@@ -110,10 +110,10 @@ const REMEDIES: Remedies = {
 
   ready: ({ project }) => (project === null ? null : projectFix(project)),
   twin: ({ path }) => inClone(fixBy`git rm ${path}`, 'Remove a copy'),
-  unsigned: ({ path, isOfAnother, host = null }) =>
-    isOfAnother === true
-      ? orElse(fixBy`git rm ${path}`, fixBy`crosstalkd trust message ${path}`)
-      : there(fixBy`crosstalkd trust message ${path}`, host),
+  unsigned: (reason) =>
+    reason.isOfAnother === true
+      ? unsignedFileFix(reason)
+      : there(fixBy`crosstalkd trust message ${reason.path}`, reason.host ?? null),
   workflow: ({ id }) => fixBy`crosstalkd workflow show ${id}`,
   stale: ({ id }) => fixBy`crosstalkd retry ${id}`,
   hops: ({ id }) => fixBy`crosstalkd cancel ${id}`,
@@ -327,6 +327,18 @@ function projectFix(project: string): Fix {
 
 function makeRoom(path: string): Fix {
   return inClone(fixBy`git rm -r ${path}`, 'Make room for the answer');
+}
+
+/** An unknown key is more often that of a new host than of a forger: nothing is removed for it. */
+function unsignedFileFix({ path, found }: ReasonOf<'unsigned'>): Fix {
+  const accept = fixBy`crosstalkd trust message ${path}`;
+  if (found.kind === 'stranger')
+    return withNote(
+      accept,
+      'this file only; if a host of yours has that key: crosstalkd trust add HOST --host',
+    );
+  const remove = inClone(fixBy`git rm ${path}`, 'Remove a file that nobody known signed');
+  return withNote(orElse(remove, accept), 'in a clone; without the file the message is open again');
 }
 
 /** A change in a clone, which may be behind, and everything until all hosts see it. */

@@ -332,6 +332,17 @@ it('has a phrase for every kind', () => {
   expect(PHRASES.map(([kind]) => kind)).toEqual(Object.keys(REASONS));
 });
 
+it('a file that no known host signed is removed from the branch, one of a new host is not', () => {
+  const file = { ...REASONS.unsigned, isOfAnother: true } as const;
+  const fixes = ([{ kind: 'nobody' }, { kind: 'stranger', key: 'ssh-ed25519 AAAA' }] as const).map(
+    (found) => formatFix(fixOf({ ...file, found }) ?? fixBy``),
+  );
+  expect(fixes).toEqual([
+    "git pull --rebase && git rm data/channels/a/x.md && git commit -m 'Remove a file that nobody known signed' && git push   (or: crosstalkd trust message data/channels/a/x.md; in a clone; without the file the message is open again)",
+    'crosstalkd trust message data/channels/a/x.md   (this file only; if a host of yours has that key: crosstalkd trust add HOST --host)',
+  ]);
+});
+
 it('names a remedy for everything that needs a person', () => {
   const without = Object.values(REASONS).filter((one) => needsPerson(one) && fixOf(one) === null);
   expect(without.map((one) => sayReason(one))).toEqual([]);
