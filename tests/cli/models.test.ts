@@ -97,6 +97,9 @@ describe('models and allow', () => {
     expect(models.stdout).toContain('crosstalkd allow --add claude');
     const added = await cli.run(['allow', '--add', 'claude'], { env: { PATH } });
     expect(added.stdout, added.stderr).toContain('approved claude');
+    // On macOS a login is in the keychain, and cannot be seen.
+    if (process.platform !== 'darwin')
+      expect(added.stderr).toContain('claude is not signed in here: run "claude"');
     expect(cli.git(['show', 'main:data/models.yaml'], cli.remote)).toMatch(
       /^models:\n {2}echo: [^]*\n {2}claude:\n {4}adapter: claude$/,
     );

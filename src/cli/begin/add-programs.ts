@@ -16,7 +16,8 @@ import { MODELS_HEADER } from '../template-files.ts';
 import { formatEntry } from './first-models.ts';
 
 /**
- * Publishes an entry for each named program that has none; it is called as its adapter. Throws
+ * Publishes an entry for each named program that has none; it is called as its adapter. One that
+ * is not signed in is added, with a warning that says how to sign in. Throws
  * NOT_FOUND for one that is not on this host, REFUSED where the file takes no entry at its end.
  */
 export async function addPrograms(
@@ -65,4 +66,7 @@ export async function addPrograms(
     ];
   };
   await publishFor(session, [{ name: `write ${MODELS_FILE}`, fences: [], decide }]);
+  for (const { adapter, signedIn, advice } of found)
+    if (names.includes(adapter) && signedIn === 'no')
+      invocation.io.warn(`${adapter} is not signed in here: ${advice ?? 'sign in to it'}`);
 }
