@@ -70,7 +70,8 @@ export async function checkFile(invocation: Invocation): Promise<number> {
   });
 }
 
-const NOT_AT_HAND = 'no transport is at hand: models and saved workflows were not checked';
+const NOT_AT_HAND =
+  'no transport is at hand: models were not checked, and no saved workflow is known';
 
 /** By what it was judged, where this clone differs from what is pushed. */
 async function notePushed(
