@@ -111,7 +111,7 @@ const REMEDIES: Remedies = {
   ready: ({ project }) => (project === null ? null : projectFix(project)),
   twin: ({ path }) => inClone(fixBy`git rm ${path}`, 'Remove a copy'),
   unsigned: (reason) =>
-    reason.isOfAnother === true
+    reason.isOfAnother === true && reason.path !== MODELS_FILE
       ? unsignedFileFix(reason)
       : there(fixBy`crosstalkd trust message ${reason.path}`, reason.host ?? null),
   workflow: ({ id }) => fixBy`crosstalkd workflow show ${id}`,

@@ -189,6 +189,9 @@ describe('with files and orders that have to be signed', () => {
     await cli.run(['allow', '--all']);
     const id = await ask('fresh', 'hello');
     expect(await answered(id)).toBe(false);
+    expect((await cli.run(['why', id])).stdout).toContain(
+      'fresh: rests on data/models.yaml, which is not signed',
+    );
     signWith('ada');
     write('data/models.yaml', `${MODELS.replace('deploy:', 'fresh:')}# signed\n`);
     expect(await answered(id)).toBe(true);

@@ -13,6 +13,7 @@ import {
   startWorkflowFleet,
   type WorkflowFleet,
 } from '../support/workflow-fleet.ts';
+import { fixIs } from '../support/fix.ts';
 
 let fleet: WorkflowFleet;
 let hosts: readonly Host[];
@@ -335,7 +336,7 @@ describe.concurrent('people', () => {
       blocked_by: [
         {
           kind: 'event',
-          fix: { command: ['crosstalkd', 'workflow', 'signal', 'waits', 'tagged'] },
+          fix: fixIs(/ workflow signal waits tagged$/),
         },
         { kind: 'step-waits', fix: null },
       ],

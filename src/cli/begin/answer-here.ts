@@ -6,6 +6,8 @@ import { createLog } from '../../base/log.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Invocation } from '../command.ts';
+import { readTrust } from '../look/look-around.ts';
+import { readModelsInForce } from '../look/models-in-force.ts';
 import { readModelViews } from '../look/models.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { composeDispatcher } from './compose.ts';
@@ -19,7 +21,8 @@ export async function answerHere(
   session: TransportSession,
   message: { readonly path: string; readonly names: readonly string[] },
 ): Promise<void> {
-  const views = await readModelViews(session, invocation.env);
+  const inForce = await readModelsInForce(session, await readTrust(session));
+  const views = await readModelViews(session, invocation.env, inForce);
   const served = message.names.filter((name) =>
     views.some(({ offer, isServed }) => isServed && offer.name === name),
   );

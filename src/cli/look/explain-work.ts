@@ -5,7 +5,7 @@
 import { judgeWork, type WorkView } from '../../dispatcher/select-work.ts';
 import { suggestName } from '../../protocol/address.ts';
 import type { Claim } from '../../protocol/claim.ts';
-import { messageId } from '../../protocol/paths.ts';
+import { messageId, MODELS_FILE } from '../../protocol/paths.ts';
 import type { Work } from '../../protocol/list-work.ts';
 import type { HostSays, Reason, RestReason } from '../../protocol/reason.ts';
 import { nameOf } from '../../protocol/say-reason.ts';
@@ -180,7 +180,11 @@ function explainIdle(around: Scene, { work, id, verdict, hosts }: Unclaimed): Re
 }
 
 /** No host that is up says that it serves the model. */
-function explainUnserved({ here, offers }: Scene, model: string, verdict: Reason): Reason {
+function explainUnserved(
+  { here, offers, index, unsignedFiles }: Scene,
+  model: string,
+  verdict: Reason,
+): Reason {
   // It would rest in a dispatcher that starts here, too.
   if (here === null && verdict.kind === 'rests')
     return { kind: 'parked', model, why: [verdict.why], resumeOn: null };
@@ -189,6 +193,10 @@ function explainUnserved({ here, offers }: Scene, model: string, verdict: Reason
     return { kind: 'nobody-serves', model, here: here === null ? 'could' : 'unseen' };
   if (state?.kind === 'unapproved' || state?.kind === 'changed-since-approval')
     return { kind: 'not-allowed', model, state: state.kind };
+  // It stands in a version of the file that nobody known here has signed.
+  const held = unsignedFiles.find(({ path }) => path === MODELS_FILE);
+  if (state === undefined && held !== undefined && index.models.includes(model))
+    return { ...held, isOfAnother: true };
   return { kind: 'nobody-serves', model, here: 'no' };
 }
 

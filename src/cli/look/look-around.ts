@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { findHeld, findUnsignedFiles } from '../../dispatcher/check-signatures.ts';
 import type { WorkView } from '../../dispatcher/select-work.ts';
 import { isHeard, withPeople } from '../../dispatcher/signed-file.ts';
+import { readModelsInForce } from './models-in-force.ts';
 import { requires, type Trust } from '../../protocol/trust.ts';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from '../../base/clock.ts';
@@ -24,7 +25,6 @@ import { type Beat, parseBeat, parseBeatName } from '../../protocol/beat.ts';
 import { type Claim, parseClaim } from '../../protocol/claim.ts';
 import { type Control, CONTROL_NAME, parseControl } from '../../protocol/control.ts';
 import type { ModelProblem } from '../../protocol/models.ts';
-import { readModels } from '../../transport/read-models.ts';
 import type { Rewrite } from '../../transport/mirror.ts';
 import type { ReasonOf } from '../../protocol/reason.ts';
 import type { OpenIndex, RejectedFile } from '../../protocol/open-work.ts';
@@ -150,9 +150,9 @@ export async function lookFrom(session: TransportSession): Promise<Surroundings>
   const [seen, asked] = await Promise.all([lookAtRemote(session), askHere(session)]);
   noteOutage(session, seen.outage !== null);
   const index = session.mirror.index();
-  const { offers, offersProblem } = await readOffersHere(session);
-  const works = listWork(index);
   const trust = await readTrust(session);
+  const { offers, offersProblem } = await readOffersHere(session, trust);
+  const works = listWork(index);
   const unsigned =
     trust === null ? new Map() : await findUnsigned(session, works, { offers, trust });
   const { repository } = session;
@@ -192,7 +192,8 @@ async function mayOrder(
   return oid !== undefined && isHeard(await repository.readSigned(oid), trust, 'operate');
 }
 
-async function readTrust(session: TransportSession): Promise<Trust | null> {
+/** Whose word counts here; null: nothing has to be signed. */
+export async function readTrust(session: TransportSession): Promise<Trust | null> {
   const { repository, mirror } = session;
   const trust = await session.trust();
   const { tip } = mirror.index();
@@ -362,6 +363,7 @@ async function readRanBefore({ directory }: TransportSession): Promise<ReadonlyS
 
 async function readOffersHere(
   session: TransportSession,
+  trust: Trust | null,
 ): Promise<Pick<Surroundings, 'offers' | 'offersProblem'>> {
   const sources = {
     configDirectory: session.configDirectory,
@@ -369,18 +371,12 @@ async function readOffersHere(
     only: session.config.only,
   };
   try {
-    return { offers: await readOffers(sources, await knownModels(session)), offersProblem: null };
+    return {
+      offers: await readOffers(sources, await readModelsInForce(session, trust)),
+      offersProblem: null,
+    };
   } catch (error) {
     if (!(error instanceof CrosstalkError)) throw error;
     return { offers: [], offersProblem: errorText(error) };
   }
-}
-
-/** While the remote is away nothing was read at a tip: then what stood at the last one. */
-async function knownModels({ mirror, repository }: TransportSession): Promise<string | null> {
-  const { tip } = mirror.index();
-  const text = mirror.modelsText();
-  if (text !== null || tip === null) return text;
-  const read = await readModels(repository, tip, null).catch(() => null);
-  return read?.text ?? null;
 }

@@ -61,17 +61,21 @@ export function listModels(invocation: Invocation): Promise<number> {
   });
 }
 
-/** Every model with what this host makes of it, in code-unit order of names. */
+/**
+ * Every model of a data/models.yaml (at the tip, if no other is given) with what this host makes of
+ * it, in code-unit order of names.
+ */
 export async function readModelViews(
   session: TransportSession,
   env: Invocation['env'],
+  text = session.mirror.modelsText(),
 ): Promise<readonly ModelView[]> {
   const sources = {
     configDirectory: session.configDirectory,
     id: session.id,
     only: session.config.only,
   };
-  const offers = await readOffers(sources, session.mirror.modelsText());
+  const offers = await readOffers(sources, text);
   return offers.map((offer) => viewOf(offer, env));
 }
 
