@@ -73,7 +73,7 @@ export function withNote(fix: Fix, note: string): Fix {
 }
 
 /** The same for another machine; the note says which. */
-export function elsewhere(fix: Fix, note: string): Fix {
+export function onAnotherHost(fix: Fix, note: string): Fix {
   return { ...fix, note, elsewhere: true };
 }
 

@@ -176,8 +176,9 @@ function closeTwins(
 ): void {
   const byId = groupBy(answered, idOf);
   if (byId.size === 0) return;
-  for (const { path: twin, channel, identity } of [...messages.values()]) {
-    const path = byId.get(`${channel}/${identity}`)?.find((other) => other !== twin);
+  for (const message of [...messages.values()]) {
+    const twin = message.path;
+    const path = byId.get(idOfMessage(message))?.find((other) => other !== twin);
     if (path !== undefined && idOf(twin) !== null && !isCanonical(twin) && messages.delete(twin))
       rejected.set(twin, rejectTwin(twin, path));
   }
@@ -194,13 +195,12 @@ function closeCopies(
   fresh: readonly OpenMessage[],
 ): void {
   if (fresh.length === 0) return;
-  const keyOfId = ({ channel, identity }: OpenMessage): string => `${channel}/${identity}`;
   const copies = new Map<string, Set<string>>(
-    fresh.map((message) => [keyOfId(message), new Set()]),
+    fresh.map((message) => [idOfMessage(message), new Set()]),
   );
   const asked = fresh.filter(({ path }) => idOf(path) !== null);
   for (const message of [...messages.values(), ...asked])
-    copies.get(keyOfId(message))?.add(message.path);
+    copies.get(idOfMessage(message))?.add(message.path);
   for (const paths of copies.values()) {
     if (paths.size < 2) continue;
     const counts = [...paths].find(isCanonical) ?? [...paths].sort(byCodeUnit)[0];
@@ -210,7 +210,12 @@ function closeCopies(
   }
 }
 
-/** What all copies of a message have in common; null for a reply and for any other file. */
+/** What all copies of a message have in common. */
+export function idOfMessage({ channel, identity }: OpenMessage): string {
+  return `${channel}/${identity}`;
+}
+
+/** The same of a path; null for a reply and for any other file. */
 export function idOf(path: string): string | null {
   const file = parseMessagePath(path);
   return file === null || file.replyTo !== null ? null : `${file.channel}/${identityOf(file)}`;

@@ -2,7 +2,15 @@
  * The remedy for each kind of reason: the command that resolves it, and whether it needs a person.
  * Pure.
  */
-import { andThen, elsewhere, type Fix, fixBy, fixByHand, orElse, withNote } from '../base/fix.ts';
+import {
+  andThen,
+  onAnotherHost,
+  type Fix,
+  fixBy,
+  fixByHand,
+  orElse,
+  withNote,
+} from '../base/fix.ts';
 import { BUDGETS_FILE, MODELS_FILE } from './paths.ts';
 import type { HostSays, Reason, ReasonKind, ReasonOf } from './reason.ts';
 import { nameOf, sayReason } from './say-reason.ts';
@@ -163,14 +171,14 @@ const REMEDIES: Remedies = {
   'claim-unreadable': () => fixBy`crosstalkd doctor --fix`,
   'holder-silent': ({ host, isWatched }) =>
     isWatched
-      ? elsewhere(
+      ? onAnotherHost(
           fixBy`crosstalkd run --alias ${host}`,
           'there, if it should not wait for the lease',
         )
       : fixBy`crosstalkd run`,
 
   'host-suspect': ({ host }) =>
-    elsewhere(fixBy`crosstalkd run --alias ${host}`, `on ${host}, if its dispatcher has died`),
+    onAnotherHost(fixBy`crosstalkd run --alias ${host}`, `on ${host}, if its dispatcher has died`),
 
   unopened: () => fixBy`crosstalkd run`,
   'newer-engine': () => fixBy`npm install -g crosstalkd`,
@@ -265,7 +273,7 @@ const REMEDIES: Remedies = {
         : fixOf(also),
   'host-down': ({ host, isHere }) =>
     isHere ? fixBy`crosstalkd run` : there(fixBy`crosstalkd run --alias ${host}`, host),
-  'alias-twice': () => elsewhere(fixBy`crosstalkd run --alias NAME`, 'on one of them'),
+  'alias-twice': () => onAnotherHost(fixBy`crosstalkd run --alias NAME`, 'on one of them'),
 };
 
 /** More choices than this are not spelled out. */
@@ -309,7 +317,7 @@ function restFix(why: Reason, model: string, host: string | null): Fix {
 }
 
 function there(fix: Fix, host: string | null): Fix {
-  return host === null ? fix : elsewhere(fix, `on ${host}`);
+  return host === null ? fix : onAnotherHost(fix, `on ${host}`);
 }
 
 function publishFix(isBlocked: boolean): Fix {

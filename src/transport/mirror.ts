@@ -5,15 +5,15 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { EMPTY_INDEX, type OpenIndex } from '../protocol/open-work.ts';
-import { type ChangeBatch, foldChanges, idOf } from '../protocol/fold-changes.ts';
+import { type ChangeBatch, foldChanges } from '../protocol/fold-changes.ts';
 import type { ModelProblem } from '../protocol/models.ts';
 import { listModelNames } from '../protocol/decode-models.ts';
 import { hideFiles } from './hide-files.ts';
+import { movesOthers, usableBase } from '../protocol/read-again.ts';
 import { readChanges } from './read-changes.ts';
 import { type ModelsInForce, readModels } from './read-models.ts';
 import { type PeopleInForce, readPeople } from './read-people.ts';
-import { isSameCalled } from '../protocol/people.ts';
-import { channelOf, parseMessagePath, VERSION_FILE } from '../protocol/paths.ts';
+import { VERSION_FILE } from '../protocol/paths.ts';
 import {
   isSameVersion,
   parseRemoteTraits,
@@ -250,85 +250,5 @@ async function readVersion(
 export function refusedFolders({ rejected }: Pick<OpenIndex, 'rejected'>): ReadonlySet<string> {
   return new Set(
     [...rejected.values()].flatMap(({ path, isFolder }) => (isFolder === true ? [path] : [])),
-  );
-}
-
-/**
- * Mail that the index has dropped may ask a model that is new, mail that it kept may ask a person
- * who was a model, and replies wake models only. When addresses are other people's, so are messages
- * without `from:`. Then everything is read again.
- */
-function usableBase(
-  index: OpenIndex,
-  { models, called }: Pick<OpenIndex, 'models' | 'called'>,
-): OpenIndex {
-  const before = new Set(index.models);
-  const areSame = models.length === before.size && models.every((name) => before.has(name));
-  return areSame && isSameCalled(index.called, called) ? index : EMPTY_INDEX;
-}
-
-/**
- * A message that others hang on is gone: one that closed its copy, or its reply, which had made it
- * count; the one it asks again or the one it answers; or one whose reply wakes a model. What counts
- * now only a look at the whole tree tells. Rare.
- */
-function movesOthers(index: OpenIndex, batch: ChangeBatch): boolean {
-  if (batch.withdrawn || (batch.archived.length > 0 && judgesAnew(index, batch))) return true;
-  // An answer beside a copy makes that one the message.
-  if (batch.replies.some(({ path }) => index.rejected.get(path)?.twinOf !== undefined)) return true;
-  if (asksAgainNoMore(index, batch)) return true;
-  if (takesPlaces(index, batch)) return true;
-  if (batch.removed.length === 0) return false;
-  const gone = new Set(batch.removed);
-  const reopened = new Set(batch.reopened);
-  return (
-    batch.removed.some((path) => index.retried.has(path)) ||
-    [...index.rejected.values()].some(
-      ({ twinOf }) => twinOf !== undefined && (gone.has(twinOf) || reopened.has(twinOf)),
-    ) ||
-    [...index.messages.keys(), ...index.superseded.keys()].some((path) =>
-      gone.has(parseMessagePath(path)?.replyTo?.path ?? ''),
-    )
-  );
-}
-
-/** A message that asked again for another one was edited, and does so no more. */
-function asksAgainNoMore({ retried }: OpenIndex, batch: ChangeBatch): boolean {
-  if (retried.size === 0) return false;
-  const now = new Map(batch.retried.map(({ by, path }) => [by, path] as const));
-  const read = [...batch.messages, ...batch.rejected].map(({ path }) => path);
-  return [...read, ...batch.answered, ...batch.silent].some(
-    (path) => retried.has(path) && retried.get(path) !== now.get(path),
-  );
-}
-
-/** A file that is not a message takes the place of an open message with its id. */
-function takesPlaces({ messages }: OpenIndex, { rejected }: ChangeBatch): boolean {
-  const byId = new Map(
-    rejected.flatMap(({ path, twinOf }) => {
-      const id = twinOf === undefined ? idOf(path) : null;
-      return id === null ? [] : [[id, path] as const];
-    }),
-  );
-  return (
-    byId.size > 0 &&
-    [...messages.values()].some(({ path, channel, identity }) => {
-      const other = byId.get(`${channel}/${identity}`);
-      return other !== undefined && other !== path;
-    })
-  );
-}
-
-/**
- * A channel was archived or brought back while something of it is in the index: by hand, because
- * the command leaves nothing open behind.
- */
-function judgesAnew(
-  { messages, superseded, rejected, retried, older }: OpenIndex,
-  { archived }: ChangeBatch,
-): boolean {
-  const channels = new Set(archived);
-  return [messages, superseded, rejected, retried, older].some((files) =>
-    [...files.keys()].some((path) => channels.has(channelOf(path) ?? '')),
   );
 }

@@ -1,27 +1,9 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import {
-  GENERAL,
-  markerText,
-  type Scripts,
-  startWorkflowFleet,
-  type WorkflowFleet,
-} from '../support/workflow-fleet.ts';
+import { describe, expect, it } from 'vitest';
+import { fleetsOfTests, GENERAL, markerText } from '../support/workflow-fleet.ts';
 
-const fleets: WorkflowFleet[] = [];
-afterEach(async () => {
-  for (const fleet of fleets.splice(0)) await fleet.close();
-});
-
-async function fleetOf(
-  scripts: Scripts,
-  options: Parameters<typeof startWorkflowFleet>[1] = {},
-): Promise<WorkflowFleet> {
-  const fleet = await startWorkflowFleet(scripts, options);
-  fleets.push(fleet);
-  return fleet;
-}
+const fleetOf = fleetsOfTests();
 
 describe('a marker in prose', () => {
   it('is compiled by a model: a plan of protocol 7 in a fence, tasks, a synthesis, one routed reply', async () => {

@@ -4,31 +4,12 @@
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Host } from '../support/fleet.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
-import {
-  GENERAL,
-  markerText,
-  mostOpen,
-  type Scripts,
-  startWorkflowFleet,
-  type WorkflowFleet,
-} from '../support/workflow-fleet.ts';
+import { fleetsOfTests, GENERAL, markerText, mostOpen } from '../support/workflow-fleet.ts';
 
-const fleets: WorkflowFleet[] = [];
-afterEach(async () => {
-  for (const fleet of fleets.splice(0)) await fleet.close();
-});
-
-async function fleetOf(
-  scripts: Scripts,
-  options: Parameters<typeof startWorkflowFleet>[1] = {},
-): Promise<WorkflowFleet> {
-  const fleet = await startWorkflowFleet(scripts, options);
-  fleets.push(fleet);
-  return fleet;
-}
+const fleetOf = fleetsOfTests();
 
 describe('a fan-out of 100 of which one failed', () => {
   it('is retried with exactly one more execution', async () => {

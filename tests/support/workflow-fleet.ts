@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { afterEach } from 'vitest';
 import { agentEntry, type Fleet, startFleet, untilTrue } from './fleet.ts';
 
 export const GENERAL = 'data/channels/general';
@@ -119,6 +120,19 @@ export async function startWorkflowFleet(
       const { code, stdout } = await person(...args, '--json');
       return { code, data: JSON.parse(stdout) as Record<string, unknown> };
     },
+  };
+}
+
+/** Makes fleets of which each is closed after the test that made it. */
+export function fleetsOfTests(): typeof startWorkflowFleet {
+  const fleets: WorkflowFleet[] = [];
+  afterEach(async () => {
+    for (const fleet of fleets.splice(0)) await fleet.close();
+  });
+  return async (...asked) => {
+    const fleet = await startWorkflowFleet(...asked);
+    fleets.push(fleet);
+    return fleet;
   };
 }
 
