@@ -28,11 +28,7 @@ export function beatRef(dispatcher: Dispatcher): string {
 
 /** Where this host knows its beat to be; null = nowhere. */
 export function standingBeat(dispatcher: Dispatcher): Oid | null {
-  const { state } = dispatcher;
-  const { landed } = state.host.beat;
-  // A look that was begun before it landed does not show it.
-  if (landed !== null && landed.atMs >= state.seenMs) return landed.oid;
-  return state.refs.get(beatRef(dispatcher)) ?? null;
+  return dispatcher.state.refs.get(beatRef(dispatcher)) ?? null;
 }
 
 /**
@@ -69,15 +65,11 @@ export function noteBeat(
 ): void {
   const { update, beat, presence, startedMs } = pushed;
   const before = { ...state.host.beat, count: beat.count, isUnderWay: false };
-  const atMs = doors.clock.monotonicMs();
   if (result?.kind !== 'landed') {
-    state.host.beat = { ...before, doubtMs: atMs };
+    state.host.beat = { ...before, doubtMs: doors.clock.monotonicMs() };
     return;
   }
-  const landed = { oid: update.next, atMs };
-  state.host.beat = { ...before, startedMs, presence, refusal: null, landed };
-  state.refs = new Map([...state.refs, [update.ref, update.next]]);
-  state.listed = new Map([...state.listed, [update.ref, update.next]]);
+  state.host.beat = { ...before, startedMs, presence, refusal: null, hasLanded: true };
   const name = update.ref.slice(settings.refs.hosts.length);
   if ((beat.holds ?? beat.busy) > 0) state.pace.busy.add(name);
   else state.pace.busy.delete(name);
@@ -138,7 +130,7 @@ function carries(dispatcher: Dispatcher, { atomic }: { readonly atomic: boolean 
   const { state, doors } = dispatcher;
   const { beat } = state.host;
   if (beat.isUnderWay || beat.refusal !== null || beat.doubtMs >= state.seenMs) return false;
-  if (beat.landed === null && (atomic || limitsNow(dispatcher) === null)) return false;
+  if (!beat.hasLanded && (atomic || limitsNow(dispatcher) === null)) return false;
   const ageMs = doors.clock.monotonicMs() - beat.startedMs;
   return (
     limitsNow(dispatcher) !== null ||

@@ -66,21 +66,16 @@ export function noteCapsules(
   outcome: PushOutcome | null,
 ): void {
   if (outcome?.kind !== 'answered' || pushed.length === 0) return;
-  const refs = new Map(state.refs);
-  for (const { ref, next } of pushed) {
+  for (const { ref } of pushed) {
     const result = outcome.refs.get(ref);
-    if (result?.kind === 'landed' && next !== null) refs.set(ref, next);
-    else if (result?.kind === 'landed') refs.delete(ref);
-    else if (result?.kind === 'refused') {
-      state.claims.capsulesRestMs = doors.clock.monotonicMs() + REFUSED_REST_MS;
-      doors.log.warning('capsule.refused', {
-        reason: result.line,
-        next: 'a takeover knows less; tries again in ten minutes',
-      });
-      break;
-    }
+    if (result?.kind !== 'refused') continue;
+    state.claims.capsulesRestMs = doors.clock.monotonicMs() + REFUSED_REST_MS;
+    doors.log.warning('capsule.refused', {
+      reason: result.line,
+      next: 'a takeover knows less; tries again in ten minutes',
+    });
+    break;
   }
-  state.refs = refs;
 }
 
 /**

@@ -42,9 +42,5 @@ export async function restoreClaim(
   // Not landed, or nobody knows: the next poll shows what is there.
   const renewed = result === 'landed' ? { renewedMs: startedMs } : {};
   advance(held, { kind: 'stands', nowMs: doors.clock.monotonicMs(), renewed });
-  if (result === 'landed') {
-    state.refs = new Map([...state.refs, [held.ref, held.state.oid]]);
-    state.listed = new Map([...state.listed, [held.ref, held.state.oid]]);
-  }
   return true;
 }

@@ -137,8 +137,8 @@ export interface BeatState {
   readonly presence: string;
   /** Why the remote does not take it; null = it does. */
   readonly refusal: Refusal | null;
-  /** The last one that landed, and when that was known; null = none yet. */
-  readonly landed: { readonly oid: Oid; readonly atMs: number } | null;
+  /** One of this process has landed. */
+  readonly hasLanded: boolean;
   /** Since when one has been due; null = none is. */
   readonly dueSinceMs: number | null;
   /** One is on its way. */
@@ -362,7 +362,7 @@ export function createState(): State {
         startedMs: Number.NEGATIVE_INFINITY,
         presence: '',
         refusal: null,
-        landed: null,
+        hasLanded: false,
         dueSinceMs: null,
         isUnderWay: false,
         doubtMs: Number.NEGATIVE_INFINITY,

@@ -1,0 +1,63 @@
+/**
+ * What our own pushes have moved is known when they land. A listing that was under way then may
+ * show what stood before, and whoever believes it does the same a second time.
+ */
+import type { Oid } from '../base/ids.ts';
+import type { RefUpdate, Repository } from '../transport/repository.ts';
+
+type Refs = ReadonlyMap<string, Oid>;
+
+/**
+ * The repository whose listings show what has landed since they began; `noteLanded` hears of each
+ * push that has moved something, before whoever asked for it does.
+ */
+export function seePushes(
+  repository: Repository,
+  noteLanded: (updates: readonly RefUpdate[]) => void,
+): Repository {
+  const underWay = new Set<RefUpdate[]>();
+  return {
+    ...repository,
+    listRefs: async (prefixes, along) => {
+      const landed: RefUpdate[] = [];
+      underWay.add(landed);
+      try {
+        const listed = await repository.listRefs(prefixes, along);
+        if (listed.kind === 'unreachable' || landed.length === 0) return listed;
+        return {
+          ...listed,
+          value: { ...listed.value, refs: listedAfter(listed.value.refs, landed) },
+        };
+      } finally {
+        underWay.delete(landed);
+      }
+    },
+    push: async (updates, options) => {
+      const pushed = await repository.push(updates, options);
+      if (pushed.kind === 'unknown') return pushed;
+      const landed = updates.filter(({ ref }) => pushed.refs.get(ref)?.kind === 'landed');
+      for (const listing of underWay) listing.push(...landed);
+      if (landed.length > 0) noteLanded(landed);
+      return pushed;
+    },
+  };
+}
+
+/** The refs where these updates have put them. */
+export function refsAfter(refs: Refs, landed: readonly RefUpdate[]): Refs {
+  const after = new Map(refs);
+  for (const { ref, next } of landed) {
+    if (next === null) after.delete(ref);
+    else after.set(ref, next);
+  }
+  return after;
+}
+
+/** One that is listed elsewhere than the push has found it was moved by somebody since. */
+function listedAfter(refs: Refs, landed: readonly RefUpdate[]): Refs {
+  return landed.reduce(
+    (now, update) =>
+      (now.get(update.ref) ?? null) === update.expected ? refsAfter(now, [update]) : now,
+    refs,
+  );
+}
