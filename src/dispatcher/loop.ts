@@ -24,10 +24,16 @@ export interface LoopOptions {
   readonly stop: AbortSignal;
   /** Second abort: end now. */
   readonly kill: AbortSignal;
+  /** Asked while the branch is gone from the remote: it stands there by another name. */
+  readonly isRenamed?: () => Promise<boolean>;
 }
 
-/** Why the loop ended; `ordered`: by an order to all hosts, from another machine. */
-export type LoopEnd = 'stopped' | 'ordered' | 'nothing-left' | 'refused' | 'unreachable' | 'halted';
+/**
+ * Why the loop ended; `ordered`: by an order to all hosts, from another machine; `renamed`: to be
+ * begun again on the branch's new name.
+ */
+export type LoopEnd =
+  'stopped' | 'ordered' | 'nothing-left' | 'refused' | 'unreachable' | 'halted' | 'renamed';
 
 /** With `--once`: polls that may fail in a row before it gives up. */
 const ONCE_OUTAGES_MAX = 3;
@@ -88,6 +94,10 @@ async function keepTicking(
       await checkpoint(dispatcher, pace);
       maintainCache(dispatcher);
     }
+    // Agents that run have until their end: what they say waits in the outbox.
+    const isIdle = workInHand(state).attempts.length === 0;
+    if (state.host.halted?.now === null && isIdle && (await options.isRenamed?.()) === true)
+      return 'renamed';
     if (state.host.stopOrdered) return 'ordered';
     if (state.host.mode === 'draining' && workInHand(state).held === 0)
       return state.host.drainOrdered ? 'ordered' : 'stopped';

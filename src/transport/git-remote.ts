@@ -84,17 +84,14 @@ export function createGitRemote(options: RemoteOptions): GitRemote {
       branchRef,
       ...prefixes.map((prefix) => (prefix.endsWith('/') ? `${prefix}*` : prefix)),
     ];
-    const list = (env: Readonly<Record<string, string>>): Promise<GitResult> =>
-      git.run({
-        args: ['ls-remote', '--refs', '--quiet', '--', url, ...patterns],
-        network: true,
-        env,
-      });
-    const first = await list({});
-    const mayBeAPage = succeeded(first) && first.stdout.length === 0;
-    const result = mayBeAPage ? await list(TRACED) : first;
+    const result = await git.run({
+      args: ['ls-remote', '--refs', '--quiet', '--', url, ...patterns],
+      network: true,
+    });
+    const isEmpty = succeeded(result) && result.stdout.length === 0;
+    const greeted = isEmpty ? await greet(options) : null;
+    if (greeted?.kind === 'unreachable') return greeted;
     if (!succeeded(result)) return { kind: 'unreachable', failure: judgeFailure(result) };
-    if (mayBeAPage && isAPage(result)) return { kind: 'unreachable', failure: A_PAGE };
     const refs = parseRefs(result.stdout.toString('utf8').split('\n'), '\t');
     return { kind: 'reached', value: pickRefs(refs, branchRef, prefixes) };
   };
@@ -164,34 +161,31 @@ function succeeded({ ended, code }: GitResult): boolean {
   return ended === 'exited' && code === 0;
 }
 
-/** git tells each packet that it gets. */
-const TRACED = { GIT_TRACE_PACKET: '2' };
 const A_PACKET = /\bpacket: +\S+< /;
-const A_PAGE: RemoteFailure = {
-  reason: 'not-git',
-  line: 'what answers is not a git server (a login page of the network, a proxy, maintenance?)',
-};
 
 /**
- * Whether a call that succeeded (`TRACED`) has listed nothing because no git server answered. git
- * takes any page of one line, such as that of a network that wants a login, for an old server
- * without a single ref: a branch would seem to be gone.
+ * What the remote says of itself before it says anything else. git takes any page of one line, such
+ * as that of a network that wants a login, for an old server without a single ref: its branches
+ * would seem to be gone. Here it is unreachable, as `not-git`.
  */
-function isAPage({ stdout, stderr }: GitResult): boolean {
-  return stdout.length === 0 && !A_PACKET.test(stderr);
-}
-
-/** What the remote says of itself before it says anything else. */
-async function greet({ git, url, branchRef }: RemoteOptions): Promise<Reached<string>> {
+export async function greet({
+  git,
+  url,
+  branchRef,
+}: Pick<RemoteOptions, 'git' | 'url' | 'branchRef'>): Promise<Reached<string>> {
   // Asked for one ref: with many the listing would push its greeting out of what is kept.
   const result = await git.run({
     args: ['ls-remote', '--refs', '--', url, branchRef],
     network: true,
-    env: TRACED,
+    // git tells each packet that it gets.
+    env: { GIT_TRACE_PACKET: '2' },
   });
   if (!succeeded(result)) return { kind: 'unreachable', failure: judgeFailure(result) };
-  if (isAPage(result)) return { kind: 'unreachable', failure: A_PAGE };
-  return { kind: 'reached', value: result.stderr };
+  if (result.stdout.length > 0 || A_PACKET.test(result.stderr))
+    return { kind: 'reached', value: result.stderr };
+  const line =
+    'what answers is not a git server (a login page of the network, a proxy, maintenance?)';
+  return { kind: 'unreachable', failure: { reason: 'not-git', line } };
 }
 
 /**

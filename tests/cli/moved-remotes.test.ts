@@ -137,6 +137,7 @@ describe('a password in the address of a remote', () => {
     cli.git(['config', '--global', rule, 'forge:'], cli.place);
     cli.git(['config', '--global', '--add', rule, `${server.url}/`], cli.place);
     await expectSecret(['init', 'ruled', '--remote', `${server.url}/ruled.git`], cli.place);
+    await expectSecret(['models', '-C', `${server.url}/ruled.git`], cli.place);
     cli.git(['clone', '-q', at('ruled.git'), at('ruled2')], cli.place);
     cli.git(['remote', 'set-url', 'origin', 'forge:ruled.git'], at('ruled2'));
     said();
@@ -185,6 +186,9 @@ describe('a remote that moved', () => {
       ]);
     }
     expect((await known('status')).stderr).toBe('');
+    cli.git(['branch', '-m', 'talk', 'main'], at('named.git'));
+    const { code, stdout } = await known('run', '--once');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('branch.renamed')]);
   });
 
   it.each([

@@ -31,6 +31,7 @@ import {
 } from '../session/remote-branches.ts';
 import { type ClonePlan, createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
 import { remoteOf } from './place-transport.ts';
+import { RemoteAway } from '../session/remote-errors.ts';
 import { checkAlias, rememberAlias } from './remember-alias.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
 import { probeRemote } from '../care/probe-remote.ts';
@@ -171,7 +172,8 @@ async function clone(
       throw noTransport(invocation, shownUrl(url), branch);
     return { git, notes: [] };
   } catch (error) {
-    throw error instanceof CrosstalkError ? error : cloneFailed(shownUrl(url), errorText(error));
+    const isTold = error instanceof CrosstalkError && !(error instanceof RemoteAway);
+    throw isTold ? error : cloneFailed(shownUrl(url), error);
   }
 }
 
@@ -206,13 +208,11 @@ function noTransport({ args }: Invocation, url: string, branch: string | null): 
   });
 }
 
-function cloneFailed(url: string, text: string): CrosstalkError {
-  const { line } = judgeFailure({
-    ended: 'exited',
-    code: 128,
-    stdout: Buffer.alloc(0),
-    stderr: text,
-  });
+function cloneFailed(url: string, error: unknown): CrosstalkError {
+  const stderr = errorText(error);
+  const failure = error instanceof RemoteAway ? error.failure : null;
+  const { line } =
+    failure ?? judgeFailure({ ended: 'exited', code: 128, stdout: Buffer.alloc(0), stderr });
   return new CrosstalkError('REMOTE_UNREACHABLE', `cannot clone ${url}: ${line}`, {
     fix: fixByHand('check the address and your access to it, then the same command again'),
   });

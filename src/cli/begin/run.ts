@@ -36,7 +36,7 @@ import { createRunView } from './run-view.ts';
 import { sumCostOfDay } from '../look/reply-totals.ts';
 import { openTrace } from './trace-run.ts';
 import { openWakeSources, type WakeSources } from './wake-sources.ts';
-import { openSession, type TransportSession } from '../session/transport-session.ts';
+import { findRenamed, openSession, type TransportSession } from '../session/transport-session.ts';
 import { describeUnsent, findUnsent } from '../look/unsent.ts';
 import { wantsJson } from '../look/reading.ts';
 import { toKnownError } from '../../local/known-error.ts';
@@ -134,20 +134,15 @@ async function runTransport(invocation: Invocation, { stopping, where }: Side): 
     });
   try {
     const { signal: stop } = stopping.stop;
-    const session = given(invocation, 'once')
-      ? await open()
-      : await openPatiently(open, { spacing, log, stop, clock: systemClock, random: systemRandom });
-    if (session === null) return stopping.isHungUp() ? ERROR_CODES.REFUSED.exit : 0;
-    names.alias = session.config.alias;
-    return await runSession(session, {
-      invocation,
-      log,
-      events,
-      output,
-      view,
-      stopping,
-      isAlone: where === null,
-    }).finally(() => session.close());
+    const parts = { invocation, log, events, output, view, stopping, isAlone: where === null };
+    const how = { spacing, log, stop, clock: systemClock, random: systemRandom };
+    for (;;) {
+      const session = given(invocation, 'once') ? await open() : await openPatiently(open, how);
+      if (session === null) return stopping.isHungUp() ? ERROR_CODES.REFUSED.exit : 0;
+      names.alias = session.config.alias;
+      const code = await runSession(session, parts).finally(() => session.close());
+      if (code !== null) return code;
+    }
   } finally {
     view.close();
   }
@@ -169,7 +164,8 @@ interface RunParts {
   readonly isAlone: boolean;
 }
 
-async function runSession(session: TransportSession, parts: RunParts): Promise<number> {
+/** The exit status; null: to be run again, on the name that the branch has now. */
+async function runSession(session: TransportSession, parts: RunParts): Promise<number | null> {
   const { invocation, log, events, view, stopping, isAlone } = parts;
   const trace = openTrace(invocation);
   const spans = openSpans(invocation, { alias: session.config.alias, log });
@@ -219,7 +215,13 @@ async function runSession(session: TransportSession, parts: RunParts): Promise<n
       once,
       stop: stopping.stop.signal,
       kill: stopping.kill.signal,
+      isRenamed: async () => {
+        const now = await findRenamed(invocation, session);
+        if (now !== null) log.status('branch.renamed', { was: session.branch, now });
+        return now !== null;
+      },
     });
+    if (end === 'renamed') return null;
     if (end === 'unreachable') return ERROR_CODES.REMOTE_UNREACHABLE.exit;
     // A service starts again what was not ended here: by an order from elsewhere, or by a terminal
     // that was closed under it.

@@ -65,6 +65,7 @@ interface Move {
 async function push(session: TransportSession, { url }: Move): Promise<void> {
   const { branch, located, env } = session;
   const heads = await readHeads(asPerson(url, env)).catch((error: unknown) => {
+    if (error instanceof CrosstalkError) throw error;
     throw new CrosstalkError(
       'REMOTE_UNREACHABLE',
       `cannot reach ${shownUrl(url)}: ${redact(errorText(error))}`,

@@ -162,14 +162,16 @@ function parsePointer(text: string): { rootCommit: Oid; branch: string } | null 
  * branch that begins with the same commit. The next that opens it opens that one. Null: it is not
  * known, its branch is there, or no other is the same conversation.
  */
-export async function followRename(place: CloneLocation): Promise<string | null> {
+export async function followRename(place: BranchPlace): Promise<string | null> {
   const { key, pointer } = pointerOf(place);
   const known = place.located.branch === null ? await readPointer(pointer) : null;
   if (known === null) return null;
   const fresh = join(place.root, `new-${key}-${systemRandom.hex(4)}.git`);
   try {
     const { branches } = await readHeads(askedAt(place));
-    if (branches.length === 0 || branches.includes(known.branch)) return null;
+    if (branches.length === 0 || branches.includes(place.branch)) return null;
+    // Another command may have followed it before.
+    if (branches.includes(known.branch)) return known.branch;
     const { rootCommit, branch } = await findRoot(place, fresh);
     if (rootCommit !== known.rootCommit) return null;
     await writeDurableFile(pointer, `${rootCommit} ${branch}\n`);

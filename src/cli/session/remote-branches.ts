@@ -9,8 +9,11 @@ import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
 import { judgeFailure } from '../../transport/git-failure.ts';
-import { createGit, type GitOptions } from '../../transport/git-runner.ts';
-import { REMOTE_COMMANDS } from '../../transport/remote-url.ts';
+import { greet } from '../../transport/git-remote.ts';
+import { adoptSettings } from '../../transport/git-repository.ts';
+import { createGit, type Git, type GitOptions } from '../../transport/git-runner.ts';
+import { NO_ACCESS, openUrl, REMOTE_COMMANDS, shownUrl } from '../../transport/remote-url.ts';
+import type { Reached } from '../../transport/repository.ts';
 import type { ReadLine } from '../../transport/space-reads.ts';
 import { openPersonGit, type PersonGit } from './person-git.ts';
 import { MAILBOX_BRANCH } from './project.ts';
@@ -26,24 +29,42 @@ export interface RemoteHeads {
 export interface AskedRemote {
   readonly url: string;
   readonly open: (directory: string) => PersonGit;
+  /** What it says of itself; asked when it has listed nothing. */
+  readonly greet: () => Promise<Reached<unknown>>;
 }
 
 /** As a person's own git reaches it. */
 export function asPerson(url: string, env: Parameters<typeof openPersonGit>[1]): AskedRemote {
-  return { url, open: (directory) => openPersonGit(directory, env) };
+  const { url: address, access } = openUrl(url);
+  const asked = asDispatcher(
+    address,
+    { env, access, allowHttp: true },
+    { inLine: (read) => read() },
+  );
+  return { ...asked, url, open: (directory) => openPersonGit(directory, env) };
 }
 
 /** As the dispatcher reaches it: nobody is asked for anything, and reads stand in line. */
 export function asDispatcher(
   url: string,
   how: Omit<GitOptions, 'gitDir' | 'clock'>,
-  { inLine }: ReadLine,
+  { inLine }: Pick<ReadLine, 'inLine'>,
 ): AskedRemote {
+  const { env, access = NO_ACCESS } = how;
+  const gitAt = async (gitDir: string): Promise<Git> => {
+    const git = createGit({ ...how, gitDir, clock: systemClock });
+    await adoptSettings(git, env, { access, urls: [url] });
+    return git;
+  };
   return {
     url,
+    greet: async () => {
+      const git = await gitAt(tmpdir());
+      return inLine(() => greet({ git, url, branchRef: 'HEAD' }));
+    },
     open: (directory) => ({
       raw: async (args) => {
-        const git = createGit({ ...how, gitDir: directory, clock: systemClock });
+        const git = await gitAt(directory);
         const network = REMOTE_COMMANDS.includes(args[0] ?? '');
         const run = (): ReturnType<typeof git.run> => git.run({ args, network });
         const result = await (network ? inLine(run) : run());
@@ -59,10 +80,14 @@ const LOOKED_AT = 40;
 /** Looked into first. */
 const LIKELY = [MAILBOX_BRANCH, 'main', 'master'];
 
-/** Asks the remote. Throws what git says when it does not answer. */
-export async function readHeads({ url, open }: AskedRemote): Promise<RemoteHeads> {
+/** Asks the remote. Throws what git says when it does not answer, or is no git server. */
+export async function readHeads({ url, open, greet: again }: AskedRemote): Promise<RemoteHeads> {
   const git = open(tmpdir());
   const said = await git.raw(['ls-remote', '--symref', '--', url, 'HEAD', 'refs/heads/*']);
+  const greeted = said.trim() === '' ? await again() : null;
+  // Another failure only says that this git may not ask as the person's own does, who has asked.
+  if (greeted?.kind === 'unreachable' && greeted.failure.reason === 'not-git')
+    throw unreachable(shownUrl(url), greeted.failure);
   const branches = [...said.matchAll(/\trefs\/heads\/(\S+)$/gm)].map(([, name]) => name ?? '');
   const named = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(said)?.[1];
   return { head: named !== undefined && branches.includes(named) ? named : null, branches };
@@ -102,15 +127,12 @@ export async function findTransports(
 
 /**
  * The branch of the conversation of a remote that is known by its address only: the default one, or
- * where that is missing or holds something else, one that is a conversation. `main` when the remote
- * cannot be asked for its branches at all. A failure that may pass is thrown: what follows could
+ * where that is missing or holds something else, one that is a conversation; `main` of an empty
+ * remote. A look into the branches that fails and may succeed later is thrown: what follows could
  * succeed, on a branch that was only guessed.
  */
 export async function findBranch(remote: AskedRemote): Promise<string> {
-  const heads = await readHeads(remote).catch((error: unknown): RemoteHeads => {
-    if (isPassing(error)) throw error;
-    return { head: null, branches: [] };
-  });
+  const heads = await readHeads(remote);
   const [only, ...more] = heads.branches;
   const standard = heads.head ?? only ?? 'main';
   if (more.length === 0) return standard;

@@ -168,7 +168,7 @@ export async function openSession(
   } catch (error) {
     await repository.close();
     const isRewritten = error instanceof CrosstalkError && error.code === 'HISTORY_REWRITTEN';
-    const renamed = isRewritten ? await followRename(place) : null;
+    const renamed = isRewritten ? await followRename({ ...place, branch }) : null;
     if (renamed === null) throw error;
     invocation.io.warn(renamedNote(branch, renamed));
     return openSession(invocation, options);
@@ -199,22 +199,30 @@ function openTrust(
 }
 
 /**
- * The session again, on the branch that the conversation has now: what a caller that reads for
- * itself does when the branch is gone. Null: it stays as it is.
+ * The name that the branch of a session has now, when it is gone and the session knows its remote
+ * by the address only; what is opened next stands there. Null: it stays as it is.
  */
-export async function reopenRenamed(
+export function findRenamed(
   invocation: Invocation,
   { located, branch, config, spacing, directory }: TransportSession,
-): Promise<TransportSession | null> {
+): Promise<string | null> {
   const root = dirname(directory.path);
-  const renamed = await followRename({ root, spacing, invocation, located, config });
+  return followRename({ root, spacing, invocation, located, config, branch });
+}
+
+/** The session again on that name: what a caller that reads for itself does. */
+export async function reopenRenamed(
+  invocation: Invocation,
+  session: TransportSession,
+): Promise<TransportSession | null> {
+  const renamed = await findRenamed(invocation, session);
   if (renamed === null) return null;
-  invocation.io.warn(renamedNote(branch, renamed));
+  invocation.io.warn(renamedNote(session.branch, renamed));
   return openSession(invocation, { unread: true });
 }
 
 const renamedNote = (was: string, now: string): string =>
-  `the branch "${was}" of the remote is "${now}" now; a dispatcher follows when it is started again`;
+  `the branch "${was}" of the remote is "${now}" now; this host follows it`;
 
 /** Between two reads of a host, where up to eight begin together and a forge allows eight. */
 export const CAREFUL_GAP_MS = 1_500;
