@@ -3,6 +3,7 @@
  * packages for it run timers or read clocks.
  */
 import { DAY, MINUTE } from '../../base/clock.ts';
+import { ownValue } from '../../base/own-value.ts';
 
 interface Cron {
   readonly minutes: ReadonlySet<number>;
@@ -15,7 +16,7 @@ interface Cron {
 }
 
 const MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
-const WEEKDAYS = 'sun mon tue wed thu fri sat'.split(' ');
+const WEEKDAYS: readonly string[] = 'sun mon tue wed thu fri sat'.split(' ');
 /** The most days that each month has. */
 const DAYS_MAX = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const FIELDS = [
@@ -25,6 +26,23 @@ const FIELDS = [
   { name: 'month', min: 1, max: 12, words: ['', ...MONTHS] },
   { name: 'day of week', min: 0, max: 7, words: WEEKDAYS },
 ] as const;
+type Field = (typeof FIELDS)[number];
+
+interface Range {
+  readonly low: number;
+  readonly high: number;
+  readonly step: number;
+}
+
+const SHORT_FORMS: Readonly<Record<string, string>> = {
+  '@hourly': '0 * * * *',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@weekly': '0 0 * * 0',
+  '@monthly': '0 0 1 * *',
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
+};
 /**
  * How far back a firing is looked for: leap days of the rarest kind are four years apart, and
  * nobody waits longer.
@@ -78,14 +96,13 @@ function matchesDay(cron: Cron, date: Date): boolean {
 }
 
 function parseCron(text: string): Cron | string {
-  const words = text.trim().toLowerCase().split(/\s+/);
-  if (words.length !== FIELDS.length)
-    return `a schedule has five fields (minute hour day month weekday), "${text.slice(0, 60)}" has ${String(words.length)}`;
+  const words = text.trim().split(/\s+/);
+  if (words.length !== FIELDS.length) return otherThanFive(words, text.slice(0, 60));
   const sets: ReadonlySet<number>[] = [];
   for (const [index, field] of FIELDS.entries()) {
     const set = parseField(words[index] ?? '', field);
-    if (set === null)
-      return `"${(words[index] ?? '').slice(0, 40)}" is no ${field.name} of a schedule`;
+    if (typeof set === 'string')
+      return `"${(words[index] ?? '').slice(0, 40)}" is no ${field.name} of a schedule${set}`;
     sets.push(set);
   }
   const [minutes, hours, days, months, weekdays] = sets;
@@ -100,24 +117,61 @@ function parseCron(text: string): Cron | string {
   };
 }
 
-function parseField(text: string, field: (typeof FIELDS)[number]): ReadonlySet<number> | null {
+/** The short forms of other programs are named with the five fields that they stand for. */
+function otherThanFive(words: readonly string[], shown: string): string {
+  const fields = 'a schedule has five fields (minute hour day month weekday)';
+  const meant =
+    words.length === 1 ? ownValue(SHORT_FORMS, (words[0] ?? '').toLowerCase()) : undefined;
+  if (meant !== undefined) return `${fields}: write "${meant}" for "${shown}"`;
+  const more = words.length > FIELDS.length ? '; it has no seconds, years or time zone' : '';
+  return `${fields}, "${shown}" has ${String(words.length)}${more}`;
+}
+
+/** The values of a field, or why there are none: text that goes on the sentence, may be empty. */
+function parseField(text: string, field: Field): ReadonlySet<number> | string {
   const values = new Set<number>();
-  for (const part of text.split(',')) {
-    const match = /^(\*|[a-z0-9]+)(?:-([a-z0-9]+))?(?:\/(\d{1,3}))?$/.exec(part);
-    if (match === null || (match[1] === '*' && match[2] !== undefined)) return null;
-    const low = match[1] === '*' ? field.min : valueOf(match[1] ?? '', field);
-    const high =
-      match[1] === '*' || (match[2] === undefined && match[3] !== undefined)
-        ? field.max
-        : valueOf(match[2] ?? match[1] ?? '', field);
-    const step = Number(match[3] ?? 1);
-    if (low === null || high === null || low > high || step < 1) return null;
-    for (let value = low; value <= high; value += step) values.add(value);
+  for (const part of text.toLowerCase().split(',')) {
+    const range = parseRange(part, field);
+    if (typeof range === 'string') return range;
+    for (let value = range.low; value <= range.high; value += range.step) values.add(value);
   }
   return values;
 }
 
-function valueOf(text: string, field: (typeof FIELDS)[number]): number | null {
+function parseRange(part: string, field: Field): Range | string {
+  const match = /^(\*|[a-z0-9]+)(?:-([a-z0-9]+))?(\/\d{1,3})?$/.exec(part);
+  const [, first = '', last, stepped] = match ?? [];
+  if (match === null || (first === '*' && last !== undefined)) return notRead(part, field);
+  const top = field.words === WEEKDAYS ? 6 : field.max;
+  const toTop = first === '*' || (last === undefined && stepped !== undefined);
+  const low = first === '*' ? field.min : valueOf(first, field);
+  const high = toTop ? top : lastOf(last ?? first, low, field);
+  if (low === null || high === null) return notRead(part, field);
+  if (low > high)
+    return `: a range goes upwards ("${first}-${String(top)},${String(field.min)}-${last ?? ''}")`;
+  const step = Number(stepped?.slice(1) ?? 1);
+  // What is never reached is not what the number says: every 90 minutes is no step of an hour.
+  if (stepped !== undefined && (step < 1 || step > Math.max(1, high - low)))
+    return `: a step between ${String(low)} and ${String(high)} is 1 to ${String(high - low)}`;
+  return { low, high, step };
+}
+
+/** What a part that cannot be read was meant to be, where that is known. */
+function notRead(part: string, field: Field): string {
+  if (/[?#]|^\d*lw?$|^\d+w$/.test(part)) return ': "?", "L", "W" and "#" are not read';
+  const known = (text: string): string | undefined =>
+    field.words.find((word) => word !== '' && text.startsWith(word) && text !== word);
+  const meant = part.split(/[-/]/).map(known).find(Boolean);
+  return meant === undefined ? '' : ` (did you mean "${meant}"?)`;
+}
+
+/** Sunday is the last day of a range that ends with it, as in `fri-sun`. */
+function lastOf(text: string, low: number | null, field: Field): number | null {
+  const value = valueOf(text, field);
+  return field.words === WEEKDAYS && value === 0 && low !== null && low > 0 ? 7 : value;
+}
+
+function valueOf(text: string, field: Field): number | null {
   const word = field.words.indexOf(text);
   const value = word >= 0 && text !== '' ? word : /^\d{1,2}$/.test(text) ? Number(text) : NaN;
   return value >= field.min && value <= field.max ? value : null;
