@@ -251,6 +251,19 @@ steps:
     expect((await cli.run(['status'])).stdout).toMatch(
       /run grouped: failed .* ago: workflow: part: .*\n {2}crosstalkd workflow retry grouped\n/,
     );
+    const { data } = await cli.json(['workflow', 'retry', run]);
+    const again = String(data['run']);
+    expect(again).not.toBe(run);
+    for (const words of [
+      ['why', run],
+      ['workflow', 'why', run],
+    ]) {
+      const told = (await cli.run(words)).stdout;
+      expect(told).toContain(`was asked again by ${again}\n    crosstalkd why ${again}\n`);
+      expect(told).not.toContain('workflow retry');
+    }
+    expect((await cli.run(['workflow', 'retry', run])).stderr).toContain('asked again already');
+    await cli.run(['workflow', 'cancel', again]);
   });
 
   it('denies, signals, pauses, resumes, sets a budget, amends and cancels', async () => {

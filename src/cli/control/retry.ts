@@ -91,7 +91,8 @@ async function readOriginal(session: TransportSession, text: string): Promise<Sa
   return one;
 }
 
-function alreadyRetried(id: string, newer: string): CrosstalkError {
+/** What was asked again is not asked twice: `newer` is. */
+export function alreadyRetried(id: string, newer: string): CrosstalkError {
   return new CrosstalkError('REFUSED', `${id} was asked again already`, {
     fix: fixBy`crosstalkd why ${newer}`,
   });

@@ -14,7 +14,7 @@ import type { ListedFile } from './read-conversation.ts';
 import { describeDecision } from './draw-run.ts';
 import { openMarkers, unfinishedMarkers } from './run-markers.ts';
 import { findByPrefix, findRun, readMarkerRun, type RunSeen } from './runs.ts';
-import { isOver, reasonsOf, statusOf, waitsOf } from './why-run.ts';
+import { endOf, isOver, statusOf, waitsOf } from './why-run.ts';
 
 /**
  * The run that `asked` names by its channel or its open marker, explained; null when it names none.
@@ -30,10 +30,10 @@ export async function tellRun(around: Surroundings, asked: string): Promise<Told
   return seen === null ? null : explainSeen(around, seen);
 }
 
-function explainSeen(around: Surroundings, seen: RunSeen): Told {
+async function explainSeen(around: Surroundings, seen: RunSeen): Promise<Told> {
   const status = statusOf(around, seen);
   const { run } = seen.input;
-  const waits = [...waitsOf(around, seen), ...(isOver(seen) ? reasonsOf(seen) : [])];
+  const waits = [...waitsOf(around, seen), ...(await endOf(around, seen))];
   const none: Reason = isOver(seen)
     ? { kind: 'run-over', run, status }
     : { kind: 'run-moves', run };

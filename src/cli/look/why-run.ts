@@ -11,6 +11,7 @@ import { createExplainer } from './explain-work.ts';
 import { paint, plain, printFix } from '../io.ts';
 import { lookAround, type Surroundings } from './look-around.ts';
 import { printJson, wantsJson } from './reading.ts';
+import { readRetries } from './retries.ts';
 import { findRun, type RunSeen } from './runs.ts';
 import { ONLY_KEY } from '../../protocol/run-paths.ts';
 
@@ -29,7 +30,7 @@ export async function explainRun(invocation: Invocation): Promise<number> {
     const waits = waitsOf(around, seen);
     const status = statusOf(around, seen);
     const over = isOver(seen);
-    const ended_by = over ? reasonsOf(seen) : [];
+    const ended_by = await endOf(around, seen);
     if (wantsJson(invocation))
       printJson(invocation, {
         ok: true,
@@ -95,16 +96,32 @@ function waitsOfTasks(around: Surroundings, seen: RunSeen): readonly Reason[] {
   );
 }
 
-/** Why a run ended as it did; for one that can continue, with the command. */
-export function reasonsOf({ input, view }: RunSeen): readonly Reason[] {
-  if (view.status === 'succeeded') return [];
+/** Why a run ended as it did; for one that can continue, with the command. Of an open one nothing. */
+export async function endOf(around: Surroundings, seen: RunSeen): Promise<readonly Reason[]> {
+  if (!isOver(seen) || seen.view.status === 'succeeded') return [];
+  const newer = await findAgain(around, seen);
+  if (newer === null) return reasonsOf(seen);
+  const reasons = reasonsOf(seen).map((reason): Reason => ({ ...reason, retry: null }));
+  return [...reasons, { kind: 'retried', by: newer }];
+}
+
+/** The run that was started to do this one again; null = none, or only one that never began. */
+export async function findAgain(around: Surroundings, { input }: RunSeen): Promise<string | null> {
+  const retries = await readRetries(around.session, input.marker.path);
+  const marker = retries.get('workflow');
+  if (marker === undefined) return null;
+  const newer = await findRun(around, marker);
+  return isOver(newer) && !hasBegun(newer.input) ? null : newer.input.run;
+}
+
+function reasonsOf({ input, view }: RunSeen): readonly ReasonOf<'run-ended'>[] {
   const goesOn = hasBegun(input) && view.status !== 'degraded' && view.status !== 'dropped';
   const retry = goesOn ? input.run : null;
   // Of a run that was broken off no step says why.
   const isTold = view.endedBy.some(({ isList }) => isList !== true);
   const ended = [...(isTold ? [] : notesInAnswer(input.marker.reply)), ...view.endedBy];
   return ended.map(({ of: step, text: detail }, at) => ({
-    kind: 'run-ended',
+    kind: 'run-ended' as const,
     step,
     detail,
     retry: at === ended.length - 1 ? retry : null,

@@ -23,7 +23,8 @@ import type { RunSeen } from '../look/runs.ts';
 import { tellErrors } from './check.ts';
 import { markerOf, readCheckOptions, readWorkflow, without } from './source.ts';
 import { resolveCommit } from './show.ts';
-import { isOver } from '../look/why-run.ts';
+import { findAgain, isOver } from '../look/why-run.ts';
+import { alreadyRetried } from '../control/retry.ts';
 import { fixBy, fixByHand, orElse } from '../../base/fix.ts';
 
 /**
@@ -31,7 +32,7 @@ import { fixBy, fixByHand, orElse } from '../../base/fix.ts';
  * rest.
  */
 export function retryRun(invocation: Invocation): Promise<number> {
-  return withRun(invocation, (around, seen) => {
+  return withRun(invocation, async (around, seen) => {
     if (!isOver(seen)) {
       const step = option(invocation, 'step');
       return order(withoutOptions(invocation, ['from']), around, {
@@ -47,6 +48,8 @@ export function retryRun(invocation: Invocation): Promise<number> {
           fix: fixBy`crosstalkd workflow rerun ${seen.input.run}`,
         },
       );
+    const newer = await findAgain(around, seen);
+    if (newer !== null) throw alreadyRetried(seen.input.run, newer);
     return startAgain(invocation, around, { seen, fork: { run: seen.input.run }, useFrozen: true });
   });
 }
