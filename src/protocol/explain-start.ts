@@ -60,18 +60,46 @@ export function explainStart(text: string): Rejection {
   return { line: 1, isNote: true, found, expected: `the first line to be exactly ${DASHES}` };
 }
 
-/** A line that was meant to end the head and misses the form; null: there is none. */
+/**
+ * Where a head without an end should end: at a line that was meant to end it and misses the form,
+ * else before the first line of text, else after the last field. Null: it is too long to be seen.
+ */
 export function explainEnd(text: string): Rejection | null {
   const lines = text.slice(0, END_CHARS).split(/\r?\n/);
-  const at = lines.findIndex((line, index) => index > 0 && NEARLY_DASHES.test(line));
-  return at < 0
+  const find = (fits: (line: string) => boolean, from = 1): number =>
+    lines.findIndex((line, index) => index >= from && fits(line));
+  const at = find((line) => NEARLY_DASHES.test(line));
+  if (at > 0)
+    return {
+      line: at + 1,
+      column: 1,
+      found: quote(lines[at] ?? ''),
+      expected: `${DASHES}, alone, to end the fields`,
+    };
+  const isText = (line: string): boolean => line.trim() !== '';
+  const gap = find((line) => !isText(line), 2);
+  const others = [find((line) => !FIELD_LINE.test(line)), gap < 0 ? -1 : find(isText, gap)];
+  const body = Math.min(...others.filter((line) => line > 0));
+  if (Number.isFinite(body))
+    return {
+      line: body + 1,
+      column: 1,
+      found: `${quote(lines[body] ?? '')} after fields that do not end`,
+      expected: `a line ${DASHES} before it, to end the fields`,
+    };
+  const last = lines.findLastIndex(isText);
+  return text.length > END_CHARS
     ? null
     : {
-        line: at + 1,
-        found: quote(lines[at] ?? ''),
-        expected: `${DASHES}, alone, to end the fields`,
+        line: last + 1,
+        column: (lines[last] ?? '').trimEnd().length + 1,
+        found: 'fields that do not end',
+        expected: `a line ${DASHES} after them`,
       };
 }
+
+/** What may stand in a head: a field, what belongs to one, a comment, nothing. */
+const FIELD_LINE = /^(?:[ \t#\]}-]|["']?[\w-]{1,60}["']?[ \t]{0,9}:|$)/;
 
 /** `--`, `-----`, an indented `---`, a dash of typography, `...` and `+++`. */
 const NEARLY_DASHES =

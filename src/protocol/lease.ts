@@ -3,7 +3,13 @@
  * time in which it could reach the remote: a claim lapses when neither it nor its holder's beat has
  * changed for the lease. PROTOCOL.md "Leases".
  */
+import { HOUR } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
+
+/** A beat that has not changed for so long is forgotten. */
+export const FORGET_BEAT_MS = 24 * HOUR;
+/** How often a host beats that holds nothing: it is not forgotten even when two get lost. */
+export const IDLE_BEAT_MS = FORGET_BEAT_MS / 3;
 
 interface Sighting {
   readonly oid: Oid;

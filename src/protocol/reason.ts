@@ -129,7 +129,13 @@ interface WorkFacts {
   'slots-busy': { host: string; slots: number };
   /** Nobody takes it now; `hosts` say why. */
   waiting: { project: string | null };
-  parked: { model: string; why: readonly RestReason[]; resumeOn: string | null };
+  /** `isNobodyUp`: it rests on this host, and no dispatcher runs that could serve it then. */
+  parked: {
+    model: string;
+    why: readonly RestReason[];
+    resumeOn: string | null;
+    isNobodyUp?: true;
+  };
   'all-paused': { by: string };
   /** `on`: the host that is paused; null = this one. */
   paused: { on: string | null };

@@ -139,11 +139,11 @@ const REMEDIES: Remedies = {
     fixByHand(`its operator changes "${key}" of ${model} in models.yaml, or somebody else asks`),
   rests: ({ why, model, host }) => restFix(why, model, host),
   waiting: ({ project }) => (project === null ? null : projectFix(project)),
-  parked: ({ why, model, resumeOn }) => {
+  parked: ({ why, model, resumeOn, isNobodyUp }) => {
     const [first] = why;
-    return first === undefined
-      ? fixBy`crosstalkd models`
-      : restFix(why.find(({ kind }) => kind === 'budget') ?? first, model, resumeOn);
+    if (first === undefined) return fixBy`crosstalkd models`;
+    const fix = restFix(why.find(({ kind }) => kind === 'budget') ?? first, model, resumeOn);
+    return isNobodyUp === true ? andThen(fix, fixBy`crosstalkd run`) : fix;
   },
   'all-paused': () => fixBy`crosstalkd resume --all`,
   paused: ({ on }) => there(fixBy`crosstalkd resume`, on),

@@ -14,6 +14,11 @@ export function sayReason(reason: Reason): string {
   return reason.also === undefined ? own : `${own}; ${sayReason(reason.also)}`;
 }
 
+/** The status of a run as people say it. */
+export function sayStatus(status: string): string {
+  return { 'waiting-human': 'needs a person', compile: 'compiling' }[status] ?? status;
+}
+
 const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = {
   other: ({ text }) => text,
 

@@ -10,6 +10,7 @@ import {
   dayEnd,
   decodeBudgets,
 } from '../protocol/budgets.ts';
+import { IDLE_BEAT_MS } from '../protocol/lease.ts';
 import { messageId } from '../protocol/paths.ts';
 import { readFileInForce } from '../transport/find-readable.ts';
 import { liveHosts } from '../cli/look/host-opinions.ts';
@@ -35,6 +36,7 @@ export async function showHosts(moment: Moment, invocation: Invocation) {
       isLive: live.has(host),
       state: stateOf(host, around),
       nowMs,
+      leaseMs: around.leaseMs,
     }),
   );
   const views = await readModelViews(session, invocation.env).catch(() => []);
@@ -81,10 +83,12 @@ function showHost(
     readonly isLive: boolean;
     readonly state: string;
     readonly nowMs: number;
+    readonly leaseMs: number;
   },
 ) {
-  const { here, isLive, state, nowMs } = seen;
+  const { here, isLive, state, nowMs, leaseMs } = seen;
   const { beat } = host;
+  const isOld = here === null && (host.ageMs ?? 0) > leaseMs;
   const resting = [
     ...(here?.parked.map((one) => ({ ...one, untilMs: nowMs + one.forMs })) ?? beat?.blocked ?? []),
   ];
@@ -118,6 +122,8 @@ function showHost(
         ? []
         : [{ id: messageId(claim.message), model: claim.recipient, attempt: claim.attempt }],
     ),
+    // A host that holds nothing is not dead because it beats seldom.
+    beatsEveryMs: isLive && host.claims.length === 0 && isOld ? IDLE_BEAT_MS : null,
     unsent: here?.unsent ?? null,
     outage: here?.outage ?? null,
   };

@@ -23,7 +23,7 @@ const FILES: readonly (readonly [string, string])[] = [
   ['---js\n{to:1}\n---\n', '1: "---js"; the first line to be exactly ---'],
   [
     '---\nto: opus\nhello\n',
-    '1: no closing --- within the first 65536 bytes; a line --- that ends the front matter',
+    '3: "hello" after fields that do not end; a line --- before it, to end the fields',
   ],
   ['---\nto: opus\n...\nhello\n', '3: "..."; ---, alone, to end the fields'],
   ['', 'note 1: an empty line; the first line to be exactly ---'],

@@ -128,7 +128,10 @@ describe('a head that does not end', () => {
     ['---\nto: opus\n—\nhi\n', 3, '"—"'],
     ['---\nto: opus\n...\nhi\n', 3, '"..."'],
     ['---\nto: opus\n---hi\n', 3, '"---hi"'],
-    ['---\nto: opus\n\nhi\n', 1, 'no closing ---'],
+    ['---\nto: opus\n\nhi\n', 4, '"hi" after fields'],
+    ['---\nto: opus\nHi: all,\n\nNote: this\n', 5, '"Note: this" after fields'],
+    ['---\nto: opus\n  - codex\n', 3, 'fields that do not end'],
+    [`---\nto: opus\n${'# x\n'.repeat(20_000)}`, 1, 'no closing ---'],
   ])('%j: line %d', (text, line, found) => {
     expect(decodeMessage(Buffer.from(text))).toMatchObject({
       kind: 'rejected',

@@ -8,13 +8,14 @@ import { ADAPTERS, SERVICES } from '../../agents/adapters.ts';
 import type { Agents } from '../../agents/agent.ts';
 import { killOrphan } from '../../agents/process-group.ts';
 import { createAgents } from '../../agents/run-agents.ts';
-import { HOUR, MINUTE, systemClock } from '../../base/clock.ts';
+import { MINUTE, systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
 import { removeTree } from '../../base/remove-tree.ts';
 import { type Dispatcher, type Doors, type Workspace } from '../../dispatcher/dispatcher.ts';
 import { createDispatcher } from '../../dispatcher/create-dispatcher.ts';
+import { FORGET_BEAT_MS } from '../../protocol/lease.ts';
 import { refNames } from '../../protocol/paths.ts';
 import { createWakeLock, NO_WAKE_LOCK } from '../../local/wake-lock.ts';
 import { createWorktrees } from '../../local/git-worktree.ts';
@@ -92,7 +93,7 @@ export async function composeDispatcher(
       obeysControl: config.obeyControl !== 'local',
       projects: session.projects,
       stealAfterMs: Math.min(1_500, config.intervalMinMs * 3),
-      forgetBeatMs: 24 * HOUR,
+      forgetBeatMs: FORGET_BEAT_MS,
       wakeAddress: config.wakeAddress,
       pokes: poke !== null,
       onlyMessage: parts.onlyMessage,

@@ -41,7 +41,7 @@ import { startDirectory, printJson, tipOf, wantsJson } from '../look/reading.ts'
 import { findUnknown, isPersona, warnAboutHosts } from '../talk/recipients.ts';
 import { differing, differingSettings, sayDiffering } from '../look/differing.ts';
 import { SETTINGS } from '../look/broken-settings.ts';
-import { findStrays } from '../look/misplaced.ts';
+import { findStrays, findUnsentStrays } from '../look/misplaced.ts';
 import { findUnsent } from '../look/unsent.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 
@@ -141,9 +141,10 @@ async function noteWhetherPushed(
 async function lintFolder(session: TransportSession, path: string): Promise<readonly Linted[]> {
   const isBelow = (one: string): boolean => path === '' || one.startsWith(`${path}/`);
   const unsent = await findUnsent(session);
-  const clone = unsent?.clone ?? '';
+  const clone = session.located.clone ?? '';
+  const unsentFiles = [...(unsent?.files ?? []), ...(await findUnsentStrays(session))];
   const own = await Promise.all(
-    (unsent?.files ?? []).filter(isBelow).map(async (file) => ({
+    unsentFiles.filter(isBelow).map(async (file) => ({
       file,
       path: file,
       bytes: await readFile(join(clone, file)),
@@ -311,11 +312,14 @@ function placeProblem(path: string): Rejection | null {
     : null;
   const name = `${path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '')}.md`;
   const channel = channelOf(path) ?? 'general';
-  const to = `${channelFolder(channel)}/${name}`;
+  const to = odd?.remedy?.at(-1) ?? `${channelFolder(channel)}/${name}`;
   return {
     line: 1,
     found: odd?.found ?? `a file where no dispatcher looks for messages`,
-    expected: odd?.expected ?? `a message in a channel: git mv ${shellWord(path)} ${shellWord(to)}`,
+    expected:
+      odd !== null && odd.remedy === undefined
+        ? odd.expected
+        : `a message in a channel: mv ${shellWord(path)} ${shellWord(to)}`,
   };
 }
 

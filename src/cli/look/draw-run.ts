@@ -10,7 +10,7 @@ import { displayWidth, fitWidth, padWidth } from '../../base/display-width.ts';
 import { type Colour, fixLines, type Io, lineFor, paint, plain } from '../io.ts';
 import type { RunSeen } from './runs.ts';
 import type { Told } from './why-run.ts';
-import { sayAwaited, sayReason } from '../../protocol/say-reason.ts';
+import { sayAwaited, sayReason, sayStatus } from '../../protocol/say-reason.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { fixOf, needsPerson } from '../../protocol/remedy.ts';
 import { ONLY_KEY, parseTurn, taskNumber, turnOfTask } from '../../protocol/run-paths.ts';
@@ -141,7 +141,7 @@ function headLines(io: Io, { seen, status }: Drawing): readonly string[] {
     ...(budget === null || budget.tokens === 0 ? [] : [`${shortCount(budget.tokens)} tokens`]),
   ];
   const mark = MARKS[status] ?? ['●', 'cyan'];
-  const title = `${paint(io, mark[1], mark[0])} ${paint(io, 'bold', plain(input.run))}  ${paint(io, mark[1], status)}  ${facts.join('  ')}`;
+  const title = `${paint(io, mark[1], mark[0])} ${paint(io, 'bold', plain(input.run))}  ${paint(io, mark[1], sayStatus(status))}  ${facts.join('  ')}`;
   return [
     title,
     paint(

@@ -4,7 +4,7 @@ import { formatDuration } from '../../base/duration.ts';
 import { isChannel } from '../../protocol/names.ts';
 import { messageId, parseGatePath, runFiles } from '../../protocol/paths.ts';
 import type { Reason } from '../../protocol/reason.ts';
-import { sayReason } from '../../protocol/say-reason.ts';
+import { sayReason, sayStatus } from '../../protocol/say-reason.ts';
 import type { Told } from './explain-message.ts';
 import type { Surroundings } from './look-around.ts';
 import { tipOf } from './reading.ts';
@@ -39,7 +39,7 @@ async function explainSeen(around: Surroundings, seen: RunSeen): Promise<Told> {
     : { kind: 'run-moves', run };
   return {
     kind: 'run',
-    about: `${run} is a run of a workflow, asked by ${seen.input.marker.from}: ${status}`,
+    about: `${run} is a run of a workflow, asked by ${seen.input.marker.from}: ${sayStatus(status)}`,
     parts: (waits.length === 0 ? [none] : waits).map((reason) => ({ name: null, reason })),
   };
 }
@@ -73,7 +73,7 @@ export async function tellGate(
         : gateReason(channel, gate);
   return {
     kind: 'gate',
-    about: `${gate.gate} is a gate of the run ${channel}, which is ${statusOf(around, seen)}`,
+    about: `${gate.gate} is a gate of the run ${channel}: ${sayStatus(statusOf(around, seen))}`,
     parts: [{ name: null, reason }],
   };
 }
@@ -114,7 +114,7 @@ export function lineOfRun(around: Surroundings, seen: RunSeen): { readonly line:
   const age = formatDuration(Math.max(0, systemClock.wallMs() - atMs));
   const why = other === undefined ? 'moves on at the next poll of a host' : sayReason(other);
   return {
-    line: `${run}  ${statusOf(around, seen)}  ${counts.succeeded}/${all} tasks  since ${age}: ${why}`,
+    line: `${run}  ${sayStatus(statusOf(around, seen))}  ${counts.succeeded}/${all} tasks  since ${age}: ${why}`,
   };
 }
 

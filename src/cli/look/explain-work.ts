@@ -187,7 +187,7 @@ function explainUnserved(
 ): Reason {
   // It would rest in a dispatcher that starts here, too.
   if (here === null && verdict.kind === 'rests')
-    return { kind: 'parked', model, why: [verdict.why], resumeOn: null };
+    return { kind: 'parked', model, why: [verdict.why], resumeOn: null, isNobodyUp: true };
   const state = offers.find(({ name }) => name === model)?.state;
   if (state?.kind === 'served')
     return { kind: 'nobody-serves', model, here: here === null ? 'could' : 'unseen' };

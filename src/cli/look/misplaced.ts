@@ -2,6 +2,8 @@
  * Messages that were pushed to a place where no dispatcher looks: beside the channels. They are
  * looked for by people's commands only, in a bounded number of folders and files.
  */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { groupBy } from '../../base/group-by.ts';
 import type { Oid } from '../../base/ids.ts';
 import {
@@ -11,9 +13,10 @@ import {
   mayHoldMessages,
 } from '../../protocol/misplaced.ts';
 import type { RejectedFile } from '../../protocol/open-work.ts';
-import { foldName, isPage, pathProblem } from '../../protocol/paths.ts';
+import { CHANNELS, foldName, isPage, parseMessagePath, pathProblem } from '../../protocol/paths.ts';
 import { move, moveIntoChannel } from '../../transport/odd-file.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { lookAtClone } from './unsent.ts';
 
 /**
  * Every file that is not a message though it may have been meant as one, by its path. A name that
@@ -96,4 +99,20 @@ async function findMisplaced({
     const blob = blobs[at];
     return blob?.kind === 'bytes' && asksSomebody(blob.bytes) ? [moveIntoChannel(path)] : [];
   });
+}
+
+/** Files of a clone that are in no commit and that are messages where no dispatcher looks. */
+export async function findUnsentStrays(session: TransportSession): Promise<readonly string[]> {
+  const seen = await lookAtClone(session, '.');
+  const texts = (seen?.written ?? []).filter((path) => {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    const folder = path.slice(0, Math.max(0, path.length - name.length - 1));
+    const mayBe = path.startsWith(`${CHANNELS}/`) || mayHoldMessages(folder);
+    return mayBe && parseMessagePath(path) === null && mayBeText(name) && !isPage(name);
+  });
+  const read = texts.slice(0, FILES_MAX).map(async (path) => {
+    const bytes = await readFile(join(seen?.clone ?? '', path)).catch(() => null);
+    return bytes !== null && asksSomebody(bytes) ? [path] : [];
+  });
+  return (await Promise.all(read)).flat();
 }

@@ -37,11 +37,17 @@ export async function unfinishedMarkers(around: Surroundings): Promise<readonly 
 }
 
 /** The path of the marker of the run in a channel, or null when none has begun there. */
-export async function markerOfRun(around: Surroundings, run: string): Promise<string | null> {
+export async function markerOfRun(
+  around: Pick<Surroundings, 'session'>,
+  run: string,
+): Promise<string | null> {
   return (await headerOfRun(around, run))?.marker ?? null;
 }
 
-async function headerOfRun({ session }: Surroundings, run: string): Promise<RunHeader | null> {
+async function headerOfRun(
+  { session }: Pick<Surroundings, 'session'>,
+  run: string,
+): Promise<RunHeader | null> {
   const path = runFiles(run).header;
   const standing = await readTextAt(session.repository, tipOf(session), path);
   const archive = standing === null ? await archiveOf(session) : null;

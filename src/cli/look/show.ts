@@ -2,6 +2,8 @@
 import { type Invocation, given } from '../command.ts';
 import { type AttachmentSeen, formatAttachments, listAttachments } from './show-attachments.ts';
 import { paint, plain } from '../io.ts';
+import { explainMessage } from './explain-message.ts';
+import { lookFrom } from './look-around.ts';
 import { readStates } from './message-state.ts';
 import {
   bodyOf,
@@ -19,9 +21,10 @@ import { type ListedFile, readSaid, type Said } from './read-conversation.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';
 import { resolveId } from './resolve-id.ts';
 import { showTranscripts } from './show-transcript.ts';
+import { isHeldUp } from './status-needs.ts';
+import { printParts } from './why.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import { CrosstalkError } from '../../base/errors.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { fixBy } from '../../base/fix.ts';
@@ -61,6 +64,7 @@ export function showMessage(invocation: Invocation): Promise<number> {
       { said: message, state },
       new Map(listed.map((files, at) => [[message, ...state.replies][at]?.file.path ?? '', files])),
     );
+    if (!wantsJson(invocation)) await printMissing(invocation, session, { said: message, state });
     return 0;
   });
 }
@@ -96,10 +100,20 @@ function print(
         ...formatAttachments(filesOf(reply)),
       ].join('\n'),
     );
-  if (shown.state.kind === 'open' || shown.state.kind === 'stale')
-    io.print(
-      `\nnot answered by ${shown.state.open.join(', ')} yet: crosstalkd why ${shellWord(shown.said.file.path)}`,
-    );
+}
+
+/** What holds up each answer that is still missing, as `why` says it. */
+async function printMissing(
+  { io }: Invocation,
+  session: TransportSession,
+  { said, state }: Shown,
+): Promise<void> {
+  if (state.open.length === 0) return;
+  const around = await lookFrom(session);
+  const { parts } = await explainMessage(around, said.file);
+  io.print('\nStill open');
+  const open = parts.filter(({ name }) => name !== null && state.open.includes(name));
+  printParts(io, open, !isHeldUp(around));
 }
 
 function replyHead({ io }: Invocation, reply: Said): string {

@@ -12,6 +12,7 @@ import type { Config } from '../../local/config.ts';
 import { tellIdleRights } from '../../local/trust-store.ts';
 import { formatOrigin } from '../../local/decode-config.ts';
 import { describeNotifier } from '../../local/notify-settings.ts';
+import { IDLE_BEAT_MS } from '../../protocol/lease.ts';
 import { messageId, parseGatePath } from '../../protocol/paths.ts';
 import type { Reason, ReasonOf, RestReason } from '../../protocol/reason.ts';
 import { needsPerson, tellReason } from '../../protocol/remedy.ts';
@@ -300,9 +301,14 @@ export function lineOfHost(host: HostSeen, around: Surroundings): string {
   if (beat === null) return `${host.alias}: its beat cannot be read`;
   const here = isHere ? around.here : null;
   const busy = here?.running.length ?? host.claims.length;
+  const isIdle =
+    doubtOf(around, host) === null &&
+    host.claims.length === 0 &&
+    (host.ageMs ?? 0) > around.leaseMs;
+  const often = isIdle ? `; idle, it beats every ${formatDuration(IDLE_BEAT_MS)}` : '';
   const age = isHere
     ? 'this host'
-    : `last beat ${formatDuration(host.ageMs ?? 0)} ago by its own clock`;
+    : `last beat ${formatDuration(host.ageMs ?? 0)} ago by its own clock${often}`;
   return `${host.alias}  ${stateOf(host, around)}  ${busy}/${beat.slots} busy  ${beat.models.join(', ') || 'no models'}  (${age})`;
 }
 

@@ -22,9 +22,11 @@ import {
   type Said,
   scanBlobs,
 } from './read-conversation.ts';
+import { isChannel } from '../../protocol/names.ts';
 import { archiveOf } from './read-archive.ts';
 import { printJson, tipOf, wantsJson, withSession } from './reading.ts';
 import { resolveId, shortIds } from './resolve-id.ts';
+import { markerOfRun } from './run-markers.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
 /** Deeper than any conversation; a circle of `re:` made by hand ends here. */
@@ -55,15 +57,20 @@ export function showThread(invocation: Invocation): Promise<number> {
   });
 }
 
-/** Every message around the one that `id` names, oldest first. Throws NOT_FOUND. */
+/**
+ * Every message around the one that `id` names, oldest first; of a run, with its tasks below what
+ * asked for it. Throws NOT_FOUND.
+ */
 export async function readWholeThread(session: TransportSession, id: string) {
-  const asked = await resolveId(session, id);
+  const marker = isChannel(id) ? await markerOfRun({ session }, id) : null;
+  const asked = await resolveId(session, marker ?? id);
   const since = await findSince(session, await readAbove(session, asked));
   const files =
     since === null
       ? await listAll(session)
       : await listFiles(session.repository, { from: since, to: tipOf(session), channel: null });
-  const links = await readLinks(session, files, since);
+  const found = await readLinks(session, files, since);
+  const links = marker === null ? found : withTasks(found, { files, run: id, marker });
   const members = collectThread(links, asked.path);
   const { said, unreadable } = await readSaid(
     session,
@@ -170,6 +177,23 @@ async function readLinks(
       return original !== undefined && stands(original) ? [original] : (named.get(path) ?? []);
     },
     below: (path) => [...repliesTo(files, path), ...(namedBy.get(path) ?? [])],
+  };
+}
+
+/** The same with what stands in the channel of a run below its marker, where nothing else is. */
+function withTasks(
+  links: Links,
+  of: { readonly files: readonly ListedFile[]; readonly run: string; readonly marker: string },
+): Links {
+  const { files, run, marker } = of;
+  const begun = files.filter(
+    ({ channel, path, replyTo }) =>
+      channel === run && replyTo === null && links.above(path).length === 0,
+  );
+  const tasks = new Set(begun.map(({ path }) => path));
+  return {
+    above: (path) => (tasks.has(path) ? [marker] : links.above(path)),
+    below: (path) => [...links.below(path), ...(path === marker ? tasks : [])],
   };
 }
 

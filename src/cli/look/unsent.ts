@@ -42,12 +42,15 @@ export interface CloneSeen {
  * `git status`: that looks at each of the files that were ever sent, which takes longer in a large
  * clone than everything else.
  */
-export async function lookAtClone(session: TransportSession): Promise<CloneSeen | null> {
+export async function lookAtClone(
+  session: TransportSession,
+  below = CHANNELS,
+): Promise<CloneSeen | null> {
   const { clone } = session.located;
   if (clone === null) return null;
   const ask = createAsk(clone, session.env);
   const [untracked, staged, ahead] = await Promise.all([
-    ask('ls-files', '-z', '--others', '--exclude-standard', '--', CHANNELS),
+    ask('ls-files', '-z', '--others', '--exclude-standard', '--', below),
     ask(
       'diff-index',
       '-z',
@@ -57,7 +60,7 @@ export async function lookAtClone(session: TransportSession): Promise<CloneSeen 
       '--diff-filter=AM',
       'HEAD',
       '--',
-      CHANNELS,
+      below,
     ),
     ask('rev-list', '--count', '@{upstream}..HEAD', '--', CHANNELS),
   ]);

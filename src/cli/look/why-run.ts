@@ -6,7 +6,7 @@ import { decodeMessage } from '../../protocol/message.ts';
 import { runFiles } from '../../protocol/paths.ts';
 import type { Reason, ReasonOf } from '../../protocol/reason.ts';
 import { fixOf, needsPerson, tellReason } from '../../protocol/remedy.ts';
-import { sayReason } from '../../protocol/say-reason.ts';
+import { sayReason, sayStatus } from '../../protocol/say-reason.ts';
 import { createExplainer } from './explain-work.ts';
 import { paint, plain, printFix } from '../io.ts';
 import { lookAround, type Surroundings } from './look-around.ts';
@@ -178,7 +178,7 @@ function printWaits(
 ): void {
   const { io } = invocation;
   io.print(
-    `${paint(io, 'bold', plain(told.run))} ${told.over ? `is over: ${told.status}` : `is ${told.status}`}`,
+    `${paint(io, 'bold', plain(told.run))}${told.over ? ' is over' : ''}: ${sayStatus(told.status)}`,
   );
   if (told.waits.length === 0 && !told.over)
     io.print('  nothing blocks it: a host advances it at its next poll');

@@ -19,7 +19,7 @@ import { explainMessage, type Part, tellRejected, type Told } from './explain-me
 import { tellGate, tellRun, tellRunByPrefix } from './explain-run.ts';
 import { doubtOf, liveHosts, namesakesOf } from './host-opinions.ts';
 import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
-import { paint, plain, printFix } from '../io.ts';
+import { type Io, paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson } from './reading.ts';
 import { matchId, resolveId } from './resolve-id.ts';
 import { listAll } from './read-conversation.ts';
@@ -87,12 +87,17 @@ export function describeTold({ parts, ...told }: Told & { readonly notes: readon
 function print({ io }: Invocation, told: Told & { readonly notes: readonly string[] }): void {
   for (const note of told.notes) io.print(paint(io, 'yellow', plain(note)));
   io.print(paint(io, 'bold', plain(told.about)));
-  for (const { name, reason } of told.parts) {
+  printParts(io, told.parts, told.notes.length === 0);
+}
+
+/** Prints each part with what the hosts say of it; with `helps`, also the command that moves it. */
+export function printParts(io: Io, parts: readonly Part[], helps: boolean): void {
+  for (const { name, reason } of parts) {
     const says = headOf(reason);
     io.print(`  ${plain(name === null ? says : `${name}: ${says}`)}`);
     for (const { host, says: opinion } of tellReason(reason).hosts)
       io.print(paint(io, 'dim', `      ${plain(`${host}: ${opinion}`)}`));
-    if (told.notes.length === 0) printFix(io, fixOf(reason));
+    if (helps) printFix(io, fixOf(reason));
   }
 }
 

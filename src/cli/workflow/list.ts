@@ -12,7 +12,7 @@ import { countOption, printJson, wantsJson } from '../look/reading.ts';
 import { isOver, statusOf, waitsOf } from '../look/why-run.ts';
 import { listMarkers, readMarkerRun, type RunSeen } from '../look/runs.ts';
 import { tellReason } from '../../protocol/remedy.ts';
-import { sayReason } from '../../protocol/say-reason.ts';
+import { sayReason, sayStatus } from '../../protocol/say-reason.ts';
 
 const RUNS_SHOWN = 20;
 
@@ -60,7 +60,7 @@ function print(invocation: Invocation, around: Surroundings, runs: readonly RunS
   if (runs.length === 0) io.print(`${none}: crosstalkd workflow run <file|name>`);
   const rows = told.map(({ seen: { input, view }, status, waits }) => [
     input.run,
-    status,
+    sayStatus(status),
     `${view.counts.succeeded}/${Object.values(view.counts).reduce((sum, count) => sum + count, 0)}`,
     formatDuration(Math.max(0, systemClock.wallMs() - view.atMs)),
     plain(waits[0] === undefined ? '' : sayReason(waits[0])),

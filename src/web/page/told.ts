@@ -350,6 +350,8 @@ export interface Board {
       readonly model: string;
       readonly attempt: number;
     }[];
+    /** How often it beats, where an old beat is no bad sign; null = its beat is no older than that. */
+    readonly beatsEveryMs: number | null;
     readonly unsent: number | null;
     readonly outage: string | null;
   }[];

@@ -170,6 +170,9 @@ function HostCard({
             ) : (
               <Ago atMs={host.beatMs} inText />
             )}
+            {host.beatsEveryMs === null
+              ? ''
+              : `; idle hosts beat every ${formatSpan(host.beatsEveryMs)}`}
           </>
         )}
         {host.version === null ? '' : ` · version ${host.version}`}
