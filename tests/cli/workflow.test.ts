@@ -93,7 +93,7 @@ describe('workflow', () => {
     }
     expect((await cli.run(['workflow', 'list'])).stdout).toContain('needs a person');
     const { stdout: tree } = await cli.run(['thread', run]);
-    expect(tree).toMatch(/workflow: gated[^]*└ [^\n]*gated\/steps[^]*gates\/ok\/ask/);
+    expect(tree).toMatch(/→ workflow: [^]*└ [^\n]*gated\/steps[^]*gates\/ok\/ask/);
     // Its tasks are one line of log, unless they are asked for.
     const said = (await cli.run(['log'])).stdout;
     expect(said).toMatch(/ gated +workflow +1 task +open\n/);

@@ -350,7 +350,7 @@ export interface Board {
       readonly model: string;
       readonly attempt: number;
     }[];
-    /** How often it beats, where an old beat is no bad sign; null = its beat is no older than that. */
+    /** How often it beats, where an old beat is no bad sign; null = its beat is not old. */
     readonly beatsEveryMs: number | null;
     readonly unsent: number | null;
     readonly outage: string | null;
