@@ -269,6 +269,14 @@ const RUNS: Readonly<Record<string, (n: number) => string>> = {
     `steps:\n${numbers(n)
       .map((at) => `  s${at}: { prompt: x, needs: [${at === 0 ? '' : `s${at - 1}`}] }\n`)
       .join('')}`,
+  'steps that each read the one before': (n) =>
+    `steps:\n${numbers(n)
+      .map((at) =>
+        at === 0
+          ? '  s0: { value: 1 }\n'
+          : `  s${at}: { value: "\${{ steps.s${at - 1}.json }}", needs: [s${at - 1}] }\n`,
+      )
+      .join('')}  end: { prompt: "\${{ steps.s0.text }}", needs: [s${n - 1}] }\n`,
   'items of a step': (n) =>
     `steps:\n  all: { each: [${numbers(n).join(', ')}], prompt: "\${{ item }}" }\n`,
   'words of a schema': (n) =>

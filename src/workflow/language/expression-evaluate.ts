@@ -8,8 +8,12 @@ import { isProjection } from './expression-check.ts';
 import type { Expression, Operator } from './expression-parse.ts';
 import { canonicalJson, isJsonList, isJsonObject, type Json, parseJson } from './json.ts';
 
-/** What names stand for. */
-export type Values = ReadonlyMap<string, Json>;
+/** What names stand for; a map is one. */
+export interface Values {
+  readonly get: (name: string) => Json | undefined;
+  /** A field of what a name stands for, where the whole costs more; null when there is none. */
+  readonly field?: (name: string, key: string) => Json;
+}
 
 /** The value of the expression. */
 export function evaluate(expression: Expression, values: Values): Json {
@@ -19,10 +23,12 @@ export function evaluate(expression: Expression, values: Values): Json {
     case 'name':
       return values.get(expression.name) ?? null;
     case 'field':
-      return project(expression.of, values, (of) => field(of, expression.field));
+      return fieldOf(expression.of, values, expression.field);
     case 'index': {
       const index = evaluate(expression.index, values);
-      return element(evaluate(expression.of, values), index);
+      return typeof index === 'string' && expression.of.kind === 'name'
+        ? readField(values, expression.of.name, index)
+        : element(evaluate(expression.of, values), index);
     }
     case 'every': {
       const of = evaluate(expression.of, values);
@@ -50,9 +56,19 @@ export function showValue(value: Json): string {
       : String(value);
 }
 
-function project(of: Expression, values: Values, pick: (value: Json) => Json): Json {
+function fieldOf(of: Expression, values: Values, key: string): Json {
+  if (of.kind === 'name') return readField(values, of.name, key);
   const value = evaluate(of, values);
-  return isProjection(of) && isJsonList(value) ? value.map(pick) : pick(value);
+  return isProjection(of) && isJsonList(value)
+    ? value.map((each) => field(each, key))
+    : field(value, key);
+}
+
+/** A field of what a name stands for, or null. */
+export function readField(values: Values, name: string, key: string): Json {
+  return values.field === undefined
+    ? field(values.get(name) ?? null, key)
+    : values.field(name, key);
 }
 
 function field(of: Json, name: string): Json {

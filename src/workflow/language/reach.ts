@@ -17,6 +17,35 @@ function byId(steps: readonly Step[]): ReadonlyMap<string, Step> {
   return known;
 }
 
+/** Whether `step` needs the step `id`, directly or not. A cycle does not hang it. */
+export function isBefore(id: string, step: Step, steps: readonly Step[]): boolean {
+  const place = placesOf(steps).get(id);
+  const reach = reachOf(steps).get(step.id) ?? 0n;
+  return place !== undefined && ((reach >> BigInt(place)) & 1n) === 1n;
+}
+
+const reachBySteps = new WeakMap<readonly Step[], ReadonlyMap<string, bigint>>();
+
+/** The ancestors of each step, as bits at their places. */
+function reachOf(steps: readonly Step[]): ReadonlyMap<string, bigint> {
+  const known = reachBySteps.get(steps);
+  if (known !== undefined) return known;
+  const places = placesOf(steps);
+  const reach = new Map<string, bigint>();
+  for (const { id, needs } of inOrder(steps)) {
+    const through = needs.map((need) => {
+      const place = places.get(need);
+      return place === undefined ? 0n : (reach.get(need) ?? 0n) | (1n << BigInt(place));
+    });
+    reach.set(
+      id,
+      through.reduce((all, one) => all | one, 0n),
+    );
+  }
+  reachBySteps.set(steps, reach);
+  return reach;
+}
+
 /** The ancestors of `id` in the order of `inOrder`. */
 export function ancestorsInOrder(id: string, steps: readonly Step[]): readonly string[] {
   const places = placesOf(steps);

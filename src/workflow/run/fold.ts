@@ -182,13 +182,16 @@ export interface Fold {
   readonly recordings: Recording[];
 }
 
+/** Outcomes by the ids of their steps; a map is one. */
+export type Visible = Pick<ReadonlyMap<string, Outcome>, 'get' | 'entries'>;
+
 /** One level of steps in the run: where its files are and what its expressions see. */
 export interface Level {
   readonly folder: string;
   readonly gatePrefix: string;
   readonly steps: readonly Step[];
   readonly values: Values;
-  readonly outer: ReadonlyMap<string, Outcome>;
+  readonly outer: Visible;
   readonly atMs: number;
   readonly caps: readonly Cap[];
   readonly priority: number;

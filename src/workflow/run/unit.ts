@@ -3,11 +3,11 @@
  * Pure but for the memo.
  */
 import type { Step } from '../language/plan.ts';
-import type { Values } from '../language/expression-evaluate.ts';
+import { readField, type Values } from '../language/expression-evaluate.ts';
 import { folderOfStep, formatTurn, ONLY_KEY } from '../../protocol/run-paths.ts';
 import { isJsonObject, type Json, type JsonObject } from '../language/json.ts';
-import { ancestorsInOrder } from '../language/reach.ts';
-import type { Fold, Level, Outcome } from './fold.ts';
+import { ancestorsInOrder, isBefore } from '../language/reach.ts';
+import type { Fold, Level, Outcome, Visible } from './fold.ts';
 import { outcomeValue } from './fold-context.ts';
 import type { Round } from './rounds.ts';
 import type { Item } from './fold-items.ts';
@@ -19,7 +19,7 @@ export interface Unit {
   readonly level: Level;
   readonly values: Values;
   /** The finished steps it may read. */
-  readonly visible: ReadonlyMap<string, Outcome>;
+  readonly visible: Visible;
   /** `steps/<step>/`. */
   readonly stepFolder: string;
   /** Key of the item, or null for a step without items. */
@@ -43,11 +43,16 @@ export function unitFolder(unit: Unit, candidate: string | null): string {
 
 /** The names a step's own checks and conditions see: everything before it, and itself. */
 export function withSelf(values: Values, id: string, self: Outcome): Values {
-  const steps = values.get('steps');
-  return new Map([
-    ...values,
-    ['steps', { ...(isJsonObject(steps) ? steps : {}), [id]: outcomeValue(self) }],
-  ]);
+  return withChildren(values, new Map([[id, self]]));
+}
+
+/** The values with more names, which count before theirs. */
+function withNames(values: Values, names: ReadonlyMap<string, Json>): Values {
+  const of = (name: string): Values => (names.has(name) ? names : values);
+  return {
+    get: (name) => of(name).get(name),
+    field: (name, key) => readField(of(name), name, key),
+  };
 }
 
 /** A step in its round, and what the steps before it came to. */
@@ -59,44 +64,46 @@ export interface StepContext {
   readonly inputs: readonly unknown[];
 }
 
-/** What the expressions of a step see, and when it could begin. */
-function visibleTo(
-  level: Level,
-  step: Step,
-  outcomes: ReadonlyMap<string, Outcome>,
-): {
-  readonly values: Values;
-  readonly atMs: number;
-  readonly visible: ReadonlyMap<string, Outcome>;
-} {
-  const before = ancestorsInOrder(step.id, level.steps).flatMap((id) => {
-    const known = outcomes.get(id);
-    return known === undefined ? [] : [[id, known] as const];
-  });
-  const visible = [...level.outer, ...before] as const;
-  const run = level.values.get('run');
-  const spent = {
-    ...(isJsonObject(run) ? run : {}),
-    usd: visible.reduce((sum, [, each]) => sum + each.usd, 0),
-    tokens: visible.reduce((sum, [, each]) => sum + each.tokens, 0),
-  };
-  const steps: JsonObject = Object.fromEntries(
-    visible.map(([id, each]) => [id, outcomeValue(each)]),
-  );
+/** The finished steps that a step may read. Looked up one by one: in a chain they are many. */
+function visibleTo({ steps, outer }: Level, { step, outcomes }: StepContext): Visible {
   return {
-    values: new Map<string, Json>([...level.values, ['run', spent], ['steps', steps]]),
-    visible: new Map(visible),
-    atMs: Math.max(level.atMs, ...step.needs.map((need) => outcomes.get(need)?.atMs ?? 0)),
+    get: (id) => (isBefore(id, step, steps) ? outcomes.get(id) : undefined) ?? outer.get(id),
+    entries: () =>
+      new Map([
+        ...outer.entries(),
+        ...ancestorsInOrder(step.id, steps).flatMap((id) => {
+          const known = outcomes.get(id);
+          return known === undefined ? [] : [[id, known] as const];
+        }),
+      ]).entries(),
   };
 }
 
+/** What the expressions of a step see. What the run has spent is what the steps before it have. */
+function valuesOf({ values }: Level, visible: Visible): Values {
+  const spent = (): JsonObject => {
+    const all = [...visible.entries()];
+    const run = values.get('run');
+    return {
+      ...(isJsonObject(run) ? run : {}),
+      usd: all.reduce((sum, [, each]) => sum + each.usd, 0),
+      tokens: all.reduce((sum, [, each]) => sum + each.tokens, 0),
+    };
+  };
+  const beside = (name: string): Json | undefined =>
+    name === 'run' ? spent() : name === 'steps' ? {} : values.get(name);
+  return withChildren({ get: beside }, visible);
+}
+
 /** A step that may begin. */
-export function unitOf(level: Level, { step, outcomes, round }: StepContext): Unit {
-  const { values, visible, atMs } = visibleTo(level, step, outcomes);
+export function unitOf(level: Level, context: StepContext): Unit {
+  const { step, outcomes, round } = context;
+  const visible = visibleTo(level, context);
+  const atMs = Math.max(level.atMs, ...step.needs.map((need) => outcomes.get(need)?.atMs ?? 0));
   return {
     step,
     level,
-    values,
+    values: valuesOf(level, visible),
     visible,
     stepFolder: folderOfStep(level.folder, step.id),
     key: null,
@@ -122,7 +129,7 @@ export function itemUnit(fold: Fold, unit: Unit, item: Item): Unit {
     () => ({
       ...unit,
       key,
-      values: new Map([...unit.values, ...item.names]),
+      values: withNames(unit.values, item.names),
     }),
   );
 }
@@ -155,31 +162,33 @@ export function passUnit(fold: Fold, unit: Unit, { pass, before, atMs }: Pass): 
         pass,
         prefix: `${prefix}${formatTurn({ round: 1, pass })}`,
         turn: pass === 1 ? turn : [turn, String(pass)].filter((part) => part !== '').join('.'),
-        values: new Map<string, Json>([...values, ['loop', { n: pass, prev }]]),
+        values: withNames(values, new Map([['loop', { n: pass, prev }]])),
       };
     },
   );
 }
 
 /** The names that `until` of a group sees: also the steps inside it. */
-export function withChildren(values: Values, children: ReadonlyMap<string, Outcome>): Values {
-  const steps = values.get('steps');
-  const inner = Object.fromEntries([...children].map(([id, each]) => [id, outcomeValue(each)]));
-  return new Map<string, Json>([
-    ...values,
-    ['steps', { ...(isJsonObject(steps) ? steps : {}), ...inner }],
-  ]);
+export function withChildren(values: Values, children: Visible): Values {
+  return {
+    get: (name) => {
+      const value = values.get(name);
+      if (name !== 'steps') return value;
+      const inner = [...children.entries()].map(([id, each]) => [id, outcomeValue(each)] as const);
+      return { ...(isJsonObject(value) ? value : {}), ...Object.fromEntries(inner) };
+    },
+    field: (name, key) => {
+      const child = name === 'steps' ? children.get(key) : undefined;
+      return child === undefined ? readField(values, name, key) : outcomeValue(child);
+    },
+  };
 }
 
 /** What the people asked should see: what the steps before said, shortened. */
-export function contextOf(unit: Unit): string {
-  const steps = unit.values.get('steps');
-  if (!isJsonObject(steps)) return '';
-  return unit.step.needs
+export function contextOf({ step, visible }: Unit): string {
+  return step.needs
     .flatMap((need) => {
-      const value = steps[need];
-      const text =
-        isJsonObject(value) && typeof value['text'] === 'string' ? value['text'].trim() : '';
+      const text = visible.get(need)?.text.trim() ?? '';
       return text === ''
         ? []
         : [`## ${need}\n\n${text.length > 4_000 ? `${text.slice(0, 4_000)}…` : text}`];
