@@ -2,6 +2,7 @@
  * Explains what is wrong with a file that does not begin as a message: what is in place of the
  * first line of dashes, and what would be right. Reads only the beginning. Pure.
  */
+import { oddCharacter } from './explain-yaml.ts';
 import type { Rejection } from './rejection.ts';
 
 const START_CHARS = 2_000;
@@ -45,12 +46,22 @@ export function explainStart(text: string): Rejection {
   const found = known?.found ?? quote(first);
   if (known !== undefined && (dashes >= 0 || field >= 0 || !/^[^-]/.test(first)))
     return { line: 1, found, expected: known.expected };
-  if (dashes > 0)
+  const odd = oddCharacter(first);
+  if (odd !== null && /^\W*---\W*$/.test(first))
+    return { line: 1, found: odd.why, expected: `${DASHES}, and nothing else in its line` };
+  if (dashes > 0 && (field < 0 || field > dashes)) {
+    const isEmpty = lines.slice(0, dashes).every((line) => /^\s*(?:<!--.*-->\s*)?$/.test(line));
+    const move = isEmpty
+      ? 'remove what stands before it'
+      : 'move what stands before it below the fields';
     return {
       line: 1,
+      // A line of dashes below words is a heading or a rule of Markdown.
+      ...(isEmpty || field >= 0 ? {} : { isNote: true }),
       found,
-      expected: `${DASHES} as the first line: remove what stands before it`,
+      expected: `${DASHES} as the first line: ${move}`,
     };
+  }
   if (field >= 0)
     return {
       line: field + 1,

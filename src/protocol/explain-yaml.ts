@@ -108,6 +108,13 @@ function faultOfReason(words: string, { line, column, reason }: GaveUp): YamlFau
   if (reason.startsWith('nesting exceeded'))
     return { ...place, why: 'too many levels, nested too deep', remedy: 'at most 24 levels' };
   const said = words.slice(words.indexOf(': ') + 1).trim();
+  const item = /^\s*\*\s+(.*)$/.exec(words)?.[1];
+  if (item !== undefined)
+    return {
+      ...place,
+      why: `"*", which begins no item`,
+      remedy: /^[\w-]+:\s/.test(item) ? `the line alone: ${short(item)}` : `"-": - ${short(item)}`,
+    };
   if (reason.includes('alias'))
     return {
       ...place,
@@ -198,6 +205,13 @@ function faultOfValue(words: string, line: number): YamlFault | null {
       column: column + value.lastIndexOf(':'),
       why: '":" at the end of a value',
       remedy: `the value without it, or in quotes: ${quoted}`,
+    };
+  if (/^(?:"[^"]*"|'[^']*')[^"']+$/.test(said))
+    return {
+      line,
+      column: column + 1,
+      why: 'words after the closing quote',
+      remedy: `the value without quotes: ${key}: ${short(said.replace(/["']/g, ''))}`,
     };
   if (/^[@`%&*!|>[{,?\-\]}]/.test(said))
     return {

@@ -114,7 +114,8 @@ export function decodeMessage(bytes: Uint8Array, at: string | null = null): Mess
   };
   const fields = decodeFields(take, at);
   const isForNobody = fields.to.length === 0 && fields.op === null;
-  const rejection = firstFault(read, faults) ?? (isForNobody ? noRecipient(read) : null);
+  const rejection =
+    firstFault(read, faults) ?? (isForNobody ? noRecipient(read) : textInHead(read, fields));
   return rejection === null
     ? {
         kind: 'message',
@@ -142,17 +143,36 @@ function placeOf(yaml: string, key: string): Pick<Rejection, 'line' | 'column'> 
   return { line: line + 1, column };
 }
 
+type Head = Extract<ReturnType<typeof readFrontMatter>, { kind: 'read' }>;
+
+/** A message without text that has one among its fields: nobody would read it. */
+function textInHead({ fields, yaml, body }: Head, { type, op }: MessageFields): Rejection | null {
+  if (type !== 'message' || op !== null || body.trim() !== '') return null;
+  const key = Object.keys(fields).find((each) => MEANT_TEXT.includes(each.toLowerCase()));
+  return key === undefined
+    ? null
+    : {
+        ...placeOf(yaml, key),
+        found: `"${key}:", and no text below the fields`,
+        expected: 'the text below the second line ---',
+      };
+}
+
+/** Keys by which people say what they say. */
+const MEANT_TEXT: readonly string[] = ['body', 'message', 'text', 'content', 'prompt', 'question'];
+
 /** Nobody is asked; a key that was meant to say who is named. */
-function noRecipient({
-  fields,
-  yaml,
-}: Pick<
-  Extract<ReturnType<typeof readFrontMatter>, { kind: 'read' }>,
-  'fields' | 'yaml'
->): Rejection {
+function noRecipient({ fields, yaml, body }: Head): Rejection {
   const meant = Object.keys(fields).find(
     (key) => key !== 'to' && MEANT_TO.includes(key.toLowerCase().replace(/[^a-z]/g, '')),
   );
+  const [blank = '', below = ''] = /^(\s*)(.*)/.exec(body)?.slice(1) ?? [];
+  if (meant === undefined && /^to:\s/i.test(below))
+    return {
+      line: `${yaml}${blank}`.split('\n').length + 2,
+      found: `"${oneLine(below, 40)}" below the fields`,
+      expected: 'the fields between the first two lines ---',
+    };
   if (meant === undefined)
     return {
       line: 1,

@@ -290,6 +290,51 @@ const FILES: readonly (readonly [string, string])[] = [
     '---\nto: opus\nx: "a\\qb"\n---\nhello\n',
     '3: a "\\" in double quotes (unknown escape sequence); single quotes (\'), in which it stands for itself',
   ],
+  ['to: opus\n---\nhello\n', '1: "to: opus"; a line --- before the fields, and one after them'],
+  [
+    '> On Tue Ada wrote:\n> hello\n\nyes\n\n---\nto: opus\n---\n',
+    '1: "> On Tue Ada wrote:"; --- as the first line: move what stands before it below the fields',
+  ],
+  [
+    'Title\n---\ntext\n',
+    'note 1: "Title"; --- as the first line: move what stands before it below the fields',
+  ],
+  [
+    '---------- Forwarded message ---------\nFrom: Ada <a@x>\n\nhello\n',
+    '2: "From: Ada <a@x>"; a line --- before the fields, and one after them',
+  ],
+  [
+    '\u200e---\nto: opus\n---\nhello\n',
+    '1: an invisible character (U+200E); ---, and nothing else in its line',
+  ],
+  [
+    '---\u00a0\nto: opus\n---\nhello\n',
+    '1: a character that only looks like a space (U+00A0); ---, and nothing else in its line',
+  ],
+  [
+    '---\n---\nto: opus\n---\nx\n',
+    '3: "to: opus" below the fields; the fields between the first two lines ---',
+  ],
+  [
+    '---\ntitle: x\n---\n\nTo: opus\n\nx\n',
+    '5: "To: opus" below the fields; the fields between the first two lines ---',
+  ],
+  ['---\n* to: opus\n---\nhello\n', '2: "*", which begins no item; the line alone: to: opus'],
+  ['---\nto: opus\nfiles:\n  * a.md\n---\nhello\n', '4: "*", which begins no item; "-": - a.md'],
+  [
+    '---\nto: "Opus" <opus@laptop>\n---\nhello\n',
+    '2: words after the closing quote; the value without quotes: to: Opus <opus@laptop>',
+  ],
+  [
+    '---\nto: opus\nbody: hello\n---\n',
+    '3: "body:", and no text below the fields; the text below the second line ---',
+  ],
+  [
+    '---\nMessage: |\n  hello\nto: opus\n---\n\n',
+    '2: "Message:", and no text below the fields; the text below the second line ---',
+  ],
+  ['---\nto: opus\nbody: hello\n---\nthere\n', 'message to opus'],
+  ['---\nto: opus\n---\n', 'message to opus'],
 ];
 
 /** What is said of a file, in one line. */
