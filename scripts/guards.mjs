@@ -74,7 +74,7 @@ const GUARDS = [
     file: 'dispatcher/claim-message.ts',
     find: 'if (!isStillOurs(dispatcher, held)) {',
     without: 'if (!isStillOurs(dispatcher, held) && held.key === "") {',
-    tests: [SEEDS],
+    tests: ['tests/simulation/stories.test.ts -t way'],
   },
   {
     name: 'nonce',

@@ -192,6 +192,7 @@ describe('a worktree for an agent', () => {
     execFileSync('git', ['init', '-q', directory]);
     here.write(directory, {
       '.git/config': `[core]\n\tfsmonitor = ${mark}\n\thooksPath = hooks\n\trepositoryformatversion = 0\n[filter "evil"]\n\tclean = "${mark}; cat"\n\tprocess = ${mark}\n`,
+      '.git/info/exclude': 'hooks/\n',
       'hooks/post-index-change': `#!/bin/sh\n${mark}\n`,
       '.gitattributes': '* filter=evil\n',
       'sub/.git/config': '[core]\n\tfsmonitor = touch x\n',
@@ -199,7 +200,7 @@ describe('a worktree for an agent', () => {
       'sub/.GIT/hooks/x': 'x',
       'a.txt': 'changed\n',
     });
-    writeFileSync(join(here.place, 'secret'), 'TOP-SECRET');
+    writeFileSync(join(here.place, 'b.txt'), 'TOP-SECRET');
     rmSync(join(directory, 'dir'), { recursive: true });
     symlinkSync(here.place, join(directory, 'dir'));
     execFileSync('mkfifo', [join(directory, 'pipe')]);

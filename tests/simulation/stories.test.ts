@@ -5,9 +5,10 @@ import { judgeAllWork } from '../../src/dispatcher/tick.ts';
 import type { RefUpdate } from '../../src/transport/repository.ts';
 import type { Act } from '../support/fake-agents.ts';
 import { killProcess, type Tamper } from './host.ts';
+import { commitAs } from './people.ts';
 import { isAtRest, listRunsLeft } from './run-seed.ts';
 import { type Story, tell } from './stories.ts';
-import { BRANCH, REFS } from './world.ts';
+import { BRANCH, REFS, type World } from './world.ts';
 
 const NOTE = 'data/channels/general/note.md';
 const ask = (to: string, more = ''): string => `---\nto: ${to}\nfrom: ada\n${more}---\n[[M1]]\n`;
@@ -46,6 +47,31 @@ describe('a message that somebody asks for again while its agent runs', () => {
       `${day}/moved-${name}.re.mailer.md`,
     ]);
   });
+});
+
+it('a message that was answered as its claim was on the way is not started', async () => {
+  let isAnswered = false;
+  const tamper = (world: World): Tamper => {
+    return (doors) => ({
+      ...doors,
+      repository: {
+        ...doors.repository,
+        push: (updates, options) => {
+          if (!isAnswered && updates.some(({ ref }) => ref.startsWith(REFS.claims))) {
+            isAnswered = true;
+            const path = NOTE.replace('md', 're.opus.md');
+            const writes = [{ path, content: '---\nfrom: opus\n---\ndone\n' }];
+            commitAs(world, { writes, removes: [], message: 'answer' });
+          }
+          return doors.repository.push(updates, options);
+        },
+      },
+    });
+  };
+  const story = tell(() => ({ kind: 'answer', ms: 10 }), { tamper, hosts: 1 });
+  story.say({ [NOTE]: ask('opus') });
+  await story.pass(60_000);
+  expect([isAnswered, story.world.runs.length, story.claims()]).toEqual([true, 0, []]);
 });
 
 describe('a copy of a message that an agent with effects outside has answered', () => {
