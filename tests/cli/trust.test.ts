@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Cli, letter, listOf, startCli } from '../support/cli.ts';
+import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts';
 
 const GENERAL = 'data/channels/general';
 const MODELS = `models:
@@ -30,8 +30,13 @@ function signWith(name: string | null): void {
   if (name !== null) cli.git(['config', 'user.signingKey', keyOf(name)]);
 }
 
+/** On a machine that requires nothing. */
+const elsewhere = (): Parameters<Cli['run']>[1] => ({
+  env: { CROSSTALK_CONFIG_DIR: join(cli.place, 'elsewhere') },
+});
+
 async function ask(to: string, text: string): Promise<string> {
-  const { data } = await cli.json(['send', '--to', to, '-m', text]);
+  const { data } = await cli.json(['send', '--to', to, '-m', text], elsewhere());
   return String(data['id']);
 }
 
@@ -68,7 +73,10 @@ describe('with require-signed: [external, gates]', () => {
   it('holds back what somebody else has signed in the name of the sender', async () => {
     await cli.run(['trust', 'add', 'eve', readFileSync(`${keyOf('eve')}.pub`, 'utf8')]);
     signWith('eve');
-    const { data } = await cli.json(['send', '--from', 'ada', '--to', 'deploy', '-m', 'as ada']);
+    const asAda = ['send', '--from', 'ada', '--to', 'deploy', '-m', 'as ada'];
+    const refused = await cli.run(asAda);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing was sent') });
+    const { data } = await cli.json(asAda, elsewhere());
     const id = String(data['id']);
     await cli.answer();
     expect(await stateOf(id)).toBe('open');
@@ -121,7 +129,9 @@ describe('with require-signed: [external, gates]', () => {
     await cli.answer();
     cli.git(['pull', '-q', '--rebase']);
     signWith(null);
-    await cli.run(['workflow', 'approve', 'gated']);
+    const refused = await cli.run(['workflow', 'approve', 'gated']);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing was sent') });
+    expect((await cli.run(['workflow', 'approve', 'gated'], elsewhere())).code).toBe(0);
     await cli.answer();
     expect(await stateOf('gated')).toBe('open');
     signWith('ada');
@@ -215,7 +225,8 @@ describe('with files and orders that have to be signed', () => {
   it('an order to all hosts counts only when a known person has signed it', async () => {
     writeFileSync(join(cli.place, 'config', 'config.yaml'), 'obey-control: signed\n');
     signWith(null);
-    expect((await cli.run(['pause', '--all'])).code).toBe(0);
+    expect((await cli.run(['pause', '--all'])).code).toBe(1);
+    expect((await cli.run(['pause', '--all'], elsewhere())).code).toBe(0);
     expect(await answered(await ask('echo', 'in spite of it'))).toBe(true);
     expect((await cli.json(['status'])).data).not.toMatchObject({
       needs: [{ kind: 'all-paused' }],
@@ -245,15 +256,16 @@ describe('with files and orders that have to be signed', () => {
     execFileSync('ssh-keygen', ['-q', '-N', '', '-t', 'ed25519', '-f', stolen]);
     await cli.run(['trust', 'add', '--host', 'build', `${stolen}.pub`]);
     signWith('stolen');
-    const asAda = await cli.json(['send', '--from', 'ada', '--to', 'deploy', '-m', 'x']);
-    const asNobody = await cli.json(['send', '--from', 'ci', '--to', 'deploy', '-m', 'x']);
-    expect(await answered(String(asAda.data['id']))).toBe(false);
-    expect(await stateOf(String(asNobody.data['id']))).toBe('answered');
-    expect((await cli.run(['pause', '--all'])).code).toBe(0);
+    const send = async (from: string): Promise<Json> =>
+      (await cli.json(['send', '--from', from, '--to', 'deploy', '-m', 'x'], elsewhere())).data;
+    const [asAda, asNobody] = [await send('ada'), await send('ci')];
+    expect(await answered(String(asAda['id']))).toBe(false);
+    expect(await stateOf(String(asNobody['id']))).toBe('answered');
+    expect((await cli.run(['pause', '--all'], elsewhere())).code).toBe(0);
     await cli.run(['trust', 'remove', '--host', 'build']);
-    const later = await cli.json(['send', '--from', 'ci', '--to', 'deploy', '-m', 'y']);
-    expect(await answered(String(later.data['id']))).toBe(false);
-    expect((await cli.run(['why', String(later.data['id'])])).stdout).toContain('does not know');
+    const later = String((await send('ci'))['id']);
+    expect(await answered(later)).toBe(false);
+    expect((await cli.run(['why', later])).stdout).toContain('does not know');
     cli.git(['update-ref', '-d', 'refs/crosstalk/control/all'], cli.remote);
     writeFileSync(join(cli.place, 'config', 'config.yaml'), 'require-signed: [external, gates]\n');
   });
@@ -314,4 +326,56 @@ describe('rights without required signatures', () => {
       writeFileSync(file, before);
     },
   );
+});
+
+describe('what would count for nobody', () => {
+  const config = (): string => join(cli.place, 'config', 'config.yaml');
+  it('is refused before it is pushed', async () => {
+    const before = readFileSync(config(), 'utf8');
+    writeFileSync(config(), 'require-signed: [external, gates, control, hosts]\n');
+    signWith(null);
+    cli.say({
+      [`${GENERAL}/for-nobody.md`]: letter('deploy', 'x', 'from: ada\n'),
+      [`${GENERAL}/wrong.md`]: '---\nto: echo\npriority: high\n---\nx\n',
+    });
+    const refs = (): string => cli.git(['for-each-ref'], cli.remote);
+    const standing = refs();
+    for (const command of [
+      ['send', '--to', 'deploy', '-m', 'x'],
+      ['cancel', 'for-nobody'],
+      ['ack', `${GENERAL}/wrong.md`],
+      ['pause', '--all'],
+    ]) {
+      const { code, stderr } = await cli.run(command);
+      expect([code, stderr], command.join(' ')).toEqual([
+        1,
+        expect.stringContaining('git signs nothing here'),
+      ]);
+    }
+    expect(refs()).toBe(standing);
+    writeFileSync(config(), before);
+  });
+
+  it('is marked wherever it is shown, and so is what was changed', async () => {
+    const before = readFileSync(config(), 'utf8');
+    writeFileSync(config(), 'require-signed: [hosts]\n');
+    signWith(null);
+    const id = await ask('echo', 'answer me');
+    await cli.answer();
+    cli.git(['pull', '-q', '--rebase']);
+    const [reply = ''] = cli.git(['ls-files', `*${id}.re.echo.md`]).split('\n');
+    const text = `${cli.git(['show', `HEAD:${reply}`])}\n`;
+    const states = async (): Promise<readonly unknown[]> => {
+      const { data } = await cli.json(['thread', id]);
+      return listOf(data, 'messages').map(({ state }) => state);
+    };
+    expect(await states()).toEqual(['answered', 'reply']);
+    cli.say({ [reply]: `${text}and more\n` });
+    expect((await cli.run(['lint', reply])).stdout).toContain('it counts for nothing');
+    expect((await cli.run(['thread', id])).stdout).toContain('[unsigned]');
+    writeFileSync(config(), 'require-signed: none\n');
+    expect(await states()).toEqual(['answered', 'edited']);
+    expect((await cli.run(['show', id])).stdout).toContain('(edited)');
+    writeFileSync(config(), before);
+  });
 });

@@ -168,7 +168,7 @@ describe('the enumerations of the schemas are those of the code', () => {
   it('states of messages', () => {
     const states: Readonly<Record<StateKind, true>> = {
       ...{ answered: true, failed: true, cancelled: true, 'by hand': true, open: true },
-      ...{ running: true, stale: true, note: true, reply: true },
+      ...{ running: true, stale: true, note: true, reply: true, unsigned: true, edited: true },
     };
     expect([...enumOf('message_state')].sort()).toEqual(Object.keys(states).sort());
   });

@@ -65,7 +65,8 @@ export async function addPrograms(
       },
     ];
   };
-  await publishFor(session, [{ name: `write ${MODELS_FILE}`, fences: [], decide }]);
+  const transaction = { name: `write ${MODELS_FILE}`, fences: [], decide };
+  await publishFor(session, [transaction], { kinds: ['models'], right: 'models' });
   for (const { adapter, signedIn, advice } of found)
     if (names.includes(adapter) && signedIn === 'no')
       invocation.io.warn(`${adapter} is not signed in here: ${advice ?? 'sign in to it'}`);

@@ -151,7 +151,7 @@ async function lintFolder(session: TransportSession, path: string): Promise<read
     })),
   );
   const strays = await findStrays(session);
-  const sent = [...strays.keys()].filter(
+  const sent = [...strays.keys(), ...session.mirror.index().forged.keys()].filter(
     (one) => isBelow(one) && !own.some(({ file }) => file === one),
   );
   const linted: Linted[] = [];
@@ -365,6 +365,10 @@ async function nameWarnings(
     session.mirror.index().models.includes(fields.from)
       ? [`from: "${fields.from}" is a model of this transport`]
       : [];
+  const isForged = session.mirror.index().forged.has(path ?? '');
+  const unsigned = isForged
+    ? ['nobody has signed it who may: on this host it counts for nothing']
+    : [];
   const stranger = (await isPersona(session, fields.as)) ? [] : [noPersona(fields.as ?? '')];
   return [
     ...unknown,
@@ -373,6 +377,7 @@ async function nameWarnings(
     ...stranger,
     ...hops,
     ...impostor,
+    ...unsigned,
   ];
 }
 

@@ -15,6 +15,7 @@ import { type Failure, readFailures } from '../look/failures.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { publishFor } from '../session/publish-for.ts';
+import { DECISION } from '../session/sign-as-person.ts';
 import { formatSubject } from '../../protocol/subject.ts';
 import { identifyPerson, type Sender } from '../talk/person.ts';
 
@@ -34,6 +35,7 @@ export async function acknowledge(invocation: Invocation): Promise<number> {
     await publishFor(
       around.session,
       found.map((one) => acknowledgement(one, { sender, note })),
+      DECISION,
     );
     const dismissed = found.map(({ about }) => about);
     if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', dismissed });

@@ -29,6 +29,7 @@ import { lookUpFiles, readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
 import { publishFor } from '../session/publish-for.ts';
+import { REPLY } from '../session/sign-as-person.ts';
 import { identifyPerson, type Sender } from '../talk/person.ts';
 import { wantedNames } from './cancel.ts';
 
@@ -102,9 +103,8 @@ async function publishKept(
     beside: adoptBeside(adoption, beside),
   };
   let done = forms.reply;
-  await publishFor(around.session, [
-    transactionOf(sender, adoption, { ...forms, took: (form) => (done = form) }),
-  ]);
+  const transaction = transactionOf(sender, adoption, { ...forms, took: (form) => (done = form) });
+  await publishFor(around.session, [transaction], REPLY);
   await removeLate(kept.path);
   await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
   const told = { id: messageId(done.path), path: done.path, recipient: adoption.recipient };

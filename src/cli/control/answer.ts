@@ -20,6 +20,7 @@ import { printJson, wantsJson } from '../look/reading.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { publishFor } from '../session/publish-for.ts';
+import { DECISION } from '../session/sign-as-person.ts';
 import { formatSubject } from '../../protocol/subject.ts';
 import { identifyPerson, type Sender } from '../talk/person.ts';
 
@@ -35,9 +36,8 @@ export async function answerQuestion(invocation: Invocation): Promise<number> {
     const question = await findQuestion(around, invocation.args[0] ?? '');
     const by = nameFor(question, sender);
     const words = wordsOf(invocation, question);
-    const [outcome] = await publishFor(around.session, [
-      answerTransaction(sender, { question, by, words }),
-    ]);
+    const transaction = answerTransaction(sender, { question, by, words });
+    const [outcome] = await publishFor(around.session, [transaction], DECISION);
     const id = messageId(question.file.path);
     if (outcome?.kind === 'dropped')
       throw new CrosstalkError('REFUSED', `${by} has answered ${id} already`, {

@@ -20,6 +20,7 @@ import { printJson, wantsJson } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
 import { publishFor } from '../session/publish-for.ts';
+import { REPLY } from '../session/sign-as-person.ts';
 import { formatSubject } from '../../protocol/subject.ts';
 import { fixBy } from '../../base/fix.ts';
 
@@ -43,6 +44,7 @@ export async function cancelMessage(invocation: Invocation): Promise<number> {
       const outcomes = await publishFor(
         around.session,
         works.map((work) => cancellation(around, work, sender)),
+        REPLY,
       );
       works.forEach((work, index) => isDone(outcomes[index]) && cancelled.push(work.recipient));
       await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });

@@ -14,7 +14,7 @@ import { liveHosts } from '../look/host-opinions.ts';
 import { endNotedRest } from '../look/resting.ts';
 import { lookToAct, type Surroundings } from '../look/look-around.ts';
 import { plain } from '../io.ts';
-import { findSign } from '../session/sign-as-person.ts';
+import { findCountingSign } from '../session/sign-as-person.ts';
 import { identifySender } from '../talk/person.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
@@ -156,7 +156,7 @@ async function orderAll(
   const { name } = await identifySender(invocation, session);
   const next = await session.repository.writeRecord(
     formatControl({ op, by: name, runs: hosts.map(({ run }) => run) }),
-    (await findSign(session)) ?? undefined,
+    (await findCountingSign(session, { kinds: ['control'], right: 'operate' })) ?? undefined,
   );
   await moveControl(around, next);
   const live = liveHosts(around).length;

@@ -9,17 +9,37 @@ import type { TransportSession } from '../session/transport-session.ts';
 
 /**
  * `cancelled`: closed by a person before it was answered. `by hand`: a person wrote the file at the
- * reply's path. `note`: it asks nobody who could answer. `stale`: open, and too old to be run.
+ * reply's path. `note`: it asks nobody who could answer. `stale`: open, and too old to be run. Of a
+ * reply alone: `unsigned`: it counts for nothing, because nobody has signed it who may; `edited`:
+ * somebody has changed it since it was written.
  */
 export type StateKind =
-  'answered' | 'failed' | 'cancelled' | 'by hand' | 'open' | 'running' | 'stale' | 'note' | 'reply';
+  | 'answered'
+  | 'failed'
+  | 'cancelled'
+  | 'by hand'
+  | 'open'
+  | 'running'
+  | 'stale'
+  | 'note'
+  | 'reply'
+  | 'unsigned'
+  | 'edited';
 
 export interface MessageState {
   readonly kind: StateKind;
-  readonly replies: readonly Said[];
+  readonly replies: readonly Answer[];
   /** Names that are still awaited. */
   readonly open: readonly string[];
 }
+
+/** A reply and its own state. */
+export interface Answer extends Said {
+  readonly state: StateKind;
+}
+
+/** Commits in which an edit of a reply is looked for. */
+const EDITS_MAX = 500;
 
 /** The state of each message, in the order given. A reply's own state is whether it failed. */
 export async function readStates(
@@ -32,9 +52,19 @@ export async function readStates(
   const paths = expected.flat();
   const files = (await lookUpFiles(session, paths)).filter((file) => file !== null);
   const { said, unreadable } = await readSaid(session, files);
-  const byPath = new Map(said.map((reply) => [reply.file.path, reply]));
+  const shown = [...said, ...messages.filter(({ file }) => file.replyTo !== null)];
+  const edited = await findEdited(session, shown);
+  const { forged } = session.mirror.index();
+  const stateOf = (reply: Said): StateKind =>
+    forged.has(reply.file.path)
+      ? 'unsigned'
+      : edited.has(reply.file.path)
+        ? 'edited'
+        : classifyReply(reply);
+  const byPath = new Map(said.map((one) => [one.file.path, { ...one, state: stateOf(one) }]));
   const broken = new Set(unreadable.map(({ file }) => file.path));
   return messages.map((message, at) => {
+    if (message.file.replyTo !== null) return { kind: stateOf(message), replies: [], open: [] };
     const replies = (expected[at] ?? []).flatMap((path) => byPath.get(path) ?? []);
     const isBroken = (expected[at] ?? []).some((path) => broken.has(path));
     return classifyMessage(session, message, { replies, isBroken });
@@ -65,23 +95,45 @@ function isCancelled({ message: { fields } }: Said): boolean {
   return fields.failed && fields.error === 'cancelled';
 }
 
+function classifyReply(said: Said): StateKind {
+  if (isCancelled(said)) return 'cancelled';
+  if (said.message.fields.failed) return 'failed';
+  return isByHand(said) ? 'by hand' : 'reply';
+}
+
+/**
+ * Replies that somebody has changed, where that was lately. A dispatcher never writes over a file.
+ */
+async function findEdited(
+  { repository, mirror }: TransportSession,
+  replies: readonly Said[],
+): Promise<ReadonlySet<string>> {
+  const { tip } = mirror.index();
+  const asked = new Map(
+    replies.filter((one) => !isByHand(one)).map(({ file }) => [file.path, file]),
+  );
+  const paths = [...asked.keys()];
+  if (tip === null || paths.length === 0) return new Set();
+  const commits = await repository.history({ from: null, to: tip, max: EDITS_MAX });
+  const from = commits.length < EDITS_MAX ? null : (commits[0]?.oid ?? null);
+  const before = from === null ? [] : await repository.lookUp(from, paths);
+  const fresh = paths.filter((_, at) => before[at] == null);
+  const adding =
+    fresh.length === 0 ? null : await repository.findAddingCommits(fresh, { from, to: tip });
+  const edited = new Set<string>();
+  for (const [at, path] of paths.entries()) {
+    const commit = adding?.get(path)?.oid;
+    const [then] = commit === undefined ? [before[at]] : await repository.lookUp(commit, [path]);
+    if (then != null && then.oid !== asked.get(path)?.blob) edited.add(path);
+  }
+  return edited;
+}
+
 function classifyMessage(
   session: TransportSession,
   said: Said,
-  { replies, isBroken }: { readonly replies: readonly Said[]; readonly isBroken: boolean },
+  { replies, isBroken }: { readonly replies: readonly Answer[]; readonly isBroken: boolean },
 ): MessageState {
-  if (said.file.replyTo !== null)
-    return {
-      kind: isCancelled(said)
-        ? 'cancelled'
-        : said.message.fields.failed
-          ? 'failed'
-          : isByHand(said)
-            ? 'by hand'
-            : 'reply',
-      replies: [],
-      open: [],
-    };
   const open = openNames(session, said.file.path);
   if (open.length > 0) {
     const isStale =

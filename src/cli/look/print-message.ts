@@ -27,6 +27,8 @@ const STATE_COLOURS: Readonly<Record<StateKind, Colour>> = {
   stale: 'red',
   note: 'dim',
   reply: 'dim',
+  unsigned: 'red',
+  edited: 'yellow',
 };
 
 /** With less room than this the text gets its own line. */

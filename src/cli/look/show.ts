@@ -4,7 +4,7 @@ import { type AttachmentSeen, formatAttachments, listAttachments } from './show-
 import { paint, plain } from '../io.ts';
 import { explainMessage } from './explain-message.ts';
 import { lookFrom } from './look-around.ts';
-import { readStates } from './message-state.ts';
+import { type Answer, readStates } from './message-state.ts';
 import {
   bodyOf,
   formatEffort,
@@ -80,6 +80,7 @@ function print(
     const replies = shown.state.replies.map((reply) => ({
       path: reply.file.path,
       from: reply.from,
+      state: reply.state,
       ...replyFacts(reply),
       body: reply.message.body,
       files: filesOf(reply),
@@ -116,10 +117,11 @@ async function printMissing(
   printParts(io, open, !isHeldUp(around));
 }
 
-function replyHead({ io }: Invocation, reply: Said): string {
+function replyHead({ io }: Invocation, reply: Answer): string {
   const { failed, error } = reply.message.fields;
   const effort = formatEffort(reply);
-  const title = `── ${whoSaid(reply)}${failed ? ` ✗ ${oneLine(error ?? 'failed', 40)}` : ''}, ${formatTime(reply.atMs, io.columns)}${effort === null ? '' : ` (${oneLine(effort, 120)})`}`;
+  const mark = reply.state === 'edited' ? ' (edited)' : '';
+  const title = `── ${whoSaid(reply)}${mark}${failed ? ` ✗ ${oneLine(error ?? 'failed', 40)}` : ''}, ${formatTime(reply.atMs, io.columns)}${effort === null ? '' : ` (${oneLine(effort, 120)})`}`;
   return paint(io, failed ? 'red' : 'bold', title);
 }
 

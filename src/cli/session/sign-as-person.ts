@@ -7,11 +7,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CrosstalkError } from '../../base/errors.ts';
 import { SECOND } from '../../base/clock.ts';
+import { andThen, fixBy, fixByHand } from '../../base/fix.ts';
+import { withPeople } from '../../dispatcher/signed-file.ts';
 import { runTool } from '../../local/run-tool.ts';
 import { openHostKey } from '../../local/trust-store.ts';
 import { signSsh } from '../../protocol/ssh-signature.ts';
+import {
+  hear,
+  maySpeakAs,
+  peopleWho,
+  requires,
+  type Right,
+  type SignedKind,
+  type Voice,
+} from '../../protocol/trust.ts';
 import type { Sign } from '../../transport/repository.ts';
 import { openPersonGit } from './person-git.ts';
+import type { TransportSession } from './transport-session.ts';
 
 /** A person may have to touch a key or type a password. */
 const SIGN_MS = 60 * SECOND;
@@ -39,6 +51,80 @@ export async function findSign({ env, located, directory }: Committing): Promise
   if (key === '') return null;
   const program = (await ask('--get', 'gpg.ssh.program')) || 'ssh-keygen';
   return (payload) => signWith({ program, key, env }, payload);
+}
+
+/** Who has to sign a commit for it to count, where one of these kinds has to be signed. */
+export interface Needs {
+  readonly kinds: readonly SignedKind[];
+  readonly right: Right;
+  /** Absent: any person who has the right. */
+  readonly from?: string;
+}
+
+/** What people answer to gates and agents, and order runs to do. */
+export const DECISION: Needs = { kinds: ['gates'], right: 'approve' };
+/** A reply that a person writes in the place of a model's. */
+export const REPLY: Needs = { kinds: ['hosts'], right: 'approve' };
+
+/**
+ * The same for a commit that has to count on this host. Throws REFUSED, before anything is pushed,
+ * where it would not.
+ */
+export async function findCountingSign(
+  session: Pick<TransportSession, 'trust' | 'mirror' | 'repository'> & Committing,
+  needs: Needs,
+): Promise<Sign | null> {
+  const sign = await findSign(session);
+  const pinned = await session.trust();
+  if (!needs.kinds.some((kind) => requires(pinned, kind))) return sign;
+  if (sign === null) throw countsForNobody(needs, { kind: 'unsigned' });
+  const { repository } = session;
+  const { tip } = session.mirror.index();
+  const trust = tip === null ? pinned : await withPeople({ repository, tip }, pinned);
+  return async (payload) => {
+    const signature = await sign(payload);
+    const voice = hear({ payload, signature }, trust.signers);
+    const counts =
+      needs.from === undefined
+        ? peopleWho(voice, needs.right, trust).length > 0
+        : maySpeakAs(voice, needs.from, trust);
+    if (counts) return signature;
+    throw countsForNobody(needs, voice);
+  };
+}
+
+function countsForNobody({ right, from }: Needs, voice: Voice): CrosstalkError {
+  const who = from ?? `a known person who may "${right}"`;
+  const [found, fix] = tellVoice(voice, from ?? 'NAME');
+  return new CrosstalkError(
+    'REFUSED',
+    `nothing was sent: it counts only when ${who} has signed it, and ${found}`,
+    { fix },
+  );
+}
+
+function tellVoice(voice: Voice, name: string) {
+  switch (voice.kind) {
+    case 'unsigned': {
+      const on = andThen(fixBy`git config commit.gpgSign true`, fixBy`git config gpg.format ssh`);
+      return [
+        'git signs nothing here',
+        andThen(on, fixBy`git config user.signingKey FILE`),
+      ] as const;
+    }
+    case 'stranger':
+      return [
+        'this host does not know the key that git signs with',
+        fixBy`crosstalkd trust add ${name} ${voice.key}`,
+      ] as const;
+    case 'bad':
+      return [`the signature is not good: ${voice.why}`, fixBy`crosstalkd doctor`] as const;
+    case 'known':
+      return [
+        `the key is that of ${voice.principals.join(', ')}`,
+        fixByHand('sign with the key of somebody who may, or say it with "people:" in config.yaml'),
+      ] as const;
+  }
 }
 
 /** The signature of the host whose state directory this is. */

@@ -3,10 +3,15 @@
  */
 import { formatTrailers } from '../../protocol/trailers.ts';
 import { systemClock } from '../../base/clock.ts';
-import { formatAddress } from '../../protocol/address.ts';
-import { channelOf, messageId } from '../../protocol/paths.ts';
+import { expandAddresses, formatAddress } from '../../protocol/address.ts';
+import { decodeModels } from '../../protocol/decode-models.ts';
+import { actsOutside } from '../../protocol/isolation.ts';
+import { channelOf, messageId, parseGatePath } from '../../protocol/paths.ts';
+import { hear } from '../../protocol/trust.ts';
+import type { Transaction } from '../../transport/transaction.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { publishFor } from '../session/publish-for.ts';
+import { DECISION, type Needs } from '../session/sign-as-person.ts';
 import { composeCommitMessage, type Letter } from './compose-message.ts';
 import { tellMarker } from '../../workflow/language/marker.ts';
 import type { Sender } from './person.ts';
@@ -48,8 +53,41 @@ export async function publishLetter(
     atMs: systemClock.wallMs(),
     message: `${told}${again}${formatTrailers([['Asks', asks ?? null]])}`,
   };
-  const [outcome] = await publishFor(session, [
-    { name: `send ${letter.path}`, fences: [], decide: () => Promise.resolve([draft]) },
-  ]);
+  const decide = (): ReturnType<Transaction['decide']> => Promise.resolve([draft]);
+  const transaction = { name: `send ${letter.path}`, fences: [], decide };
+  const needs = needsOf(session, letter, sender.name);
+  const closes = retries !== undefined && (await isSigned(session, retries));
+  const [outcome] = await publishFor(
+    session,
+    [transaction],
+    closes ? { ...needs, kinds: [...needs.kinds, 'hosts'] } : needs,
+  );
   return outcome?.kind === 'landed' ? (outcome.commits[0] ?? '') : '';
+}
+
+/** Who has to sign a letter: who decides or orders something with it, or who asks. */
+export function needsOf(
+  { mirror }: Pick<TransportSession, 'mirror'>,
+  { path, message }: Letter,
+  from: string,
+): Needs {
+  const { fields } = message;
+  if (fields.op !== null || fields.re.some((re) => parseGatePath(re) !== null)) return DECISION;
+  const { models } = decodeModels(mirror.modelsText() ?? '');
+  const isExternal =
+    actsOutside(path, message) ||
+    expandAddresses(fields.to, [...models.keys()]).some(
+      ({ name }) => name === 'workflow' || models.get(name)?.effects === 'external',
+    );
+  return { kinds: [isExternal ? 'external' : 'all'], right: 'ask', from };
+}
+
+/** Whether somebody known has signed a message, which only they can ask again then. */
+async function isSigned(
+  { repository, mirror, trust }: TransportSession,
+  path: string,
+): Promise<boolean> {
+  const { tip } = mirror.index();
+  const writers = tip === null ? null : await repository.findWriters([path], tip);
+  return hear(writers?.get(path)?.signed ?? null, (await trust()).signers).kind === 'known';
 }

@@ -16,6 +16,7 @@ import { refuseForbidden, refuseTooFar } from './send-limits.ts';
 import { readDraft } from './read-draft.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { publishFor } from '../session/publish-for.ts';
+import { needsOf } from './publish-letter.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from './wait.ts';
 import { given } from '../command.ts';
 import { fixBy, withNote } from '../../base/fix.ts';
@@ -81,49 +82,53 @@ async function publishLetter(
     channel: channelOf(letter.path) ?? '',
   });
   const seen = { isOccupied: false };
-  const [outcome] = await publishFor(session, [
-    {
-      name: `send ${letter.path}`,
-      fences: [],
-      decide: async (view) => {
-        const attachments = letter.attachments ?? [];
-        const channel = channelOf(letter.path) ?? '';
-        const [standing, archived, ...files] = await view.lookUp([
-          letter.path,
-          archivedPath(channel),
-          ...attachments.map(({ path }) => path),
-        ]);
-        if (archived != null)
-          throw new CrosstalkError(
-            'REFUSED',
-            `the channel "${channel}" is archived: nobody would answer there`,
+  const [outcome] = await publishFor(
+    session,
+    [
+      {
+        name: `send ${letter.path}`,
+        fences: [],
+        decide: async (view) => {
+          const attachments = letter.attachments ?? [];
+          const channel = channelOf(letter.path) ?? '';
+          const [standing, archived, ...files] = await view.lookUp([
+            letter.path,
+            archivedPath(channel),
+            ...attachments.map(({ path }) => path),
+          ]);
+          if (archived != null)
+            throw new CrosstalkError(
+              'REFUSED',
+              `the channel "${channel}" is archived: nobody would answer there`,
+              {
+                fix: withNote(
+                  fixBy`crosstalkd archive --undo ${channel}`,
+                  'or say it in another one with --channel',
+                ),
+              },
+            );
+          seen.isOccupied = standing != null;
+          if (seen.isOccupied) return null;
+          const { identity } = sender;
+          const atMs = systemClock.wallMs();
+          // What stands there already was said before, and is what the message means.
+          const added = attachments
+            .filter((_, at) => files[at] == null)
+            .map(({ path, bytes }) => ({ path, content: bytes }));
+          return [
             {
-              fix: withNote(
-                fixBy`crosstalkd archive --undo ${channel}`,
-                'or say it in another one with --channel',
-              ),
+              writes: [{ path: letter.path, content: letter.content }, ...added],
+              author: identity,
+              committer: identity,
+              atMs,
+              message,
             },
-          );
-        seen.isOccupied = standing != null;
-        if (seen.isOccupied) return null;
-        const { identity } = sender;
-        const atMs = systemClock.wallMs();
-        // What stands there already was said before, and is what the message means.
-        const added = attachments
-          .filter((_, at) => files[at] == null)
-          .map(({ path, bytes }) => ({ path, content: bytes }));
-        return [
-          {
-            writes: [{ path: letter.path, content: letter.content }, ...added],
-            author: identity,
-            committer: identity,
-            atMs,
-            message,
-          },
-        ];
+          ];
+        },
       },
-    },
-  ]);
+    ],
+    needsOf(session, letter, letter.message.fields.from ?? sender.name),
+  );
   const commit = outcome?.kind === 'landed' ? outcome.commits[0] : undefined;
   if (commit !== undefined) return commit;
   throw new CrosstalkError(

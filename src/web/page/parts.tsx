@@ -61,6 +61,8 @@ const TONES: Readonly<Record<string, string>> = {
   failed: 'bad',
   rejected: 'bad',
   stale: 'bad',
+  unsigned: 'bad',
+  edited: 'warn',
   silent: 'bad',
   suspect: 'bad',
   down: 'bad',
