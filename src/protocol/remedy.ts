@@ -129,7 +129,7 @@ const REMEDIES: Remedies = {
     isHere
       ? fixBy`crosstalkd run`
       : orElse(
-          there(fixBy`crosstalkd run --alias ${first}`, first),
+          onAnotherHost(fixBy`crosstalkd run --alias ${first}`, `run it on ${first}`),
           fixBy`crosstalkd cancel ${id}`,
         ),
   'not-served': ({ offer }) => fixOf(offer),

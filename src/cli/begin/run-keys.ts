@@ -6,6 +6,7 @@ import { drainHost, pauseHost, reportHost, resumeHost } from '../../dispatcher/c
 import { wrapWidth } from '../../base/display-width.ts';
 import type { Dispatcher } from '../../dispatcher/dispatcher.ts';
 import type { Io } from '../io.ts';
+import { shortenId } from '../look/short-id.ts';
 import {
   type Deed,
   drawList,
@@ -34,7 +35,8 @@ export interface RunKeys {
 
 const HELP = [
   'keys: p pause or resume · d drain · o what agents print · q quit',
-  '  ↑ ↓ choose · Enter its output · w why · c cancel · a approve · / filter · s list · ? keys',
+  '  ↑ ↓ choose · Enter its output · w why · c cancel · a approve',
+  '  / filter · s list · ? keys',
 ];
 
 function helpIn({ columns }: Io): readonly string[] {
@@ -74,8 +76,8 @@ async function act({ kind, row }: Deed, { say, toggleOutput, command }: RunKeys)
     case 'output':
       say([
         toggleOutput(row.path ?? '')
-          ? `shows what the agent of ${row.id} prints, until Enter is pressed again`
-          : `shows no more of what the agent of ${row.id} prints`,
+          ? `shows what the agent of ${shortenId(row.id)} prints, until Enter is pressed again`
+          : `shows no more of what the agent of ${shortenId(row.id)} prints`,
       ]);
       return;
     case 'arm-cancel':

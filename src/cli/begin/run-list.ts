@@ -18,7 +18,7 @@ export interface ListRow {
   readonly path: string | null;
   readonly state: 'runs' | 'waits' | 'run' | 'rests';
   readonly line: string;
-  /** The end of the line, which is cut last. */
+  /** The end of the line, with the id, which is cut last. */
   readonly says: string;
   /** Id of the question whose answer its agent waits for; null = none. */
   readonly question: string | null;
@@ -55,9 +55,11 @@ export function listRows(
   { running, waiting, parked }: Pick<HostReport, 'running' | 'waiting' | 'parked'>,
   nameOf: (path: string) => string | null = () => null,
 ): readonly ListRow[] {
-  const about = (path: string, model: string | undefined): string => {
+  const rowOf = (path: string, model: string | undefined, state: string) => {
     const asked = nameOf(path);
-    return `${model ?? ''}${asked === null ? '' : ` ← ${asked}`}  ${shownId(path)}`;
+    const says = `${shownId(path)}  ${state}`;
+    const line = `${model ?? ''}${asked === null ? '' : ` ← ${asked}`}  ${says}`;
+    return { line, says, question: null };
   };
   return [
     ...running.map(({ model, message, forMs, publishing, asks }): ListRow => {
@@ -68,7 +70,7 @@ export function listRows(
           ? runs
           : `asks ${asks.people.join(', ')} to allow something`;
       return {
-        ...rowOf(about(message, model), says),
+        ...rowOf(message, model, says),
         ...{ id: messageId(message), path: message, state: 'runs' },
         question: asks?.question ?? null,
       };
@@ -79,17 +81,13 @@ export function listRows(
       const says = isRun ? 'is open' : `waits: ${sayReason(reason)}`;
       const state = isRun ? 'run' : 'waits';
       const id = messageId(message);
-      return [{ ...rowOf(about(message, model), says), id, path: message, state }];
+      return [{ ...rowOf(message, model, says), id, path: message, state }];
     }),
-    ...parked.map(({ model, why, forMs }): ListRow => ({
-      ...rowOf('', sayReason({ kind: 'rests', model, host: null, forMs, why })),
-      ...{ id: model, path: null, state: 'rests' },
-    })),
+    ...parked.map(({ model, why, forMs }): ListRow => {
+      const says = sayReason({ kind: 'rests', model, host: null, forMs, why });
+      return { line: says, says, question: null, id: model, path: null, state: 'rests' };
+    }),
   ];
-}
-
-function rowOf(about: string, says: string): Pick<ListRow, 'line' | 'says' | 'question'> {
-  return { line: about === '' ? says : `${about}  ${says}`, says, question: null };
 }
 
 /** What a row is about is cut before what is said of it. */

@@ -305,10 +305,10 @@ export function lineOfHost(host: HostSeen, around: Surroundings): string {
     doubtOf(around, host) === null &&
     host.claims.length === 0 &&
     (host.ageMs ?? 0) > around.leaseMs;
-  const often = isIdle ? `; idle, it beats every ${formatDuration(IDLE_BEAT_MS)}` : '';
+  const beats = isIdle ? `idle: beats every ${formatDuration(IDLE_BEAT_MS)}, last` : 'last beat';
   const age = isHere
     ? 'this host'
-    : `last beat ${formatDuration(host.ageMs ?? 0)} ago by its own clock${often}`;
+    : `${beats} ${formatDuration(host.ageMs ?? 0)} ago by its own clock`;
   return `${host.alias}  ${stateOf(host, around)}  ${busy}/${beat.slots} busy  ${beat.models.join(', ') || 'no models'}  (${age})`;
 }
 
