@@ -2,6 +2,7 @@
  * A held claim while its attempt runs: it is renewed before the attempt continues, watched so that
  * the attempt stops before others may take over, and ended by us.
  */
+import type { Oid } from '../base/ids.ts';
 import { shellWord } from '../base/shell-word.ts';
 import { aheadMs } from '../base/clock.ts';
 import { formatClaim } from '../protocol/claim.ts';
@@ -115,7 +116,8 @@ function lineOf(result: RefResult | undefined): string {
   return result === undefined || result.kind === 'landed' ? 'no answer' : result.line;
 }
 
-async function refNow(dispatcher: Dispatcher, ref: string): Promise<string | null> {
+/** Where a ref stands now; null also when the remote cannot be reached. */
+export async function refNow(dispatcher: Dispatcher, ref: string): Promise<Oid | null> {
   const listed = await dispatcher.doors.repository.listRefs([ref]);
   return listed.kind === 'reached' ? (listed.value.refs.get(ref) ?? null) : null;
 }

@@ -8,7 +8,7 @@ import { heldClaims, isLive, type LiveClaim } from './own-claims.ts';
 import { hasLeftCapsule } from './keep-capsules.ts';
 import { beatRef, beginBeat, describePresence, noteBeat, standingBeat } from './carry-beat.ts';
 import { leaseTimes, limitsNow, mayPush } from './keep-pace.ts';
-import { stopAttempt } from './hold-claim.ts';
+import { refNow, stopAttempt } from './hold-claim.ts';
 import { refsUnder } from './refs-under.ts';
 import type { RemoteFailure } from '../transport/repository.ts';
 import { isDue, isPersistentRefusal, listDue, nextRefusal } from './refused-work.ts';
@@ -138,14 +138,22 @@ async function forgetOldName(dispatcher: Dispatcher): Promise<void> {
 
 /**
  * Takes this host's beat off the remote: it has ended in good order. Where pushes are counted and
- * used up it stays, and is forgotten later.
+ * used up it stays, and is forgotten later; so it does after a few pushes without success, each on
+ * what stands there: one whose answer was lost may have landed.
  */
 export async function endBeat(dispatcher: Dispatcher): Promise<void> {
-  const expected = standingBeat(dispatcher);
-  if (expected === null || !mayPush(dispatcher)) return;
-  const update = { ref: beatRef(dispatcher), expected, next: null };
-  await dispatcher.doors.repository.push([update], { atomic: false });
+  const ref = beatRef(dispatcher);
+  let expected = standingBeat(dispatcher);
+  for (let tries = 0; tries < END_TRIES_MAX; tries += 1) {
+    if (expected === null || !mayPush(dispatcher)) return;
+    const update = { ref, expected, next: null };
+    const pushed = await dispatcher.doors.repository.push([update], { atomic: false });
+    if (pushed.kind === 'answered' && pushed.refs.get(ref)?.kind === 'landed') return;
+    expected = await refNow(dispatcher, ref);
+  }
 }
+
+const END_TRIES_MAX = 3;
 
 /**
  * Ends attempts that the last look has shown to be pointless: the claim is gone or another's, or
