@@ -9,7 +9,6 @@ import { COMMANDS } from './commands.ts';
 import { overview, showHelp } from './help.ts';
 import { helpLines, formatJson, type Io, ioAt, paint, placeFixes, plain } from './io.ts';
 import { parseWords, placeOfCommand } from './parse-words.ts';
-import { pointAt } from './point-at.ts';
 import { findCaller, refuseAgents } from './who-may.ts';
 import { toKnownError } from '../local/known-error.ts';
 import { shownText } from '../transport/remote-url.ts';
@@ -53,7 +52,7 @@ export async function execute(
     };
     return await (await spec.load()).execute(invocation);
   } catch (error) {
-    return report(error, { io, wantsJson, command });
+    return await report(error, { io, wantsJson, command });
   }
 }
 
@@ -131,7 +130,7 @@ interface Reported {
   readonly command: string | null;
 }
 
-function report(error: unknown, { io, wantsJson, command }: Reported): number {
+async function report(error: unknown, { io, wantsJson, command }: Reported): Promise<number> {
   const known = toKnownError(error);
   const { exit, next } = ERROR_CODES[known.code];
   // Any command may be given an address where it wants none, and quotes what it was given.
@@ -147,10 +146,17 @@ function report(error: unknown, { io, wantsJson, command }: Reported): number {
     );
   else {
     io.warn(`${paint(io, 'red', `${known.code}:`)} ${plain(message)}`);
-    for (const excerpt of known.excerpts) for (const line of pointAt(io, excerpt)) io.warn(line);
+    for (const line of await excerptLines(io, known)) io.warn(line);
     if (fix !== null) for (const line of helpLines(io, fix)) io.warn(line);
     if (known.code === 'INTERNAL' && error instanceof Error && error.stack !== undefined)
       io.warn(error.stack);
   }
   return exit;
+}
+
+/** What measures widths is slow to load (15 ms): only for an error that shows a line. */
+async function excerptLines(io: Io, { excerpts }: CrosstalkError): Promise<readonly string[]> {
+  if (excerpts.length === 0) return [];
+  const { pointAt } = await import('./point-at.ts');
+  return excerpts.flatMap((excerpt) => pointAt(io, excerpt));
 }

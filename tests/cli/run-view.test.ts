@@ -13,7 +13,7 @@ import { composeFooter, createOverhearing, formatEvent } from '../../src/cli/beg
 import { sumCostOfDay } from '../../src/cli/look/reply-totals.ts';
 import { displayWidth } from '../../src/base/display-width.ts';
 import { shortId } from '../../src/cli/look/short-id.ts';
-import type { HostReport } from '../../src/dispatcher/control-host.ts';
+import type { HostReport } from '../../src/dispatcher/host-report.ts';
 import { parseOid } from '../../src/base/ids.ts';
 
 const REPORT: HostReport = {

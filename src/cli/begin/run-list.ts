@@ -3,7 +3,7 @@
  * chosen, what a key does, and how it is drawn. Pure.
  */
 import { formatDuration } from '../../base/duration.ts';
-import type { HostReport } from '../../dispatcher/control-host.ts';
+import type { HostReport } from '../../dispatcher/host-report.ts';
 import { messageId } from '../../protocol/paths.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import { displayWidth, fitWidth } from '../../base/display-width.ts';

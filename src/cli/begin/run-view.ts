@@ -7,7 +7,7 @@ import { DAY, formatLocal, systemClock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import type { LogRecord } from '../../base/log.ts';
 import { shellWord } from '../../base/shell-word.ts';
-import type { HostReport } from '../../dispatcher/control-host.ts';
+import type { HostReport } from '../../dispatcher/host-report.ts';
 import { formatLogLine } from '../../local/log-file.ts';
 import { displayWidth, fitWidth } from '../../base/display-width.ts';
 import { rowsOf } from '../look/fit-screen.ts';

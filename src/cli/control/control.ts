@@ -4,7 +4,7 @@
  */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
-import { decodeHostReport, type HostReport } from '../../dispatcher/control-host.ts';
+import { decodeHostReport, type HostReport } from '../../dispatcher/host-report.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { readLock } from '../../local/lock.ts';
 import { CONTROL_NAME, type ControlOp, formatControl } from '../../protocol/control.ts';

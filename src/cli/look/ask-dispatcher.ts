@@ -1,5 +1,5 @@
 /** What the dispatcher of this state directory says of itself, when one runs. */
-import { decodeHostReport, type HostReport } from '../../dispatcher/control-host.ts';
+import { decodeHostReport, type HostReport } from '../../dispatcher/host-report.ts';
 import { sendControl } from '../../local/control-client.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { VERSION } from '../version.ts';

@@ -1,7 +1,7 @@
 /** How full the bus is: the pushes of all hosts in the last minute, where a pace limits them. */
 import { MINUTE, SECOND } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
-import { decodeHostReport, type HostReport } from '../../dispatcher/control-host.ts';
+import { decodeHostReport, type HostReport } from '../../dispatcher/host-report.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { paceOf, type TransportSession } from '../session/transport-session.ts';
 import { VERSION } from '../version.ts';

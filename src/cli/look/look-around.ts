@@ -16,7 +16,7 @@ import { CrosstalkError, errorText } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { by } from '../../base/order.ts';
 import { systemRandom } from '../../base/random.ts';
-import type { HostReport } from '../../dispatcher/control-host.ts';
+import type { HostReport } from '../../dispatcher/host-report.ts';
 import { parseJournal } from '../../local/journal.ts';
 import { RAN_BEFORE } from '../../local/local-state.ts';
 import { readInstance } from '../../local/state-directory.ts';

@@ -62,8 +62,12 @@ export function dueFiring(input: ScheduleInput): Firing | null {
   };
 }
 
+/** A text without it has no schedule: most saved workflows need not be parsed. */
+const MAY_START = /(?:^|[{,])\s*["']?on["']?\s*:/m;
+
 /** Why a saved workflow that should start by the clock cannot; null when it can, or should not. */
 export function scheduleProblem(text: string): string | null {
+  if (!MAY_START.test(text)) return null;
   const source = readSource(text);
   const [broken] = source.problems;
   if (broken !== undefined) return formatProblem(broken);
