@@ -9,9 +9,10 @@ import { ADAPTER_NAMES } from '../../agents/adapters.ts';
 import { readApprovals } from '../../local/approvals.ts';
 import type { ConfigDirectory } from '../../local/config-directory.ts';
 import { readHostModels } from '../../local/host-models.ts';
-import { type ModelOffer, selectServedModels } from '../../local/served-models.ts';
+import { type ModelOffer, selectServedModels, unknownOnly } from '../../local/served-models.ts';
 import type { ModelProblem } from '../../protocol/models.ts';
 import { decodeModels } from '../../protocol/decode-models.ts';
+import { suggestName } from '../../protocol/address.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import type { Serving } from '../../dispatcher/notes.ts';
 
@@ -77,6 +78,16 @@ export function createServing(
             expected: broken.expected,
             next: 'the models as they were stay in force',
           });
+      for (const name of unknownOnly(sources.only, offers)) {
+        const near = suggestName(
+          name,
+          offers.map((offer) => offer.name),
+        );
+        log.warning('models.unknown', {
+          model: name,
+          next: `--only names what no models.yaml has${near === null ? '' : `; did you mean "${near}"?`}`,
+        });
+      }
       log.status('models.loaded', {
         serves: [...current.models.keys()],
         ...(current.refused.size === 0
