@@ -168,6 +168,13 @@ const GUARDS = [
     tests: ['tests/dispatcher/signed-parts.test.ts'],
   },
   {
+    name: 'what a fork takes over',
+    file: 'dispatcher/read-run.ts',
+    find: "if (trust === null || !requires(trust, 'hosts')) return files;",
+    without: "if (trust === null || requires(trust, 'hosts')) return files;",
+    tests: ['tests/dispatcher/signed-parts.test.ts'],
+  },
+  {
     name: 'a reply in the way of a reply',
     file: 'transport/build-on-tip.ts',
     find: 'paths.find((path) => forged.has(path))',

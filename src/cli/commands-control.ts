@@ -273,7 +273,7 @@ const TRUST_COMMAND: CommandSpec = {
     {
       name: 'trust message',
       args: '<id>',
-      about: 'Accept one message here without a signature',
+      about: 'Accept a message, file or folder here without a signature',
       group: 'care',
       options: [],
       load: () => import('./care/trust.ts').then(({ trustMessage }) => ({ execute: trustMessage })),

@@ -163,7 +163,11 @@ export const USAGE: Readonly<Record<string, Usage>> = {
   ),
   'trust remove': of({ ...HERE, ...GONE }, 'crosstalkd trust remove ada'),
   'trust key': of(HERE, 'crosstalkd trust key'),
-  'trust message': of(READ, 'crosstalkd trust message 01M8PJ0ECC12'),
+  'trust message': of(
+    READ,
+    'crosstalkd trust message 01M8PJ0ECC12',
+    'crosstalkd trust message data/workflows',
+  ),
   lint: of(
     { ...AWAY, 2: 'a file would be rejected, or there is none' },
     'crosstalkd lint draft.md',

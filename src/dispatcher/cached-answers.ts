@@ -11,7 +11,7 @@ import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
 import { nextTransition } from '../workflow/run/engine.ts';
 import type { Reusable, RunInput, Transition } from '../workflow/run/run-input.ts';
-import { hear, requires, type Trust } from '../protocol/trust.ts';
+import { hear, isHost, peopleWho, requires, type Trust } from '../protocol/trust.ts';
 import type { FoldMemo } from '../workflow/run/fold.ts';
 
 /** Tasks and replies of every run as of one commit. */
@@ -119,7 +119,8 @@ async function findAnswer(
   const isGenuine = async (path: string): Promise<boolean> => {
     if (trust === null || !requires(trust, 'hosts')) return true;
     const writer = (await repository.findWriters([path], tip)).get(path);
-    return hear(writer?.signed ?? null, trust.signers).kind === 'known';
+    const voice = hear(writer?.signed ?? null, trust.signers);
+    return isHost(voice) || peopleWho(voice, 'approve', trust).length > 0;
   };
   for (const task of [...(cache.tasks.get(key) ?? [])].sort(byCodeUnit)) {
     const path = cache.replies.get(task);

@@ -7,7 +7,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import type { OpenIndex, OpenMessage } from '../protocol/open-work.ts';
 import type { Work } from '../protocol/list-work.ts';
 import type { ReasonOf } from '../protocol/reason.ts';
-import { BUDGETS_FILE, MODELS_FILE, replyPath, WORKFLOWS } from '../protocol/paths.ts';
+import { BUDGETS_FILE, MODELS_FILE, replyPath, SCHEMAS, WORKFLOWS } from '../protocol/paths.ts';
 import {
   hear,
   isHost,
@@ -159,11 +159,13 @@ export async function findUnsignedFiles({
     [BUDGETS_FILE, 'budgets'],
   ] as const;
   const fixed = kinds.flatMap(([path, kind]) => (requires(trust, kind) ? [path] : []));
-  const saved = requires(trust, 'schedules') ? await repository.list(tip, WORKFLOWS) : [];
-  const workflows = saved.flatMap(({ name, kind }) =>
-    kind === 'file' && name.endsWith('.md') ? [`${WORKFLOWS}/${name}`] : [],
+  const folders = requires(trust, 'schedules') ? [WORKFLOWS, SCHEMAS] : [];
+  const saved = folders.map(async (folder) =>
+    (await repository.list(tip, folder)).flatMap(({ name, kind }) =>
+      kind === 'file' && (folder === SCHEMAS || name.endsWith('.md')) ? [`${folder}/${name}`] : [],
+    ),
   );
-  const paths: readonly string[] = [...fixed, ...workflows];
+  const paths: readonly string[] = [...fixed, ...(await Promise.all(saved)).flat()];
   const entries = paths.length === 0 ? [] : await repository.lookUp(tip, paths);
   const standing = paths.flatMap((path, at) => {
     const blob = entries[at]?.oid;

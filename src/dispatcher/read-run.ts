@@ -3,7 +3,7 @@ import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Message } from '../protocol/message.ts';
 import { type Askable, knownOf } from '../protocol/who-can-be-asked.ts';
-import { requires, type Trust } from '../protocol/trust.ts';
+import { hear, requires, type Trust } from '../protocol/trust.ts';
 import type { Speaker } from '../protocol/who-said.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import type { Called } from '../protocol/people.ts';
@@ -22,7 +22,7 @@ import { readMessage } from '../workflow/run/message-memo.ts';
 import { readMarker, runChannel } from '../workflow/language/marker.ts';
 import type { RunInput, RunSummary } from '../workflow/run/run-input.ts';
 import { readTextAt } from '../transport/read-text.ts';
-import { isOfPeople } from './check-hosts.ts';
+import { countsAsHosts, isOfPeople } from './check-hosts.ts';
 import { findSpeakers } from './find-speakers.ts';
 import { findSigned, isHeard } from './signed-file.ts';
 import { readFolder, type TextMemory } from '../transport/read-folder.ts';
@@ -60,20 +60,8 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
   const reply =
     view.added.get(replyPath(marker.path, 'workflow')) ??
     (await readTextAt(repository, view.tip, replyPath(marker.path, 'workflow')));
-  const workflows = await signedWorkflows(
-    reader,
-    view.tip,
-    await readFolder(
-      repository,
-      { commit: view.tip, folder: WORKFLOWS },
-      memoryOf(reader, WORKFLOWS),
-    ),
-  );
-  const schemas = await readFolder(
-    repository,
-    { commit: view.tip, folder: SCHEMAS },
-    memoryOf(reader, SCHEMAS),
-  );
+  const workflows = await readSigned(reader, view.tip, WORKFLOWS);
+  const schemas = await readSigned(reader, view.tip, SCHEMAS);
   const fork =
     parseHeader(files.get(runFiles(run).header) ?? '')?.fork ?? readMarker(read.message).fork;
   const forked = fork === null ? null : await readFork(reader, run, fork);
@@ -105,17 +93,22 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
 }
 
 /**
- * What is saved, as it counts: where workflows have to be signed, each in the newest version that
- * somebody has signed who may change them.
+ * What is saved in a folder, as it counts: where workflows have to be signed, each file in the
+ * newest version that somebody has signed who may change them.
  */
-async function signedWorkflows(
-  { repository, trust }: RunReader,
+async function readSigned(
+  reader: RunReader,
   tip: Oid,
-  standing: ReadonlyMap<string, string>,
+  name: string,
 ): Promise<ReadonlyMap<string, string>> {
+  const { repository, trust } = reader;
+  const place = { commit: tip, folder: name };
+  const standing = await readFolder(repository, place, memoryOf(reader, name));
   if (trust === null || !requires(trust, 'schedules')) return standing;
-  const [folder] = await repository.lookUp(tip, [WORKFLOWS]);
-  const known = SIGNED.get(trust);
+  const [folder] = await repository.lookUp(tip, [name]);
+  const signed = SIGNED.get(trust) ?? new Map<string, SignedFolder>();
+  SIGNED.set(trust, signed);
+  const known = signed.get(name);
   if (known !== undefined && known.tree === folder?.oid) return known.texts;
   const texts = new Map<string, string>();
   const signing = { repository, tip, trust, right: 'models', isReadable: () => true } as const;
@@ -132,18 +125,20 @@ async function signedWorkflows(
     const text = counts ? now : (await findSigned(signing, path)).text;
     if (text !== null) texts.set(path, text);
   }
-  if (folder != null) SIGNED.set(trust, { tree: folder.oid, texts });
+  if (folder != null) signed.set(name, { tree: folder.oid, texts });
   return texts;
 }
 
 /** Each goes through the history: what is changed beyond so many files counts for nothing. */
 const SEARCHES_MAX = 16;
 
-/** What was signed of a folder, by those who were known. */
-const SIGNED = new WeakMap<
-  Trust,
-  { readonly tree: Oid; readonly texts: ReadonlyMap<string, string> }
->();
+interface SignedFolder {
+  readonly tree: Oid;
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+/** What was signed of each folder, by those who were known. */
+const SIGNED = new WeakMap<Trust, Map<string, SignedFolder>>();
 
 /** A control message is none, nor is what people say to each other in the channel of a run. */
 async function isMarker(
@@ -183,13 +178,28 @@ async function readFork(
 ): Promise<ReadonlyMap<string, string> | null> {
   const at = fork.at === null ? reader.view.tip : parseOid(fork.at);
   const commit = at === null ? null : ((await reader.repository.readCommit(at))?.oid ?? null);
-  return commit === null
-    ? null
-    : readFolder(
-        reader.repository,
-        { commit, folder: channelFolder(fork.run) },
-        memoryOf(reader, run),
-      );
+  if (commit === null) return null;
+  const place = { commit, folder: channelFolder(fork.run) };
+  const files = await readFolder(reader.repository, place, memoryOf(reader, run));
+  return withoutForged(reader, commit, files);
+}
+
+/** Without what hosts write and no host, nor who may answer for one, has signed. */
+async function withoutForged(
+  { repository, trust }: RunReader,
+  commit: Oid,
+  files: ReadonlyMap<string, string>,
+): Promise<ReadonlyMap<string, string>> {
+  if (trust === null || !requires(trust, 'hosts')) return files;
+  const paths = [...files.keys()];
+  const writers = await repository.findWriters(paths, commit);
+  const entries = await repository.lookUp(commit, paths);
+  const counts = (path: string, at: number): boolean => {
+    const blob = entries[at]?.oid;
+    const voice = hear(writers.get(path)?.signed ?? null, trust.signers);
+    return blob !== undefined && countsAsHosts({ key: '', path, blob, host: null }, voice, trust);
+  };
+  return new Map([...files].filter(([path], at) => counts(path, at)));
 }
 
 /** Who speaks in each file of people, also in a bare file beside a gate. */

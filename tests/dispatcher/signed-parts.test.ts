@@ -86,6 +86,46 @@ it('a signed marker starts the saved workflow as it was signed, whoever changed 
   expect(story.files().get(`${GENERAL}/new.re.workflow.md`)).toContain('failed: true');
 });
 
+it('the schema of a step counts as it was signed, too', async () => {
+  const { story, write } = await begin();
+  const schema = (name: string): string => JSON.stringify({ type: 'object', required: [name] });
+  write('ada', { 'data/schemas/out.json': schema('good') });
+  write('mallory', { 'data/schemas/out.json': schema('evil') });
+  const steps = 'steps:\n  one: { model: opus, prompt: x, schema: schemas/out.json }\n';
+  write('ada', { [`${GENERAL}/go.md`]: `---\nto: workflow\nfrom: ada\n${steps}---\n` });
+  await story.pass(60_000);
+  const tasks = [...story.files()].filter(([path]) => path.endsWith('/task.md'));
+  expect(tasks[0]?.[1]).toContain('good');
+  expect(tasks[0]?.[1]).not.toContain('evil');
+});
+
+it('a fork takes over no decision that somebody wrote into the other run', async () => {
+  const { story, write } = await begin();
+  const decisionOf = (run: string): string => `data/channels/${run}/gates/ok/decision.json`;
+  const start = (run: string, more = ''): void => {
+    const head = `to: workflow\nfrom: ada\nchild_channel: ${run}\n${more}`;
+    const steps = 'steps:\n  ok: { ask: { title: "Ship?" } }\n';
+    write('ada', { [`${GENERAL}/${run}.md`]: `---\n${head}${steps}---\n` });
+  };
+  start('real');
+  start('cut');
+  await story.pass(20_000);
+  const answer = '---\nto: workflow\nfrom: ada\nre: gates/ok/ask.md\n---\napprove\n';
+  write('ada', {
+    'data/channels/real/yes.md': answer.replace('gates', 'data/channels/real/gates'),
+  });
+  write('ada', { 'data/channels/cut/CANCEL': 'enough\n' });
+  await story.pass(30_000);
+  const decision = story.files().get(decisionOf('real')) ?? '';
+  write('mallory', { [decisionOf('cut')]: decision.replaceAll('/real/', '/cut/') });
+  start('good', 'fork: { run: real }\n');
+  start('evil', 'fork: { run: cut }\n');
+  await story.pass(30_000);
+  expect(story.files().get(decisionOf('good'))).toContain('approve');
+  expect(story.files().has('data/channels/evil/gates/ok/ask.md')).toBe(true);
+  expect(story.files().has(decisionOf('evil'))).toBe(false);
+});
+
 it('a file CANCEL that nobody who may has signed holds the run back instead of ending it', async () => {
   const { story, write } = await begin();
   const steps = 'steps:\n  ok: { ask: { title: "Ship?" } }\n';

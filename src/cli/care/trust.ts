@@ -209,24 +209,41 @@ export async function removeTrust(invocation: Invocation): Promise<number> {
 /** `trust message <id>`: this content of it counts here without a signature. */
 export function trustMessage(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
-    const file = await findFile(session, invocation.args[0] ?? '');
-    await letThrough(session.configDirectory, file.blob);
-    tell(invocation, { path: file.path, blob: file.blob }, [
-      `Let through on this host, as it stands now: ${oneLine(file.path, 300)}. An edit is held again.`,
-    ]);
+    const files = await findFiles(session, invocation.args[0] ?? '');
+    for (const { blob } of files) await letThrough(session.configDirectory, blob);
+    tell(
+      invocation,
+      { files },
+      files.map(
+        ({ path }) =>
+          `Let through on this host, as it stands now: ${oneLine(path, 300)}. An edit is held again.`,
+      ),
+    );
     return 0;
   });
 }
 
-/** A message by its id, or any file by its path: a mark, a file of a run, data/models.yaml. */
-async function findFile(
-  session: TransportSession,
-  text: string,
-): Promise<{ readonly path: string; readonly blob: string }> {
+interface FoundFile {
+  readonly path: string;
+  readonly blob: string;
+}
+
+/**
+ * A message by its id, or any file by its path: a mark, a file of a run, data/models.yaml; of a
+ * folder every file that stands right in it.
+ */
+async function findFiles(session: TransportSession, text: string): Promise<readonly FoundFile[]> {
   const { tip } = session.mirror.index();
-  const [entry] =
-    tip === null || !text.includes('/') ? [] : await session.repository.lookUp(tip, [text]);
-  return entry?.kind === 'file' ? { path: text, blob: entry.oid } : resolveId(session, text);
+  const { repository } = session;
+  const [entry] = tip === null || !text.includes('/') ? [] : await repository.lookUp(tip, [text]);
+  if (entry?.kind === 'file') return [{ path: text, blob: entry.oid }];
+  const inside = tip === null || entry?.kind !== 'tree' ? [] : await repository.list(tip, text);
+  if (inside.length > 0)
+    return inside.flatMap(({ name, kind, oid }) =>
+      kind === 'file' ? [{ path: `${text}/${name}`, blob: oid }] : [],
+    );
+  const { path, blob } = await resolveId(session, text);
+  return [{ path, blob }];
 }
 
 function checkName(name: string): string {

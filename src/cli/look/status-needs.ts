@@ -6,7 +6,7 @@ import { HOUR, systemClock } from '../../base/clock.ts';
 import type { Fix } from '../../base/fix.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import type { Work } from '../../protocol/list-work.ts';
-import { parseMessagePath } from '../../protocol/paths.ts';
+import { parseMessagePath, SCHEMAS, WORKFLOWS } from '../../protocol/paths.ts';
 import type { Reason, ReasonKind, ReasonOf } from '../../protocol/reason.ts';
 import { fixOf, needsPerson } from '../../protocol/remedy.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
@@ -126,9 +126,25 @@ export function sayVersion(text: string | null): string {
   return text === null ? 'nothing' : oneLine(text.trim().split('\n').join(', '), 80);
 }
 
+/** Saved files of one folder of which the same is wrong are one need. */
+function needsOfUnsigned(files: Surroundings['unsignedFiles']): readonly Need[] {
+  const alike = new Map<string, typeof files>();
+  for (const file of files) {
+    const folder = [WORKFLOWS, SCHEMAS].find((one) => file.path.startsWith(`${one}/`));
+    const key = JSON.stringify([folder ?? file.path, file.found]);
+    alike.set(key, [...(alike.get(key) ?? []), file]);
+  }
+  return [...alike.values()].flatMap((group): readonly Need[] => {
+    const about = group.map(({ path }) => path);
+    const [first] = group;
+    if (first === undefined) return [];
+    const path = about.length === 1 ? first.path : first.path.replace(/\/[^/]*$/, '');
+    return [{ ...need({ ...first, path }, path), about, count: about.length }];
+  });
+}
+
 function needsOfHost({ around, outbox, stood, mirrorTrouble }: NeedSources): readonly Need[] {
   const { here, hereSilent, offers, offersProblem, modelsProblem, claims, rewrite } = around;
-  const { unsignedFiles } = around;
   const wanted = new Set(stood.map(({ work }) => work.recipient));
   const changed = offers.filter(
     ({ name, state }) =>
@@ -140,11 +156,7 @@ function needsOfHost({ around, outbox, stood, mirrorTrouble }: NeedSources): rea
   return [
     ...(offersProblem === null ? [] : [need({ kind: 'config', problem: offersProblem })]),
     ...[modelsProblem ?? [], around.brokenSettings].flat().map((reason) => need(reason)),
-    ...unsignedFiles.map((reason) => ({
-      ...need(reason, reason.path),
-      about: [reason.path],
-      count: 1,
-    })),
+    ...needsOfUnsigned(around.unsignedFiles),
     ...(isStopped ? [need({ kind: 'halted' })] : []),
     ...(hereSilent ? [need({ kind: 'silent-here' })] : []),
     ...(here === null && !hereSilent && outbox > 0
