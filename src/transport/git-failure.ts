@@ -89,6 +89,10 @@ const NEEDS_PERSON: ReadonlySet<Reason> = new Set<Reason>([
   ] as const),
 ]);
 
+/** What else may answer in a git server's place; over ssh, a shell that prints when it starts. */
+export const NOT_GIT =
+  'what answers is not a git server (a login page, a proxy, maintenance, a shell that prints at login?)';
+
 /** Whether the same call may succeed later, without anybody mending anything. */
 export function mayPass({ reason }: RemoteFailure): boolean {
   return !NEEDS_PERSON.has(reason);
@@ -135,12 +139,19 @@ interface Failure {
 }
 
 function describeFailure({ text, words, code, reason }: Failure): string {
+  if (/remote host identification has changed/i.test(text)) return describeHostKey(text);
   const line = tellingLine(text);
   if (words !== '') return bounded(Number.isNaN(code) ? words : `HTTP ${code}: ${words}`);
-  return bounded(
-    reason === 'not-git'
-      ? `what answers is not a git server (a login page of the network, a proxy, maintenance?): ${line}`
-      : line,
+  return bounded(reason === 'not-git' ? `${NOT_GIT}: ${line}` : line);
+}
+
+/** What ssh says of it over a dozen lines, of which the first are a warning without facts. */
+function describeHostKey(text: string): string {
+  const shown = /\bSHA256:[A-Za-z0-9+/]{43}/.exec(text)?.[0];
+  const host = / -R "?([\w.:[\]-]{1,100})/.exec(text)?.[1] ?? 'HOST';
+  return (
+    `the server shows another host key than this machine knows${shown === undefined ? '' : ` (${shown})`}: ` +
+    `ask its operator; if the new one is right: ssh-keygen -R '${host}', then ssh to it once`
   );
 }
 

@@ -3,7 +3,7 @@ import type { Oid } from '../base/ids.ts';
 import { type Conversation, converse, parseRefs, type Way } from './conversation.ts';
 import { findWay } from './find-way.ts';
 import { checkRemoteUrl, isHttpUrl } from './git-environment.ts';
-import { judgeFailure, lostItsFolder, vanishedIn, wantsNames } from './git-failure.ts';
+import { judgeFailure, lostItsFolder, NOT_GIT, vanishedIn, wantsNames } from './git-failure.ts';
 import { fetchOverHttp } from './git-http-fetch.ts';
 import { judgePush } from './judge-push.ts';
 import type { Git, GitResult } from './git-runner.ts';
@@ -183,9 +183,7 @@ export async function greet({
   if (!succeeded(result)) return { kind: 'unreachable', failure: judgeFailure(result) };
   if (result.stdout.length > 0 || A_PACKET.test(result.stderr))
     return { kind: 'reached', value: result.stderr };
-  const line =
-    'what answers is not a git server (a login page of the network, a proxy, maintenance?)';
-  return { kind: 'unreachable', failure: { reason: 'not-git', line } };
+  return { kind: 'unreachable', failure: { reason: 'not-git', line: NOT_GIT } };
 }
 
 /**

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { andThen, fixBy, formatCommands, formatFix, orElse } from '../../src/base/fix.ts';
 import { fixOf, needsPerson, tellReason } from '../../src/protocol/remedy.ts';
 import type { ReasonKind } from '../../src/protocol/reason.ts';
+import { headOf } from '../../src/cli/look/why.ts';
 import { sayReason } from '../../src/protocol/say-reason.ts';
 import { REASONS } from '../support/reasons.ts';
 
@@ -341,6 +342,13 @@ it('a file that no known host signed is removed from the branch, one of a new ho
     "git pull --rebase && git rm data/channels/a/x.md && git commit -m 'Remove a file that nobody known signed' && git push   (or: crosstalkd trust message data/channels/a/x.md; in a clone; without the file the message is open again)",
     'crosstalkd trust message data/channels/a/x.md   (this file only; if a host of yours has that key: crosstalkd trust add HOST --host)',
   ]);
+});
+
+it('why says itself what the hosts would say, when it lists none', () => {
+  const { parked } = REASONS;
+  expect(headOf(parked)).toBe('no host takes it now');
+  const alone = headOf({ ...parked, hosts: [] });
+  expect(alone).toBe(`opus rests here: ${parked.why.map(sayReason).join('; ')}`);
 });
 
 it('names a remedy for everything that needs a person', () => {

@@ -296,7 +296,7 @@ describe.each<readonly [string, readonly Row[]]>([
           'Host key verification failed.',
         ),
         'host-key',
-        'Host key verification failed',
+        "the server shows another host key than this machine knows: ask its operator; if the new one is right: ssh-keygen -R 'HOST'",
       ],
       [
         'old host key',

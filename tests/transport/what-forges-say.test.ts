@@ -120,9 +120,11 @@ describe('over ssh', () => {
         '@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@',
         '@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @',
         '@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@',
+        `SHA256:${'A'.repeat(43)}.`,
+        `  ssh-keygen -f "/home/ada/.ssh/known_hosts" -R "[h]:2222"`,
         'Host key verification failed.',
       ],
-      'host-key: @ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @ / Host key',
+      `host-key: the server shows another host key than this machine knows (SHA256:${'A'.repeat(43)}): ask its operator; if the new one is right: ssh-keygen -R '[h]:2222'`,
     ],
     ['ssh: wrong key', ['git@h: Permission denied (publickey).'], 'auth: git@h: Permission denied'],
     [

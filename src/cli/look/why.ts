@@ -106,7 +106,8 @@ const BY_HOST: readonly Reason['kind'][] = ['waiting', 'parked', 'paused'];
 
 /** What is said before the hosts are listed. */
 export function headOf(reason: Reason): string {
-  return BY_HOST.includes(reason.kind) ? 'no host takes it now' : sayReason(reason);
+  const isListed = BY_HOST.includes(reason.kind) && tellReason(reason).hosts.length > 0;
+  return isListed ? 'no host takes it now' : sayReason(reason);
 }
 
 function tellName(around: Surroundings, asked: string): Told | null {
