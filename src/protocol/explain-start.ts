@@ -47,7 +47,7 @@ export function explainStart(text: string): Rejection {
   if (known !== undefined && (dashes >= 0 || field >= 0 || !/^[^-]/.test(first)))
     return { line: 1, found, expected: known.expected };
   const odd = oddCharacter(first);
-  if (odd !== null && /^\W*---\W*$/.test(first))
+  if (odd !== null && first.includes(DASHES) && !/\w/.test(first))
     return { line: 1, found: odd.why, expected: `${DASHES}, and nothing else in its line` };
   if (dashes > 0 && (field < 0 || field > dashes)) {
     const isEmpty = lines.slice(0, dashes).every((line) => /^\s*(?:<!--.*-->\s*)?$/.test(line));

@@ -108,7 +108,7 @@ function faultOfReason(words: string, { line, column, reason }: GaveUp): YamlFau
   if (reason.startsWith('nesting exceeded'))
     return { ...place, why: 'too many levels, nested too deep', remedy: 'at most 24 levels' };
   const said = words.slice(words.indexOf(': ') + 1).trim();
-  const item = /^\s*\*\s+(.*)$/.exec(words)?.[1];
+  const [, item] = /^\*\s(.*)$/.exec(words.trim()) ?? [];
   if (item !== undefined)
     return {
       ...place,
