@@ -96,7 +96,7 @@ function waitsOfTasks(around: Surroundings, seen: RunSeen): readonly Reason[] {
   );
 }
 
-/** Why a run ended as it did; for one that can continue, with the command. Of an open one nothing. */
+/** Why a run ended as it did, with the command that continues it; nothing of an open one. */
 export async function endOf(around: Surroundings, seen: RunSeen): Promise<readonly Reason[]> {
   if (!isOver(seen) || seen.view.status === 'succeeded') return [];
   const newer = await findAgain(around, seen);

@@ -139,9 +139,9 @@ function parseField(text: string, field: Field): ReadonlySet<number> | string {
 }
 
 function parseRange(part: string, field: Field): Range | string {
-  const match = /^(\*|[a-z0-9]+)(?:-([a-z0-9]+))?(\/\d{1,3})?$/.exec(part);
-  const [, first = '', last, stepped] = match ?? [];
-  if (match === null || (first === '*' && last !== undefined)) return notRead(part, field);
+  const match = /^(?:\*|([a-z0-9]+)(?:-([a-z0-9]+))?)(\/\d{1,3})?$/.exec(part);
+  if (match === null) return notRead(part, field);
+  const [, first = '*', last, stepped] = match;
   const top = field.words === WEEKDAYS ? 6 : field.max;
   const toTop = first === '*' || (last === undefined && stepped !== undefined);
   const low = first === '*' ? field.min : valueOf(first, field);
