@@ -122,8 +122,6 @@ export async function acceptRewrite(dispatcher: Dispatcher): Promise<HostReport>
 export function reportHost(dispatcher: Dispatcher): HostReport {
   const { settings, state, doors, run } = dispatcher;
   const nowMs = doors.clock.monotonicMs();
-  const held = heldClaims(state.claims.own);
-  const waiting = judgeAllWork(dispatcher).filter(({ reason }) => reason.kind !== 'held');
   return {
     alias: settings.alias,
     instance: doors.local.instance,
@@ -133,28 +131,8 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     pausedHere: state.host.pausedHere,
     orderedBy: state.host.control?.by ?? null,
     slots: settings.concurrency,
-    running: held.map(({ key, work, state: own }) => ({
-      key,
-      message: work.message.path,
-      model: work.recipient,
-      attempt: own.claim.attempt,
-      forMs: own.kind === 'held' || own.startedMs === null ? null : nowMs - own.startedMs,
-      publishing: own.kind === 'publishing',
-      continues: sayBefore(dispatcher, key),
-      asks:
-        own.kind === 'publishing' || own.asking === null
-          ? null
-          : { question: messageId(own.asking.path), people: own.asking.people },
-    })),
-    waiting: waiting.slice(0, WAITING_MAX).map(({ work, reason }) => ({
-      key: work.key,
-      reason,
-      says: sayReason(reason),
-      message: work.message.path,
-      model: work.recipient,
-      forMs: nowMs - (state.claims.firstSeen.get(work.key) ?? nowMs),
-    })),
-    waitingCount: waiting.length,
+    running: listRunning(dispatcher, nowMs),
+    ...listWaiting(dispatcher, nowMs),
     serves: [...state.models.serving.models.keys()],
     parked: listResting(dispatcher).map(({ model, why, forMs }) => ({
       model,
@@ -163,18 +141,7 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
       forMs,
     })),
     unsent: state.post.outgoing.length,
-    refused: state.post.outgoing.flatMap(({ about, refusal }) =>
-      refusal === null
-        ? []
-        : [
-            {
-              about,
-              reason: refusal.line,
-              blocked: refusal.blockedAt !== null,
-              forMs: nowMs - refusal.sinceMs,
-            },
-          ],
-    ),
+    ...listRefused(dispatcher, nowMs),
     outage: state.host.outage?.line ?? null,
     halted: state.host.halted !== null,
     silent: listSilent(dispatcher),
@@ -187,6 +154,48 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
       heard: Object.fromEntries(state.loop.hints.heard),
     },
   };
+}
+
+function listRunning(dispatcher: Dispatcher, nowMs: number): HostReport['running'] {
+  return heldClaims(dispatcher.state.claims.own).map(({ key, work, state: own }) => ({
+    key,
+    message: work.message.path,
+    model: work.recipient,
+    attempt: own.claim.attempt,
+    forMs: own.kind === 'held' || own.startedMs === null ? null : nowMs - own.startedMs,
+    publishing: own.kind === 'publishing',
+    continues: sayBefore(dispatcher, key),
+    asks:
+      own.kind === 'publishing' || own.asking === null
+        ? null
+        : { question: messageId(own.asking.path), people: own.asking.people },
+  }));
+}
+
+function listWaiting(
+  dispatcher: Dispatcher,
+  nowMs: number,
+): Pick<HostReport, 'waiting' | 'waitingCount'> {
+  const { firstSeen } = dispatcher.state.claims;
+  const all = judgeAllWork(dispatcher).filter(({ reason }) => reason.kind !== 'held');
+  const waiting = all.slice(0, WAITING_MAX).map(({ work, reason }) => ({
+    key: work.key,
+    reason,
+    says: sayReason(reason),
+    message: work.message.path,
+    model: work.recipient,
+    forMs: nowMs - (firstSeen.get(work.key) ?? nowMs),
+  }));
+  return { waiting, waitingCount: all.length };
+}
+
+function listRefused({ state }: Dispatcher, nowMs: number): Pick<HostReport, 'refused'> {
+  const refused = state.post.outgoing.flatMap(({ about, refusal }) => {
+    if (refusal === null) return [];
+    const { line, blockedAt, sinceMs } = refusal;
+    return [{ about, reason: line, blocked: blockedAt !== null, forMs: nowMs - sinceMs }];
+  });
+  return { refused };
 }
 
 function tellBus(dispatcher: Dispatcher): Pick<HostReport, 'bus'> {

@@ -60,9 +60,9 @@ describe('without a dispatcher', () => {
 describe('a running dispatcher', () => {
   it('takes nothing while paused, and continues after resume', async () => {
     await startRun();
-    expect(await cli.run(['pause'])).toMatchObject({
-      code: 0,
-      stdout: 'mbp is paused until crosstalkd resume\n',
+    expect((await cli.json(['pause'])).data).toMatchObject({
+      told: 'mbp is paused until crosstalkd resume',
+      host: { alias: 'mbp', state: 'paused', paused_here: true },
     });
     const id = await send('echo', 'while paused');
     const why = await eventually(

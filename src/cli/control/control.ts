@@ -4,6 +4,7 @@
  */
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
+import { snakeKeys } from '../../base/snake-keys.ts';
 import { decodeHostReport, type HostReport } from '../../dispatcher/host-report.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { readLock } from '../../local/lock.ts';
@@ -48,7 +49,7 @@ async function controlHere(invocation: Invocation, op: Op): Promise<number> {
         ? tellHere(op, { report, ended })
         : `${report?.alias ?? 'the next dispatcher here'} takes work for ${model} again`;
     if (wantsJson(invocation))
-      printJson(invocation, { ok: true, health: 'good', told, host: report });
+      printJson(invocation, { ok: true, health: 'good', told, host: snakeKeys(report) });
     else invocation.io.print(plain(told));
     return 0;
   } finally {
