@@ -1,6 +1,6 @@
 /**
  * What our own pushes have moved is known when they land. A listing that was under way then may
- * show what stood before, and whoever believes it does the same a second time.
+ * show what stood before, and a reader that believes it does the same a second time.
  */
 import type { Oid } from '../base/ids.ts';
 import type { RefUpdate, Repository } from '../transport/repository.ts';
@@ -9,7 +9,7 @@ type Refs = ReadonlyMap<string, Oid>;
 
 /**
  * The repository whose listings show what has landed since they began; `noteLanded` hears of each
- * push that has moved something, before whoever asked for it does.
+ * push that has moved something, before its caller does.
  */
 export function seePushes(
   repository: Repository,

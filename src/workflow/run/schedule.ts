@@ -63,7 +63,7 @@ export function dueFiring(input: ScheduleInput): Firing | null {
 }
 
 /** A text without it has no schedule: most saved workflows need not be parsed. */
-const MAY_START = /(?:^|[{,])\s*["']?on["']?\s*:/m;
+const MAY_START = /(?:^|[{,])[ \t]*["']?on["']?[ \t]*:/m;
 
 /** Why a saved workflow that should start by the clock cannot; null when it can, or should not. */
 export function scheduleProblem(text: string): string | null {
