@@ -73,6 +73,15 @@ export function personName(
   return slugName(who?.name ?? '', slugName(who?.email.split('@')[0] ?? '', fallback));
 }
 
+/** Letters, and what stands between those of a person's full name. */
+const FULL_NAME = /^[\p{L}\p{M}\s.'’-]+$/u;
+
+/** The name that somebody means who types one: also by a full name, `Ada Lovelace`. Not checked. */
+export function meantName(text: string): string {
+  const name = text.trim().toLowerCase();
+  return !isName(name) && FULL_NAME.test(name) ? slugName(name, name) : name;
+}
+
 /** Names of devices on Windows, with any ending, and short names that stand for `.git` there. */
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d|git~\d+)(?:\.|$)/i;
 

@@ -120,7 +120,7 @@ describe('send', () => {
   it.each([
     [['--to', 'ehco', '-m', 'x'], 'did you mean "echo"'],
     [['--to', 'Nobody-Here', '-m', 'x'], '--force'],
-    [['--to', 'a b', '-m', 'x'], 'is not an address'],
+    [['--to', 'a+b', '-m', 'x'], 'is not an address'],
     [['--to', 'echo'], 'nothing to send'],
     [['--to', 'echo', '-m', ' '], 'the text is empty'],
     [['--to', 'echo', '-m', 'x', 'file.md'], 'one place'],

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeMessage } from '../../src/protocol/message.ts';
-import { isName, personName } from '../../src/protocol/names.ts';
+import { isName, meantName, personName } from '../../src/protocol/names.ts';
 import { speakerOf } from '../../src/protocol/who-said.ts';
 
 describe('somebody whom git knows as', () => {
@@ -43,4 +43,14 @@ describe('from:', () => {
     const decoded = decodeMessage(Buffer.from(`---\nfrom: ${from}\nto: echo\n---\nx\n`));
     expect(decoded).toMatchObject({ message: { fields: { from: name } } });
   });
+});
+
+it.each([
+  ['Ada Lovelace', 'ada-lovelace'],
+  ["José O'Neil", 'jose-o-neil'],
+  ['R2_d2', 'r2_d2'],
+  ['Анна Ким', 'анна ким'],
+  ['ada@mbp', 'ada@mbp'],
+])('somebody who types %s means %s', (text, name) => {
+  expect(meantName(text)).toBe(name);
 });

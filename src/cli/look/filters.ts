@@ -12,10 +12,14 @@ import { archiveOf } from './read-archive.ts';
 import { sinceOption, tipOf } from './reading.ts';
 import { findChannel } from './channel-names.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+import { meantName } from '../../protocol/names.ts';
 
 /** A test for messages by the options given. */
 export function createFilter(invocation: Invocation): Filter {
-  const name = (key: string): string | null => option(invocation, key)?.toLowerCase() ?? null;
+  const name = (key: string): string | null => {
+    const text = option(invocation, key);
+    return text === null ? null : meantName(text);
+  };
   const [from, to, model, sinceMs] = [
     name('from'),
     name('to'),

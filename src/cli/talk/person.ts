@@ -5,7 +5,7 @@
 import { present } from '../../local/state-directory.ts';
 import { userInfo } from 'node:os';
 import { CrosstalkError } from '../../base/errors.ts';
-import { isAlias, NAME_RULE, personName, slugName } from '../../protocol/names.ts';
+import { isAlias, meantName, NAME_RULE, personName, slugName } from '../../protocol/names.ts';
 import { type Called, personAt } from '../../protocol/people.ts';
 import { speakerOf } from '../../protocol/who-said.ts';
 import { type MaySend, readMaySend } from '../../protocol/admission.ts';
@@ -62,7 +62,7 @@ export async function identifySender(
   const given = asked ?? present(invocation.env['CROSSTALK_FROM']);
   const { models, called } = session.mirror.index();
   const name =
-    given?.toLowerCase() ??
+    (typeof given === 'string' ? meantName(given) : null) ??
     personAt(called, git?.email) ??
     personName(git, slugName(systemUser(), 'someone'));
   const isFree = isAlias(name) && !models.includes(name);

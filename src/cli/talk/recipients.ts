@@ -5,7 +5,7 @@
 import { CrosstalkError } from '../../base/errors.ts';
 import { type Address, formatAddress, parseAddress, suggestName } from '../../protocol/address.ts';
 import { parseBeatName } from '../../protocol/beat.ts';
-import { NAME_RULE, RESERVED_NAMES } from '../../protocol/names.ts';
+import { meantName, NAME_RULE, RESERVED_NAMES } from '../../protocol/names.ts';
 import { noPersona, personaPaths } from '../../protocol/persona.ts';
 import { tipOf } from '../look/reading.ts';
 import { readAskable } from '../look/askable.ts';
@@ -16,7 +16,7 @@ import { andThen, fixBy, fixByHand } from '../../base/fix.ts';
 export function parseRecipients(texts: readonly string[]): readonly Address[] {
   const words = texts.flatMap((text) => text.split(',')).map((word) => word.trim());
   return words.map((word) => {
-    const address = parseAddress(word);
+    const address = parseAddress(word) ?? parseAddress(meantName(word));
     if (address !== null) return address;
     throw new CrosstalkError(
       'USAGE',
