@@ -423,17 +423,15 @@ const beatOf = (at: number): readonly [string, string] => [
   `h${at}.${hex(at)}`,
   formatBeat({ ...BEAT, alias: `h${at}`, instance: hex(at) }),
 ];
+const openClaim = (at: number): readonly [string, string] => {
+  const { channel, ...file } = parseMessagePath(message(at))!;
+  const key = claimKey({ channel, identity: identityOf({ channel, ...file }), recipient: 'opus' });
+  return [REFS.claims + key, claimOf(at)];
+};
 const REFS_OF: Readonly<Record<string, (n: number) => readonly (readonly [string, string])[]>> = {
-  'claims of open work': (n) =>
-    numbers(n).map((at) => {
-      const { channel, ...file } = parseMessagePath(message(at))!;
-      const key = claimKey({
-        channel,
-        identity: identityOf({ channel, ...file }),
-        recipient: 'opus',
-      });
-      return [REFS.claims + key, claimOf(at)];
-    }),
+  'claims of open work': (n) => numbers(n).map(openClaim),
+  'claims of open work and beats of their hosts': (n) =>
+    numbers(n).flatMap((at) => [openClaim(at), [REFS.hosts + beatOf(at)[0], beatOf(at)[1]]]),
   'claims of nothing': (n) =>
     numbers(n).map((at) => [`${REFS.claims}${hex(at).padStart(32, '0')}`, claimOf(at)]),
   beats: (n) => numbers(n).map((at) => [REFS.hosts + beatOf(at)[0], beatOf(at)[1]]),
