@@ -25,6 +25,7 @@ import {
 } from '../../src/protocol/paths.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
 import type { Repository } from '../../src/transport/repository.ts';
+import { checkWorkflow } from '../../src/workflow/language/check.ts';
 import { nextTransition } from '../../src/workflow/run/engine.ts';
 import { createHost, startProcess } from '../simulation/host.ts';
 import { drawsOf, QUIET } from '../simulation/plan.ts';
@@ -330,6 +331,25 @@ it.each(Object.entries(PLANS))(
     ).toBeLessThan(GROWTH_MAX);
   },
 );
+
+it('the check of steps that each read the one before: twice as many are about twice the work', async () => {
+  expect(
+    await growth(16, (n) => {
+      const chain = numbers(n).map((at) =>
+        at === 0
+          ? '  s0: { prompt: x }\n'
+          : `  s${at}: { prompt: "\${{ steps.s${at - 1}.text }}", needs: [s${at - 1}] }\n`,
+      );
+      const text = `---\nmodel: opus\nsteps:\n${chain.join('')}---\n`;
+      const nothing = (): null => null;
+      const known = { models: ['opus'], served: new Map([['opus', ['h0']]]) };
+      const options = { ...known, savedWorkflow: nothing, schemaFile: nothing };
+      const check = () => checkWorkflow(text, options);
+      expect(check().errors).toEqual([]);
+      return Promise.resolve(check);
+    }),
+  ).toBeLessThan(GROWTH_MAX);
+});
 
 it('control messages of a run: twice as many are about twice the work', async () => {
   expect(

@@ -4,7 +4,17 @@
  */
 import { suggestName } from '../../protocol/address.ts';
 import type { Expression } from './expression-parse.ts';
-import { ANY, BOOLEAN, describeType, listOf, NULL, NUMBER, TEXT, type Type } from './type.ts';
+import {
+  ANY,
+  BOOLEAN,
+  describeType,
+  listOf,
+  NULL,
+  NUMBER,
+  TEXT,
+  type Type,
+  type Fields,
+} from './type.ts';
 
 /** What can be named, and what to say about a step that cannot. */
 export interface TypeScope {
@@ -138,7 +148,7 @@ function fieldType(
 
 function missingField(
   expression: Expression & { readonly kind: 'field' },
-  fields: ReadonlyMap<string, Type>,
+  fields: Fields,
   context: Context,
 ): string {
   const isStep = expression.of.kind === 'name' && expression.of.name === 'steps';

@@ -16,7 +16,7 @@ import {
   type Prompt,
   type Step,
 } from './plan.ts';
-import { ancestorsOf, descendantsOf, findCycle, closure } from './reach.ts';
+import { ancestorsOf, byId, closure, descendantsOf, findCycle, isBefore } from './reach.ts';
 import { asList, didYouMean, type Report } from './read-keys.ts';
 import { schemaType } from './schema.ts';
 import { checkStart, type KnownFiles } from './start-check.ts';
@@ -33,12 +33,15 @@ export interface CheckOptions extends KnownModels, KnownFiles {
   readonly savedWorkflow?: (name: string) => string | null;
 }
 
+/** Steps by their ids, null for one that reads itself; a map is one. */
+type Visible = Pick<ReadonlyMap<string, Step | null>, 'get' | 'has' | 'keys'>;
+
 /** One level of steps and what is visible around it. */
 interface Level {
   readonly steps: readonly Step[];
   readonly names: ReadonlyMap<string, Type>;
   /** Steps of outer levels that are already finished here. */
-  readonly outer: ReadonlyMap<string, Step>;
+  readonly outer: Visible;
   readonly all: readonly Step[];
   readonly isStrict: boolean;
   /** What each step was told to add to its "needs". */
@@ -117,19 +120,19 @@ function checkLevel(level: Level, report: Report): void {
 }
 
 function checkStep(step: Step, level: Level, report: Report): void {
-  const before = new Map([...level.outer, ...visibleBefore(step, level.steps)]);
+  const before = visibleBefore(step, level);
   const scope = scopeOf(level, before, step);
   if (step.when !== null) checkCondition(step.when, scope, { path: [...step.place, 'if'], report });
   const names = new Map(level.names);
   if (isListStep(step)) bindItems(step, scope, { names, report });
   if (step.repeat !== null) bindLoop(step, names);
   const inner: Level = { ...level, names, outer: before };
-  const self = scopeOf(inner, new Map([...before, [step.id, null]]), step);
+  const self = scopeOf(inner, withSteps(before, new Map([[step.id, null]])), step);
   if (step.body.kind === 'group') checkLevel({ ...inner, steps: step.body.steps }, report);
   checkBody(step, { scope: scopeOf(inner, before, step), self, level, report });
   if (step.repeat !== null) {
     const children = step.body.kind === 'group' ? step.body.steps : [];
-    const visible = new Map([...before, ...children.map((child) => [child.id, child] as const)]);
+    const visible = withSteps(before, new Map(children.map((child) => [child.id, child])));
     const until = step.body.kind === 'group' ? scopeOf(inner, visible, step) : self;
     checkCondition(step.repeat.until, until, { path: [...step.place, 'repeat', 'until'], report });
   }
@@ -172,7 +175,7 @@ function checkBody(step: Step, { scope, self, level, report }: BodyChecks): void
   else if (body.kind === 'ask') {
     say(body.title, 'ask');
     const rework = body.onDeny.kind === 'rework' ? body.onDeny.step : null;
-    if (rework !== null && !ancestorsOf(step.id, level.steps).has(rework))
+    if (rework !== null && !isBefore(rework, step, level.steps))
       report(
         [...place, 'ask', 'on-deny'],
         `"rework: ${rework}" must name a step that "${step.id}" needs`,
@@ -310,24 +313,17 @@ function bindLoop(step: Step, names: Map<string, Type>): void {
   names.set('loop', objectOf({ n: NUMBER, prev: objectOf(prev) }));
 }
 
-function scopeOf(
-  level: Level,
-  visible: ReadonlyMap<string, Step | null>,
-  reader: Step | null = null,
-): TypeScope {
-  const fields = [...visible].map(
-    ([id, step]) =>
-      [
-        id,
-        step === null ? (reader === null ? ANY : singleStepType(reader)) : stepType(step),
-      ] as const,
-  );
+function scopeOf(level: Level, visible: Visible, reader: Step | null = null): TypeScope {
+  const typeOf = (id: string): Type | undefined => {
+    const step = visible.get(id);
+    if (step === undefined) return undefined;
+    if (step !== null) return stepType(step);
+    return reader === null ? ANY : singleStepType(reader);
+  };
+  const fields = { get: typeOf, has: (id: string) => visible.has(id), keys: () => visible.keys() };
   return {
     isStrict: level.isStrict,
-    names: new Map([
-      ...level.names,
-      ['steps', { kind: 'object', fields: new Map(fields), open: false }],
-    ]),
+    names: new Map([...level.names, ['steps', { kind: 'object', fields, open: false }]]),
     unreachable: (id) => {
       if (!level.all.some((step) => step.id === id)) return null;
       if (id === reader?.id) return `"${id}" cannot read itself before it has run`;
@@ -348,9 +344,27 @@ function scopeOf(
   };
 }
 
-function visibleBefore(step: Step, steps: readonly Step[]): readonly (readonly [string, Step])[] {
-  const before = ancestorsOf(step.id, steps);
-  return steps.filter((each) => before.has(each.id)).map((each) => [each.id, each] as const);
+/** What stands before a step. Looked up one by one: in a chain they are many. */
+function visibleBefore(step: Step, { steps, outer }: Level): Visible {
+  const get = (id: string): Step | null | undefined =>
+    isBefore(id, step, steps) ? byId(steps).get(id) : outer.get(id);
+  return {
+    get,
+    has: (id) => get(id) !== undefined,
+    keys: () => {
+      const before = ancestorsOf(step.id, steps);
+      const ids = steps.flatMap(({ id }) => (before.has(id) ? [id] : []));
+      return new Set([...outer.keys(), ...ids]).keys();
+    },
+  };
+}
+
+function withSteps(before: Visible, more: ReadonlyMap<string, Step | null>): Visible {
+  return {
+    get: (id) => (more.has(id) ? more.get(id) : before.get(id)),
+    has: (id) => more.has(id) || before.has(id),
+    keys: () => new Set([...before.keys(), ...more.keys()]).keys(),
+  };
 }
 
 function checkUndo(plan: Plan, report: Report): void {

@@ -10,7 +10,7 @@ export function ancestorsOf(id: string, steps: readonly Step[]): ReadonlySet<str
 const stepsById = new WeakMap<readonly Step[], ReadonlyMap<string, Step>>();
 
 /** Of two steps with one id the first counts. */
-function byId(steps: readonly Step[]): ReadonlyMap<string, Step> {
+export function byId(steps: readonly Step[]): ReadonlyMap<string, Step> {
   const known =
     stepsById.get(steps) ?? new Map([...steps].reverse().map((step) => [step.id, step] as const));
   stepsById.set(steps, known);

@@ -85,9 +85,10 @@ function withList(fields: Record<string, Type>, candidate: Type | null): Type {
 }
 
 function withKey(type: Type): Type {
-  return type.kind === 'object'
-    ? { ...type, fields: new Map([...type.fields, ['key', TEXT], ['index', NUMBER]]) }
-    : type;
+  if (type.kind !== 'object') return type;
+  const { fields } = type;
+  const known = [...fields.keys()].map((name) => [name, fields.get(name) ?? ANY] as const);
+  return { ...type, fields: new Map([...known, ['key', TEXT], ['index', NUMBER]]) };
 }
 
 /** How a step can have ended. */

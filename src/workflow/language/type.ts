@@ -12,7 +12,7 @@ export type Type =
   | { readonly kind: 'string'; readonly whole?: true; readonly values?: readonly string[] }
   | { readonly kind: 'list'; readonly of: Type }
   /** `open`: fields that are not listed may exist. */
-  | { readonly kind: 'object'; readonly fields: ReadonlyMap<string, Type>; readonly open: boolean };
+  | { readonly kind: 'object'; readonly fields: Fields; readonly open: boolean };
 
 export const ANY: Type = { kind: 'any' };
 export const TEXT: Type = { kind: 'string' };
@@ -30,6 +30,9 @@ export function oneOf(values: readonly string[]): Type {
 export function listOf(of: Type): Type {
   return { kind: 'list', of };
 }
+
+/** Types by the names of fields; a map is one. */
+export type Fields = Pick<ReadonlyMap<string, Type>, 'get' | 'has' | 'keys'>;
 
 /** An object with exactly these fields. */
 export function objectOf(fields: Readonly<Record<string, Type>>): Type {
