@@ -91,7 +91,7 @@ const NEEDS_PERSON: ReadonlySet<Reason> = new Set<Reason>([
 
 /** What else may answer in a git server's place; over ssh, a shell that prints when it starts. */
 export const NOT_GIT =
-  'what answers is not a git server (a login page, a proxy, a web server of files, a shell that prints at login?)';
+  'what answers is not a git server (a login page, a proxy, maintenance, a web server of files, a shell that prints at login?)';
 
 /** Whether the same call may succeed later, without anybody mending anything. */
 export function mayPass({ reason }: RemoteFailure): boolean {
