@@ -56,7 +56,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   [
     'pinned-away',
     'waits for host "phone", which is not up',
-    'crosstalkd run --alias phone   (or: crosstalkd cancel x; on phone)',
+    'crosstalkd run --alias phone   (or: crosstalkd cancel x; run it on phone)',
   ],
   ['not-served', 'not approved on this host', 'crosstalkd allow opus'],
   [
