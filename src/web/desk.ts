@@ -13,6 +13,7 @@ import { readSaid } from '../cli/look/read-conversation.ts';
 import { openSession, type TransportSession } from '../cli/session/transport-session.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { type Book, EMPTY_BOOK, readOn } from './book.ts';
+import { noteTraffic, type Traffic } from './traffic.ts';
 
 /**
  * Pause between two looks while a page is open: short after a change, longer when nothing happens.
@@ -33,6 +34,7 @@ export interface Moment {
   readonly around: Surroundings;
   readonly session: TransportSession;
   readonly book: Book;
+  readonly traffic: Traffic;
 }
 
 export interface Desk {
@@ -158,9 +160,11 @@ function createSeeing(session: TransportSession) {
     const fresh = digestOf(around);
     if (last !== null && fresh === digest) return { moment: last, isNew: false };
     digest = fresh;
+    const atMs = systemClock.wallMs();
     last = {
       version: (last?.version ?? 0) + 1,
-      atMs: systemClock.wallMs(),
+      atMs,
+      traffic: noteTraffic(last?.traffic ?? new Map(), around, atMs),
       around,
       session: { ...session, listing: { tip, refs: around.refs } },
       book,

@@ -2,7 +2,7 @@
  * The board of hosts and models as the page gets it: beats, slots, what rests, and how much of the
  * day's budget is used.
  */
-import { DAY, HOUR, MINUTE, SECOND, systemClock } from '../base/clock.ts';
+import { DAY, HOUR, systemClock } from '../base/clock.ts';
 import {
   type Budget,
   type Budgets,
@@ -22,6 +22,7 @@ import type { Invocation } from '../cli/command.ts';
 import { lately } from './book.ts';
 import type { Moment } from './desk.ts';
 import { countAnswers } from './figures.ts';
+import { perMinute } from './traffic.ts';
 import { sayReason } from '../protocol/say-reason.ts';
 
 /** Hosts, the models they serve, and the budgets of the day. */
@@ -137,16 +138,13 @@ const NO_BEAT = {
   beats: 0,
 };
 
-/** How often each host that is up has pushed in the last minute, as its beat says. */
-async function showTraffic({ around, session }: Moment, nowMs: number) {
+/** How often each host that is up has pushed in each minute of the last hour. */
+async function showTraffic({ around, session, traffic }: Moment, nowMs: number) {
   const { limits } = await paceOf(session);
-  const hosts = liveHosts(around).flatMap(({ alias, beat }) => {
-    if (beat === null) return [];
-    // Only to show: the ages are as of the beat, which may be a moment old.
-    const sinceS = Math.max(0, nowMs - beat.atMs) / SECOND;
-    const lately = (beat.pushes ?? []).filter((ageS) => ageS + sinceS <= MINUTE / SECOND);
-    return [{ alias, pushes: lately.length }];
-  });
+  const hosts = liveHosts(around).map(({ alias }) => ({
+    alias,
+    minutes: perMinute(traffic.get(alias) ?? [], nowMs),
+  }));
   return { limit: limits?.pushesPerMinute ?? null, hosts };
 }
 

@@ -525,7 +525,7 @@ describe('the page', () => {
     await seen(page.locator('tbody tr', { hasText: 'swift' }));
     await page.getByRole('button', { name: 'Hosts' }).click();
     await seen(page.locator('tbody tr', { hasText: 'mbp' }));
-    await seen(page.getByText('Pushes of the last minute'));
+    await seen(page.getByText('Pushes a minute, last hour'));
     await seen(page.getByText('No model rests, and none has a budget'));
     const pushes = page.locator('.section', { hasText: 'Pushes of mbp' });
     await seen(pushes.locator('.row', { hasText: /1 commit, 1 ended claim/ }).first());

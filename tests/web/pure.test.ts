@@ -17,6 +17,7 @@ import { findFitting } from '../../src/web/page/find-fitting.ts';
 import { appendPiece } from '../../src/web/page/printed.ts';
 import { addressOf, type Place, placeOf, RUN_TABS } from '../../src/web/page/route.ts';
 import { foldThreads, type Linked, parentOf } from '../../src/web/threads.ts';
+import { noteTraffic, perMinute } from '../../src/web/traffic.ts';
 
 const SIZE = { width: 180, height: 60, gapAlong: 50, gapAcross: 18, direction: 'right' } as const;
 
@@ -473,5 +474,23 @@ it('shows what is hidden in a text as a terminal does, wherever it stands', () =
     body: 'yes⟨U+202E⟩⟨U+200B⟩\n\tno[2J',
     steps: [{ title: 'a⟨U+E0041⟩b' }],
     count: 3,
+  });
+});
+
+describe('pushes of hosts, as their beats tell them', () => {
+  const MINUTE = 60_000;
+  const beat = (atMs: number, ...pushes: readonly number[]) =>
+    ({ hosts: [{ alias: 'a', instance: 'i', beat: { atMs, pushes } }], here: null }) as never;
+
+  it('counts each once, by the minute, for an hour', () => {
+    const t0 = 100 * MINUTE;
+    const first = noteTraffic(new Map(), beat(t0, 0, 30), t0);
+    const second = noteTraffic(first, beat(t0 + 20_000, 0, 20, 50), t0 + 20_000);
+    expect(second.get('a')).toEqual([t0 + 20_000, t0, t0 - 30_000]);
+    const later = noteTraffic(second, beat(t0 + 10 * MINUTE, 5), t0 + 10 * MINUTE);
+    const minutes = perMinute(later.get('a') ?? [], t0 + 10 * MINUTE);
+    expect([minutes.at(-1), minutes.at(-10), minutes.at(-11)]).toEqual([1, 1, 2]);
+    const much = noteTraffic(later, beat(t0 + 120 * MINUTE), t0 + 120 * MINUTE);
+    expect(much.get('a')).toEqual([]);
   });
 });

@@ -17,18 +17,34 @@ export function ChartsNow(): VNode | null {
 }
 
 function Traffic({ traffic: { limit, hosts } }: Pick<Board, 'traffic'>): VNode {
-  const total = hosts.reduce((sum, { pushes }) => sum + pushes, 0);
-  const most = Math.max(1, limit ?? total);
+  const most = Math.max(1, limit ?? 0, ...hosts.flatMap(({ minutes }) => minutes));
+  const isQuiet = hosts.every(({ minutes }) => minutes.every((count) => count === 0));
+  const total = hosts.reduce((sum, { minutes }) => sum + (minutes.at(-1) ?? 0), 0);
   return (
-    <Card title="Pushes of the last minute" isEmpty={total === 0 ? 'No host has pushed.' : null}>
-      {hosts.map(({ alias, pushes }) => (
-        <Meter key={alias} name={alias} used={pushes} limit={most} says={String(pushes)} isSoft />
+    <Card
+      title="Pushes a minute, last hour"
+      isEmpty={isQuiet ? 'No host has told of a push within the hour.' : null}
+    >
+      {hosts.map(({ alias, minutes }) => (
+        <div class="budget" key={alias}>
+          <span>{alias}</span>
+          <span
+            class="spark"
+            role="img"
+            aria-label={`${alias}, pushes a minute: ${minutes.join(' ')}`}
+          >
+            {minutes.map((count, at) => (
+              <i key={at} style={{ height: `${(count / most) * 100}%` }} />
+            ))}
+          </span>
+          <span class="soft">{minutes.at(-1)} now</span>
+        </div>
       ))}
       <Meter
         name="all hosts"
         used={total}
-        limit={most}
-        says={limit === null ? `${total}, no limit` : `${total} of ${limit}`}
+        limit={limit ?? Math.max(most, total)}
+        says={limit === null ? `${total} now, no limit` : `${total} now of ${limit}`}
         isSoft={limit === null}
       />
     </Card>

@@ -383,10 +383,10 @@ export interface Board {
   } | null;
   /** Replies of the last hour of models whose runs in an hour are limited. */
   readonly rates: NonNullable<Board['budgets']>['lines'];
-  /** Pushes of the last minute by the beats; `limit` a minute, all hosts together. */
+  /** Pushes in each minute of the last hour, oldest first; `limit`: of all hosts together. */
   readonly traffic: {
     readonly limit: number | null;
-    readonly hosts: readonly { readonly alias: string; readonly pushes: number }[];
+    readonly hosts: readonly { readonly alias: string; readonly minutes: readonly number[] }[];
   };
   readonly leaseMs: number;
 }
