@@ -158,7 +158,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'thread',
     args: '<id>',
-    about: 'Draw the thread of a message as a tree',
+    about: 'Draw the thread of a message or run as a tree',
     group: 'look',
     agents: true,
     options: [],

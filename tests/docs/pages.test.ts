@@ -78,7 +78,7 @@ describe('README.md', () => {
     );
     const printed = readPage('src/cli/begin/run-keys.ts') + readPage('src/cli/begin/run-view.ts');
     const keys = drawn.filter((text) => text.includes(' · ') && !text.includes('running'));
-    expect(keys.length).toBe(2);
+    expect(keys.length).toBe(3);
     for (const line of keys) expect(printed).toContain(line);
     for (const words of ['is up; Ctrl-C', 'reply published', 'polled when its files change']) {
       expect(drawn.join()).toContain(words.replace('"', '&quot;'));
