@@ -140,7 +140,7 @@ interface Failure {
 
 function describeFailure({ text, words, code, reason }: Failure): string {
   if (/remote host identification has changed/i.test(text)) return describeHostKey(text);
-  const line = tellingLine(text);
+  const line = tellingLine(text, reason);
   if (words !== '') return bounded(Number.isNaN(code) ? words : `HTTP ${code}: ${words}`);
   return bounded(reason === 'not-git' ? `${NOT_GIT}: ${line}` : line);
 }
@@ -159,12 +159,13 @@ function describeHostKey(text: string): string {
  * The one line of git that says most: the first failure of a known kind, else the first fatal line,
  * else the first.
  */
-function tellingLine(text: string): string {
+function tellingLine(text: string, reason: Reason): string {
   const lines = text
     .split(/[\r\n]+/)
     .map((line) => oneLine(withoutEscapes(line), WORDS_CHARS_MAX))
     .filter((line) => line !== '');
   const line =
+    lines.find((candidate) => matchReason(candidate) === reason) ??
     lines.find((candidate) => matchReason(candidate) !== null) ??
     lines.find((candidate) => /\bHTTP \d{3}\b/.test(candidate)) ??
     lines.find((candidate) => candidate.startsWith('fatal:')) ??

@@ -290,6 +290,12 @@ describe.each<readonly [string, readonly Row[]]>([
         'is this a git repository',
       ],
       [
+        'no credentials over https',
+        "error: unable to read askpass response from '/bin/false'\nfatal: could not read Username for 'https://h': terminal prompts disabled\n",
+        'auth',
+        'could not read Username',
+      ],
+      [
         'changed host key',
         ssh(
           '@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @',
