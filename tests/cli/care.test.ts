@@ -21,6 +21,8 @@ afterEach(() => cli.close());
 
 const checks = (data: Json): readonly string[] =>
   listOf(data, 'checks').map(({ name, level }) => `${String(level)} ${String(name)}`);
+
+/** The clone that `cli.elsewhere` makes. */
 const other = (): string => join(cli.place, 'other');
 
 /** A commit that bears a dispatcher's name, as a broken or hostile one would make it. */
@@ -136,6 +138,7 @@ describe('verify', () => {
       [`${AT}/d.md`]: letter('echo', 'x'),
       [`${AT}/d.re.echo.md`]: letter('grace', 'mine'),
     });
+    cli.elsewhere();
     cli.git(['checkout', '-q', '-b', 'side', 'HEAD~2'], other());
     cli.git(['commit', '-q', '--allow-empty', '-m', 'aside'], other());
     cli.git(['merge', '-q', '--no-edit', 'main'], other());
@@ -151,7 +154,7 @@ describe('verify', () => {
       [`${AT}/pinned.md`]: letter('echo@attic', 'x'),
     });
     await cli.answer();
-    cli.git(['pull', '-q', '--rebase'], other());
+    cli.elsewhere();
   };
   const forgeReply = (name: string, re: string): void => {
     writeFileSync(
@@ -206,8 +209,8 @@ describe('verify', () => {
     const ulid = '01JD0000000000000000000000';
     cli.say({ [`${AT}/a-${ulid}.md`]: letter('echo', 'x') });
     await cli.answer();
-    cli.git(['pull', '-q', '--rebase'], other());
     cli.say({ [`${AT}/b-${ulid}.md`]: letter('echo', 'x') });
+    cli.elsewhere();
     forgeReply(`b-${ulid}.re.echo.md`, `${AT}/b-${ulid}.md`);
     expect(await firstViolation()).toMatchObject({
       invariant: 'I2',
@@ -219,7 +222,7 @@ describe('verify', () => {
 describe('accept-rewrite', () => {
   const rewrite = (): void => {
     cli.git(['config', 'receive.denyNonFastForwards', 'false'], cli.remote);
-    cli.git(['pull', '-q', '--rebase'], other());
+    cli.elsewhere();
     cli.git(['reset', '-q', '--hard', 'HEAD~1'], other());
     cli.git(['commit', '-q', '--allow-empty', '-m', 'another past'], other());
     cli.git(['push', '-q', '--force'], other());
@@ -258,7 +261,6 @@ describe('accept-rewrite', () => {
       ok: true,
       dispatcher_told: false,
     });
-    cli.git(['pull', '-q', '--rebase'], other());
     cli.say({ [`${AT}/b.md`]: letter('echo', 'x') });
     const once = await cli.run(['run', '--once']);
     expect(`${once.stdout}${once.stderr}`.match(/"attempt.started"/g)?.length).toBe(1);

@@ -235,7 +235,7 @@ describe('doctor', () => {
 
   it('names a clock that the newest commit is ahead of', async () => {
     cli.say({ 'data/channels/general/note.md': letter('grace', 'from tomorrow') });
-    const other = join(cli.place, 'other');
+    const other = cli.elsewhere();
     const ahead = new Date(Date.now() + 86_400_000).toISOString();
     cli.git(['commit', '-q', '--allow-empty', '-m', 'ahead', '--date', ahead], other);
     cli.git(['push', '-q'], other);

@@ -169,7 +169,7 @@ it('names every break of the promise about runs, and the commit that broke it', 
       ]),
     ),
   );
-  const other = join(cli.place, 'other');
+  const other = cli.elsewhere();
   const commit = (files: Files): string => {
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(dirname(join(other, path)), { recursive: true });
@@ -213,8 +213,7 @@ it('finds nothing wrong with runs that the engine made, whatever people did in b
       'data/channels/made/COMPLETE',
     );
     expect((await fresh.json(['verify'])).data).toMatchObject({ ok: true, violations: [] });
-    const other = join(fresh.place, 'other');
-    fresh.git(['pull', '-q', '--rebase'], other);
+    const other = fresh.elsewhere();
     fresh.git(['rm', '-rq', 'data/channels/made'], other);
     fresh.git(['commit', '-qm', 'away with it'], other);
     fresh.git(['push', '-q'], other);

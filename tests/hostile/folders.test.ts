@@ -46,7 +46,7 @@ it.each([
     });
     expect(await countRuns('state')).toBe(0);
     expect(await countRuns('fresh')).toBe(0);
-    const other = join(cli.place, 'other');
+    const other = cli.elsewhere();
     const remove = (name: string): void => {
       cli.git(['rm', '-rq', join(GENERAL, folder, name)], other);
       cli.git(['commit', '-qm', 'away'], other);

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { problemOf } from './json-schemas.ts';
 import { type Ended, runCommand, startProgram } from './run-command.ts';
 import { copySeed } from './seed.ts';
@@ -51,9 +51,14 @@ export interface Cli {
    * text.
    */
   readonly start: (args: readonly string[], more?: Readonly<Record<string, string>>) => Running;
-  readonly git: (args: readonly string[], cwd?: string) => string;
-  /** Commits files as somebody else and pushes them; the clone does not see them. */
-  readonly say: (files: Readonly<Record<string, string | Uint8Array>>) => void;
+  readonly git: (args: readonly string[], cwd?: string, input?: string | Uint8Array) => string;
+  /**
+   * A commit of somebody else with these files stands on the remote; the clone does not see it.
+   * Its author is Grace.
+   */
+  readonly say: (files: Readonly<Record<string, string | Uint8Array>>, email?: string) => void;
+  /** The folder of Grace's clone, as new as the remote, for what `say` cannot do. */
+  readonly elsewhere: () => string;
   /** One dispatcher run to its end: everything open is answered. */
   readonly answer: () => Promise<void>;
   readonly close: () => void;
@@ -84,8 +89,8 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
     env: { ...env, ...start.env },
   });
   const run: Cli['run'] = (args, start = {}) => runCommand(args, placeOf(start));
-  const git: Cli['git'] = (args, cwd = clone) =>
-    execFileSync('git', args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const git: Cli['git'] = (args, cwd = clone, input = '') =>
+    execFileSync('git', args, { cwd, env, input, stdio: ['pipe', 'pipe', 'pipe'] })
       .toString('utf8')
       .replace(/\n$/, '');
   const cli: Cli = {
@@ -104,7 +109,9 @@ export async function startCli(options: { readonly models?: string } = {}): Prom
     },
     start: (args, more) => startRunning(args, { cwd: clone, env: { ...env, ...more } }),
     git,
-    say: (files) => sayAsOther({ place, remote: join(place, 'team.git'), git }, files),
+    say: (files, email = 'ada@example.org') =>
+      git(IMPORT, join(place, 'team.git'), streamOf(files, email)),
+    elsewhere: () => pullElsewhere(git, place),
     answer: async () => {
       const ended = await run(['run', '--once'], { env: { CROSSTALK_MAX_AGE: '3650d' } });
       if (ended.code !== 0) throw new Error(`run --once failed: ${ended.stdout}${ended.stderr}`);
@@ -125,7 +132,7 @@ function makeHome(place: string): Readonly<Record<string, string>> {
     mkdirSync(join(place, directory), { mode: 0o700, recursive: true });
   writeFileSync(
     join(place, 'gitconfig'),
-    '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[commit]\n\tgpgsign = false\n',
+    '[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[receive]\n\tautogc = false\n[commit]\n\tgpgsign = false\n',
   );
   return {
     PATH: process.env['PATH'] ?? '',
@@ -197,25 +204,34 @@ function startRunning(
   };
 }
 
-interface Other {
-  readonly place: string;
-  readonly remote: string;
-  readonly git: Cli['git'];
+/** One process, where a clone, a pull, a commit and a push are twenty. */
+const IMPORT = ['--git-dir=.', 'fast-import', '--quiet', '--date-format=now'];
+
+/** A commit on the tip of `main`, as `git fast-import` reads it. */
+function streamOf(files: Readonly<Record<string, string | Uint8Array>>, email: string): Uint8Array {
+  const parts: (string | Uint8Array)[] = [
+    `commit refs/heads/main\ncommitter Grace <${email}> now\ndata 4\nsay\n`,
+    'from refs/heads/main^0\n',
+  ];
+  for (const [path, content] of Object.entries(files)) {
+    const bytes = Buffer.from(content);
+    parts.push(`M 100644 inline ${quoted(path)}\ndata ${bytes.length}\n`, bytes, '\n');
+  }
+  return Buffer.concat(parts.map((part) => Buffer.from(part)));
 }
 
-function sayAsOther(
-  { place, remote, git }: Other,
-  files: Readonly<Record<string, string | Uint8Array>>,
-): void {
+/** In quotes as C has them: any path. */
+function quoted(path: string): string {
+  return `"${path.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`;
+}
+
+function pullElsewhere(git: Cli['git'], place: string): string {
   const other = join(place, 'other');
-  if (!existsSync(other)) git(['clone', '-q', remote, other], place);
-  git(['config', 'user.name', 'Grace'], other);
-  git(['pull', '-q', '--rebase'], other);
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(other, path)), { recursive: true });
-    writeFileSync(join(other, path), content);
+  if (existsSync(other)) {
+    git(['pull', '-q', '--rebase'], other);
+  } else {
+    git(['clone', '-q', join(place, 'team.git'), other], place);
+    git(['config', 'user.name', 'Grace'], other);
   }
-  git(['add', '-A'], other);
-  git(['commit', '-q', '-m', 'say'], other);
-  git(['push', '-q'], other);
+  return other;
 }

@@ -136,7 +136,7 @@ function makeHome(place: string): Readonly<Record<string, string>> {
   mkdirSync(join(place, 'config'), { mode: 0o700, recursive: true });
   writeFileSync(
     join(place, 'gitconfig'),
-    '[user]\n\tname = Maintainer\n\temail = m@example.com\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n',
+    '[user]\n\tname = Maintainer\n\temail = m@example.com\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[receive]\n\tautogc = false\n',
   );
   writeFileSync(join(place, 'runs.log'), '');
   return {

@@ -60,7 +60,7 @@ export function createGitFixture(
   mkdirSync(env.HOME);
   writeFileSync(
     join(env.HOME, '.gitconfig'),
-    '[gc]\n\tauto = 0\n[init]\n\tdefaultBranch = main\n[user]\n\tname = Ada\n\temail = ada@example.org\n',
+    '[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[receive]\n\tautogc = false\n[init]\n\tdefaultBranch = main\n[user]\n\tname = Ada\n\temail = ada@example.org\n',
   );
   const git: GitFixture['git'] = (args, run = {}) =>
     execFileSync('git', args, {
