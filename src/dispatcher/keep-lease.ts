@@ -10,7 +10,7 @@ import { beatRef, beginBeat, describePresence, noteBeat, standingBeat } from './
 import { leaseTimes, limitsNow, mayPush } from './keep-pace.ts';
 import { refNow, stopAttempt } from './hold-claim.ts';
 import { refsUnder } from './refs-under.ts';
-import type { RemoteFailure } from '../transport/repository.ts';
+import type { PushOutcome, RefResult, RemoteFailure } from '../transport/repository.ts';
 import { isDue, isPersistentRefusal, listDue, nextRefusal } from './refused-work.ts';
 import { restoreClaim } from './restore-claim.ts';
 
@@ -30,9 +30,14 @@ export async function keepBeat(dispatcher: Dispatcher): Promise<void> {
   if (!isDue(beat.refusal, { ms: nowMs, tip: null })) return;
   if (!mayBeatAlone(dispatcher, nowMs - dueSinceMs)) return;
   const next = await beginBeat(dispatcher);
-  const pushed = await doors.repository.push([next.update], { atomic: false });
-  const result = pushed.kind === 'answered' ? pushed.refs.get(next.update.ref) : undefined;
-  noteBeat(dispatcher, next, result);
+  let pushed: PushOutcome | null = null;
+  let result: RefResult | undefined;
+  try {
+    pushed = await doors.repository.push([next.update], { atomic: false });
+  } finally {
+    result = pushed?.kind === 'answered' ? pushed.refs.get(next.update.ref) : undefined;
+    noteBeat(dispatcher, next, result);
+  }
   if (result?.kind !== 'landed')
     noteRefusal(dispatcher, pushed.kind === 'unknown' ? pushed.failure : (result ?? NO_ANSWER));
 }
@@ -142,6 +147,10 @@ async function forgetOldName(dispatcher: Dispatcher): Promise<void> {
  * what stands there: one whose answer was lost may have landed.
  */
 export async function endBeat(dispatcher: Dispatcher): Promise<void> {
+  const { host } = dispatcher.state;
+  // One that is under way moves what is taken away here, and one that came later would stay.
+  while (host.beat.isUnderWay) await dispatcher.doors.clock.sleep(50);
+  host.beat = { ...host.beat, isUnderWay: true };
   const ref = beatRef(dispatcher);
   let expected = standingBeat(dispatcher);
   for (let tries = 0; tries < END_TRIES_MAX; tries += 1) {

@@ -4,6 +4,7 @@ import { createLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { Dispatcher } from '../../src/dispatcher/dispatcher.ts';
 import { createDispatcher } from '../../src/dispatcher/create-dispatcher.ts';
+import { endBeat, keepBeat } from '../../src/dispatcher/keep-lease.ts';
 import { tick } from '../../src/dispatcher/tick.ts';
 import { hint, trustWatch } from '../../src/dispatcher/wake-up.ts';
 import { refNames } from '../../src/protocol/paths.ts';
@@ -217,4 +218,19 @@ describe('a flood of calls', () => {
     expect(dispatcher.state.loop.wake.signal.aborted).toBe(true);
     expect(dispatcher.state.loop.hints.heard.get('webhook')).toBe(1_000);
   });
+});
+
+it('a host that ends while its beat is on its way leaves none behind', async () => {
+  const { dispatcher, hand, remote } = await createStage();
+  const beats = () =>
+    [...remote.refs.keys()].filter((ref) => ref.startsWith(dispatcher.settings.refs.hosts));
+  const beaten = keepBeat(dispatcher);
+  const ended = endBeat(dispatcher);
+  await beaten;
+  expect(beats()).toHaveLength(1);
+  await hand.pass(50);
+  await ended;
+  expect(beats()).toEqual([]);
+  await keepBeat(dispatcher);
+  expect(beats()).toEqual([]);
 });
