@@ -197,7 +197,7 @@ describe('what may be done', () => {
     expect(invoke('qwen').args).toContain('--bare');
   });
 
-  test('an option that is none is refused', () => {
+  test('an unknown option is refused', () => {
     const entry = entryOf({
       adapter: 'droid',
       effects: 'external',

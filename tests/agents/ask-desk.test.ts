@@ -49,7 +49,7 @@ test('a desk in a folder whose path is too long is reached all the same, and is 
 });
 
 test.each(['\n', 'no JSON\n', '[1]\n', '{"title":7}\n', 'x'.repeat(70_000)])(
-  'what is no question is denied and asks nobody: %#',
+  'a request that is not a question is denied, and nobody is asked: %#',
   async (line) => {
     const { path } = await open();
     const said = await new Promise<string>((resolve) => {

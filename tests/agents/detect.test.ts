@@ -117,7 +117,7 @@ test('a program that does not answer in time is there, and is told apart from on
   ]);
 });
 
-test('another program of the same name is none', async () => {
+test('another program of the same name is not taken for it', async () => {
   const { bin, detect } = makeHost();
   put(join(bin, 'copilot'), 'echo "copilot version: v1.34.0"');
   expect(await detect()).toEqual([]);

@@ -195,7 +195,7 @@ describe('a program that cannot be started', () => {
 });
 
 describe('limits', () => {
-  test('time is up for a program that would continue for ever', async () => {
+  test('a program that would run for ever is ended when its time is up', async () => {
     expect(await runFixture(running('forever'), { timeoutMs: 300 })).toMatchObject({
       cause: 'timeout',
       signal: 'SIGTERM',

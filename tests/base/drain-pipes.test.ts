@@ -43,7 +43,7 @@ test('pipes that a silent process holds open are not waited for', async () => {
   process.kill(pid);
 });
 
-test('one that never stops talking is left after some pauses', async () => {
+test('a process that never stops writing is left after some pauses', async () => {
   const text = await hear('(while :; do echo more; sleep 0.01; done) & echo $!', {
     quietMs: 50,
     onExit: () => undefined,

@@ -87,7 +87,7 @@ describe('an error', () => {
     expect(ended.stderr).toMatch(/^GIT_UNUSABLE: .*\n {2}help: /);
   });
 
-  it('NOT_A_TRANSPORT: in a directory that is none', async () => {
+  it('NOT_A_TRANSPORT: in a directory that is not a transport', async () => {
     const ended = await cli.run(['status'], { cwd: cli.place });
     expect(ended.code).toBe(2);
     expect(ended.stderr).toMatch(/^NOT_A_TRANSPORT: [^]*\n {2}help: crosstalkd init/);
@@ -99,7 +99,7 @@ describe('an error', () => {
     cli.git(['config', 'receive.denyNonFastForwards', 'false'], cli.remote);
     cli.git(
       ['push', '-q', '--force', 'origin', `${cli.git(['rev-parse', 'main~1'], cli.remote)}:main`],
-      join(cli.place, 'other'),
+      cli.elsewhere(),
     );
     const ended = await cli.run(['log']);
     expect(ended.code).toBe(1);

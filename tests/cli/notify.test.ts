@@ -228,7 +228,7 @@ describe('what is told', () => {
     expect(event('reply.published', { message: 'm', model: 'opus', failed: false })).toEqual([]);
   });
 
-  it('the same need with another age or count is the same; what people did themselves is none', () => {
+  it('a need with another age or count is still the same need; what people did themselves is not one', () => {
     const need = (reason: Reason, of: string | null = null) =>
       noticeOfNeed({ reason, of, about: [], count: 3 });
     const stale = REASONS.stale;

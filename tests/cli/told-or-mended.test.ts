@@ -193,7 +193,7 @@ describe('what is checked', () => {
     expect(linted.stdout).toBe(files.map((file) => `${file}: good\n`).join(''));
   });
 
-  it('takes a json input as JSON, and refuses what is none', async () => {
+  it('takes a json input as JSON, and refuses an input that is not JSON', async () => {
     const file = join(cli.place, 'items.md');
     writeFileSync(
       file,

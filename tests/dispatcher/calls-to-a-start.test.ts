@@ -82,7 +82,7 @@ it('a claim whose push finds that the branch has moved is followed by another po
   expect(calls).toEqual(['poll', 'claim', 'poll']);
 });
 
-it('so is one whose message somebody could have claimed under another path', async () => {
+it('another poll also follows when somebody could have claimed the message under another path', async () => {
   const calls = await callsToStart('data/channels/general/hello.md');
   expect(calls).toEqual(['poll', 'claim', 'poll']);
 });

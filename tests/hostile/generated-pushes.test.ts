@@ -15,7 +15,7 @@ describe('a push of a stranger', () => {
     expect(await pushInMemory(seedsOf('memory', 400))).toBeNull();
   });
 
-  it('nor the real one, which obeys SIGTERM after them and stays below 300 MiB', async () => {
+  it('does not keep the real program from it either, which then obeys SIGTERM and stays below 300 MiB', async () => {
     expect(await pushRound(seedsOf('push', 8), () => undefined)).toBeNull();
   });
 });

@@ -119,7 +119,7 @@ describe.concurrent('the saved workflows of the template', () => {
     expect([startsOf(name, 'review'), startsOf(name, 'check')]).toEqual([4, 1]);
   });
 
-  it('vote-of-four takes what most say; a vote that is none is asked again and then left out', async () => {
+  it('vote-of-four takes the majority; an invalid vote is asked for again and then left out', async () => {
     const name = await run('vote-of-four', 'question=Merge?');
     const { status, reply } = await ended(name);
     expect(reply).toMatch(/yes: (gpt|sonnet) says so/);
