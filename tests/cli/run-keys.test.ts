@@ -53,8 +53,11 @@ function openTerminal(behind = false): Terminal {
   };
 }
 
-/** Says a word when a file of that name appears, which `go` makes, and ends with the last one. */
-const AGENT = `for word in early heard unheard; do while [ ! -e "$0/$word" ]; do sleep 0.05; done; echo "the $word word"; done`;
+/**
+ * Says a word when a file of that name appears, which `go` makes, and ends with the last one, or
+ * with its folder: it may outlive a host that a test kills.
+ */
+const AGENT = `for word in early heard unheard; do while [ ! -e "$0/$word" ]; do [ -d "$0" ] || exit 1; sleep 0.05; done; echo "the $word word"; done`;
 
 const go = (word: string): void => writeFileSync(join(cli.place, word), '');
 
