@@ -8,6 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 import { SECOND, type Clock } from '../base/clock.ts';
 import { untilDrained } from '../base/drain-pipes.ts';
 import { CrosstalkError } from '../base/errors.ts';
+import { endWithUs, signalGroup } from './end-with-us.ts';
 import {
   buildEnvironment,
   buildPeerEnvironment,
@@ -300,6 +301,7 @@ function startProcess(
   child.stdout.on('error', () => undefined);
   const stderr = keepTail(child.stderr);
   const ended = endOf(child, clock);
+  if (child.pid !== undefined) endWithUs(child.pid, ended);
   return {
     stdin: child.stdin,
     stdout: child.stdout,
@@ -347,15 +349,6 @@ function killGroup(child: Child, ended: GitProcess['ended'], clock: Clock): void
     // Also when the leader went at once: a helper that ignores TERM would stay.
     signalGroup(child.pid, 'SIGKILL');
   });
-}
-
-function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // The group is gone, which is what was wanted.
-  }
 }
 
 function keepTail(stream: Readable): () => string {

@@ -1,4 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, fingerprint, letter, listOf, startCli } from '../support/cli.ts';
@@ -355,5 +364,24 @@ describe('send inside of an agent', () => {
     expect(texts.join('\n')).toMatch(
       /mute → ada: REFUSED: the model "mute" may not send|mute → ada: .*not a crosstalk transport/,
     );
+  });
+
+  it('that is ended by a signal ends the programs that reach the remote for it', async () => {
+    const [ssh, seen] = [join(cli.place, 'hangs.sh'), join(cli.place, 'hangs.seen')];
+    const script = `trap 'echo ended >> ${seen}; exit 1' TERM; echo begun > ${seen}; sleep 60 & wait`;
+    writeFileSync(ssh, `#!/bin/sh\n${script}\n`, { mode: 0o700 });
+    const bin = join(import.meta.dirname, '../../bin/crosstalkd.js');
+    const child = spawn(
+      process.execPath,
+      [bin, 'send', '--to', 'echo', '-m', 'x', '-C', 'ssh://h/r'],
+      {
+        env: { ...cli.env, GIT_SSH_COMMAND: ssh },
+        stdio: 'ignore',
+      },
+    );
+    const said = (): string => (existsSync(seen) ? readFileSync(seen, 'utf8') : '');
+    await untilTrue(() => said() !== '', 20_000);
+    child.kill('SIGTERM');
+    await untilTrue(() => said() === 'begun\nended\n', 20_000);
   });
 });
