@@ -12,6 +12,8 @@ import { readModelViews } from '../look/models.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { composeDispatcher } from './compose.ts';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /**
  * Answers for those of `names` that this host serves, and says so; does nothing when it serves none
  * of them, or another process holds the state directory.
@@ -41,12 +43,19 @@ export async function answerHere(
     `no dispatcher runs here, so this command answers unless another host is first: ${served.join(', ')}`,
   );
   const [stop, kill] = [new AbortController(), new AbortController()];
-  const onSignal = (): void => (stop.signal.aborted ? kill : stop).abort();
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const heard: NodeJS.Signals[] = [];
+  const onSignal = (signal: NodeJS.Signals): void => {
+    heard.push(signal);
+    (stop.signal.aborted ? kill : stop).abort();
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
     await runDispatcher(composed.dispatcher, { once: true, stop: stop.signal, kill: kill.signal });
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
     await composed.close();
   }
+  // The signal meant the whole command, and not only the answer.
+  const [first] = heard;
+  if (first !== undefined) process.kill(process.pid, first);
 }

@@ -3,44 +3,75 @@
  * Leaves nothing behind.
  */
 import { type RefUpdate, type Repository } from '../../transport/repository.ts';
+import { mayPass } from '../../transport/git-failure.ts';
 import type { RemoteTraits } from '../../protocol/remote-traits.ts';
 import { refRoot } from '../../protocol/paths.ts';
 
-/** Tries both on its own refs. Null when the remote takes no pushes at all; `line` says why. */
+/**
+ * Tries both on its own refs. `refusal`: why the remote takes no pushes at all, or gave no answer
+ * twice. A lost answer says nothing about what a remote can do.
+ */
 export async function probeRemote(
   repository: Repository,
   nonce: string,
 ): Promise<RemoteTraits | { readonly refusal: string }> {
   const record = await repository.writeRecord(JSON.stringify({ v: 1, probe: nonce }));
-  const at = (root: string, name: string): string => `${root}/probe/${nonce}-${name}`;
-  const attempt = async (root: string, atomic: boolean): Promise<string | null> => {
+  const attempt = async (customRefs: boolean, atomic: boolean): Promise<Attempt> => {
     const updates: readonly RefUpdate[] = ['a', 'b'].map((name) => ({
-      ref: at(root, name),
+      ref: `${refRoot(customRefs)}/probe/${nonce}-${name}`,
       expected: null,
       next: record,
     }));
-    const pushed = await repository.push(updates, { atomic });
-    const refusal =
-      pushed.kind === 'unknown'
-        ? pushed.failure.line
-        : (updates.flatMap(({ ref }) => reasonOf(pushed.refs.get(ref)))[0] ??
-          (await findHidden(repository, updates)));
-    const made =
-      pushed.kind === 'unknown'
-        ? []
-        : updates.filter(({ ref }) => pushed.refs.get(ref)?.kind === 'landed');
-    if (made.length > 0)
-      await repository.push(
-        made.map(({ ref }) => ({ ref, expected: record, next: null })),
-        { atomic: false },
-      );
-    return refusal;
+    const first = await tryPush(repository, updates, atomic);
+    return first.kind === 'lost' ? tryPush(repository, updates, atomic) : first;
   };
-  if ((await attempt(refRoot(true), true)) === null) return { customRefs: true, atomic: true };
-  if ((await attempt(refRoot(true), false)) === null) return { customRefs: true, atomic: false };
-  if ((await attempt(refRoot(false), true)) === null) return { customRefs: false, atomic: true };
-  const refusal = await attempt(refRoot(false), false);
-  return refusal === null ? { customRefs: false, atomic: false } : { refusal };
+  let refusal = '';
+  for (const customRefs of [true, false])
+    for (const atomic of [true, false]) {
+      const tried = await attempt(customRefs, atomic);
+      if (tried.kind === 'taken') return { customRefs, atomic };
+      refusal = tried.line;
+      if (tried.kind === 'lost') return { refusal };
+    }
+  return { refusal };
+}
+
+type Attempt =
+  { readonly kind: 'taken' } | { readonly kind: 'refused' | 'lost'; readonly line: string };
+
+/** One push of new refs; those that it has made are removed again. */
+async function tryPush(
+  repository: Repository,
+  updates: readonly RefUpdate[],
+  atomic: boolean,
+): Promise<Attempt> {
+  const pushed = await repository.push(updates, { atomic });
+  const line =
+    pushed.kind === 'unknown'
+      ? pushed.failure.line
+      : (updates.flatMap(({ ref }) => reasonOf(pushed.refs.get(ref)))[0] ??
+        (await findHidden(repository, updates)));
+  const made =
+    pushed.kind === 'unknown'
+      ? await listMade(repository, updates)
+      : updates.filter(({ ref }) => pushed.refs.get(ref)?.kind === 'landed');
+  if (made.length > 0)
+    await repository.push(
+      made.map(({ ref, next }) => ({ ref, expected: next, next: null })),
+      { atomic: false },
+    );
+  if (line === null) return { kind: 'taken' };
+  const isLost = pushed.kind === 'unknown' && mayPass(pushed.failure);
+  return { kind: isLost ? 'lost' : 'refused', line };
+}
+
+async function listMade(
+  repository: Repository,
+  updates: readonly RefUpdate[],
+): Promise<readonly RefUpdate[]> {
+  const listed = await repository.listRefs(updates.map(({ ref }) => ref));
+  if (listed.kind === 'unreachable') return [];
+  return updates.filter(({ ref, next }) => listed.value.refs.get(ref) === next);
 }
 
 /** How often a server that answers from copies is asked before it is taken at its word. */
