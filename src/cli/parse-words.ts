@@ -134,11 +134,21 @@ function checkArguments(spec: CommandSpec, args: readonly string[]): void {
   const most = slots.some((slot) => slot.includes('...')) ? Number.POSITIVE_INFINITY : slots.length;
   if (args.length < required)
     throw usage(spec, `${slots[args.length] ?? 'an argument'} is missing`);
-  if (args.length > most) throw usage(spec, `one argument too many: "${args[most] ?? ''}"`);
+  const more = args[most];
+  if (more === undefined) return;
+  const takesText = spec.options.some(({ short }) => short === 'm');
+  const words = [...spec.name.split(' '), ...args.slice(0, most)];
+  throw usage(
+    spec,
+    `one argument too many: "${more}"`,
+    takesText ? fixBy`crosstalkd ${words} -m ${more}` : undefined,
+  );
 }
 
-function usage(spec: CommandSpec, what: string): CrosstalkError {
-  return new CrosstalkError('USAGE', `crosstalkd ${spec.name}: ${what}`, {
-    fix: fixBy`crosstalkd ${spec.name.split(' ')} --help`,
-  });
+function usage(
+  spec: CommandSpec,
+  what: string,
+  fix = fixBy`crosstalkd ${spec.name.split(' ')} --help`,
+): CrosstalkError {
+  return new CrosstalkError('USAGE', `crosstalkd ${spec.name}: ${what}`, { fix });
 }

@@ -12,6 +12,7 @@ import { formatLines, type Shown } from '../../src/cli/look/print-message.ts';
 import { matchId, shortIds } from '../../src/cli/look/resolve-id.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
 import { parseMessagePath } from '../../src/protocol/paths.ts';
+import { fixIs } from '../support/fix.ts';
 import { oidOf } from '../support/git-fixture.ts';
 import { type Cli, startCli } from '../support/cli.ts';
 
@@ -43,6 +44,20 @@ describe('words of the command line', () => {
     ['one argument too many', ['a', 'b']],
   ])('%s is refused', (_, words) => {
     expect(() => parse(...words)).toThrow(expect.objectContaining({ code: 'USAGE' }) as Error);
+  });
+
+  it.each([
+    ['ask', ['what is new'], "crosstalkd ask -m 'what is new'"],
+    ['workflow deny', ['green', 'ship', 'no'], 'crosstalkd workflow deny green ship -m no'],
+    ['status', ['all'], 'crosstalkd status --help'],
+  ])('%s tells where a text goes that is one argument too many', (name, words, command) => {
+    const named = COMMANDS.flatMap((one) => [one, ...(one.subcommands ?? [])]);
+    expect(() =>
+      parseWords(
+        named.find((one) => one.name === name)!,
+        words,
+      ),
+    ).toThrow(expect.objectContaining({ fix: fixIs(command) }) as Error);
   });
 });
 
