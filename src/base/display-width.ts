@@ -34,6 +34,18 @@ function beginningOf(text: string, columns: number): string {
   return kept;
 }
 
+/** The whole signs at the end that take at most `columns`. */
+export function endingOf(text: string, columns: number): string {
+  let width = 0;
+  let kept = '';
+  for (const { segment } of [...segmenter.segment(text)].reverse()) {
+    width += displayWidth(segment);
+    if (width > columns) break;
+    kept = segment + kept;
+  }
+  return kept;
+}
+
 /**
  * The text in lines of at most `columns`, broken at its blanks; a word that is wider is broken
  * where the line ends. What `lines` do not hold is cut.

@@ -34,7 +34,7 @@ describe('the line of a file that something is wrong with', () => {
     expect(pointAt(WIDE, { text: 'a\u001b[2Jb', line: 1 })).toEqual([' 1 | a[2Jb']);
     fc.assert(
       fc.property(
-        fc.string({ unit: 'grapheme', minLength: 1, maxLength: 300 }),
+        fc.string({ unit: 'grapheme', minLength: 1, maxLength: 300, size: 'max' }),
         fc.integer({ min: 1, max: 300 }),
         fc.integer({ min: 20, max: 100 }),
         (text, column, columns) => {
