@@ -29,6 +29,9 @@ export function allowModels(invocation: Invocation): Promise<number> {
     if (given(invocation, 'add')) await addPrograms(invocation, session);
     const views = await readModelViews(session, invocation.env);
     const waiting = views.filter(({ offer }) => isWaiting(offer));
+    for (const { name, state } of views.map(({ offer }) => offer))
+      if (state.kind === 'invalid')
+        invocation.io.warn(`${name} cannot be approved: ${sayReason(state)}: crosstalkd models`);
     if (invocation.args.length === 0 && !given(invocation, 'all'))
       return listWaiting(invocation, waiting);
     const chosen = given(invocation, 'all')
