@@ -46,18 +46,19 @@ export function seePushes(
 /** The refs where these updates have put them. */
 export function refsAfter(refs: Refs, landed: readonly RefUpdate[]): Refs {
   const after = new Map(refs);
-  for (const { ref, next } of landed) {
-    if (next === null) after.delete(ref);
-    else after.set(ref, next);
-  }
+  for (const update of landed) moveRef(after, update);
   return after;
+}
+
+function moveRef(refs: Map<string, Oid>, { ref, next }: RefUpdate): void {
+  if (next === null) refs.delete(ref);
+  else refs.set(ref, next);
 }
 
 /** One that is listed elsewhere than the push has found it was moved by somebody since. */
 function listedAfter(refs: Refs, landed: readonly RefUpdate[]): Refs {
-  return landed.reduce(
-    (now, update) =>
-      (now.get(update.ref) ?? null) === update.expected ? refsAfter(now, [update]) : now,
-    refs,
-  );
+  const now = new Map(refs);
+  for (const update of landed)
+    if ((now.get(update.ref) ?? null) === update.expected) moveRef(now, update);
+  return now;
 }

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { END_SIGNALS } from '../base/end-signals.ts';
 import { CrosstalkError } from '../base/errors.ts';
 import { given, type Invocation } from '../cli/command.ts';
 import { formatJson, paint } from '../cli/io.ts';
@@ -104,16 +105,15 @@ async function openBrowser(
 }
 
 function untilSignal(): { readonly signal: Promise<void>; readonly close: () => void } {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let hear: () => void = () => undefined;
   const signal = new Promise<void>((resolve) => {
     hear = resolve;
-    for (const name of signals) process.on(name, hear);
+    for (const name of END_SIGNALS) process.on(name, hear);
   });
   return {
     signal,
     close: () => {
-      for (const name of signals) process.off(name, hear);
+      for (const name of END_SIGNALS) process.off(name, hear);
     },
   };
 }

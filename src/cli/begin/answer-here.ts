@@ -2,6 +2,7 @@
  * One message answered in the process that sent it, where no dispatcher runs on this host: by what
  * is approved here, with the same claim and the same transaction.
  */
+import { END_SIGNALS } from '../../base/end-signals.ts';
 import { createLog } from '../../base/log.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
 import { CrosstalkError } from '../../base/errors.ts';
@@ -11,8 +12,6 @@ import { readModelsInForce } from '../look/models-in-force.ts';
 import { readModelViews } from '../look/models.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { composeDispatcher } from './compose.ts';
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Answers for those of `names` that this host serves, and says so; does nothing when it serves none
@@ -48,11 +47,11 @@ export async function answerHere(
     heard.push(signal);
     (stop.signal.aborted ? kill : stop).abort();
   };
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  for (const signal of END_SIGNALS) process.on(signal, onSignal);
   try {
     await runDispatcher(composed.dispatcher, { once: true, stop: stop.signal, kill: kill.signal });
   } finally {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
+    for (const signal of END_SIGNALS) process.off(signal, onSignal);
     await composed.close();
   }
   // The signal meant the whole command, and not only the answer.

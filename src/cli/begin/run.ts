@@ -1,5 +1,6 @@
 /** `crosstalkd run`: this host's dispatcher in the foreground. */
 import { basename } from 'node:path';
+import { END_SIGNALS } from '../../base/end-signals.ts';
 import { createLog, type Log, type LogRecord } from '../../base/log.ts';
 import { systemClock } from '../../base/clock.ts';
 import { parseDuration } from '../../base/duration.ts';
@@ -344,15 +345,14 @@ function listenForSignals(): Stopping {
     if (stop.signal.aborted && name !== 'SIGHUP') kill.abort();
     stop.abort();
   };
-  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, onSignal);
+  for (const signal of END_SIGNALS) process.on(signal, onSignal);
   return {
     stop,
     kill,
     signal: () => onSignal(),
     isHungUp: () => isHungUp,
     close: () => {
-      for (const signal of signals) process.off(signal, onSignal);
+      for (const signal of END_SIGNALS) process.off(signal, onSignal);
     },
   };
 }
