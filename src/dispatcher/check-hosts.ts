@@ -15,7 +15,14 @@ import {
   runFiles,
 } from '../protocol/paths.ts';
 import type { ReasonOf } from '../protocol/reason.ts';
-import { isHost, isHostOf, peopleWho, type Trust, type Voice } from '../protocol/trust.ts';
+import {
+  isHost,
+  isHostOf,
+  peopleWho,
+  standingKey,
+  type Trust,
+  type Voice,
+} from '../protocol/trust.ts';
 import { parseHeader } from '../workflow/run/header.ts';
 import { isPersonPath } from '../workflow/run/run-messages.ts';
 import { isMark } from '../protocol/yes-or-no.ts';
@@ -102,7 +109,7 @@ export function isOfPeople(path: string, root: string): boolean {
 
 /** Whether the file counts: a known host has written it, or somebody answered in its place. */
 export function countsAsHosts(file: HostFile, voice: Voice, trust: Trust): boolean {
-  if (trust.letThrough.has(file.blob)) return true;
+  if (trust.letThrough.has(standingKey(file))) return true;
   if (file.host !== null) return isHostOf(voice, file.host);
   const isAnswer = file.path.endsWith('/CANCEL') || parseMessagePath(file.path)?.replyTo != null;
   return isHost(voice) || (isAnswer && peopleWho(voice, 'approve', trust).length > 0);

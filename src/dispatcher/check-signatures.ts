@@ -14,6 +14,7 @@ import {
   maySpeakAs,
   peopleWho,
   requires,
+  standingKey,
   type Trust,
   type Voice,
 } from '../protocol/trust.ts';
@@ -78,7 +79,7 @@ export async function findHeld(
       held.set(key, heldByFile({ path: forged.path, host: null }, forged.found));
   }
   for (const file of files) {
-    const voice = voices.get(voiceKey(file)) ?? { kind: 'unsigned' };
+    const voice = voices.get(standingKey(file)) ?? { kind: 'unsigned' };
     if (!countsAsHosts(file, voice, trust)) held.set(file.key, heldByFile(file, describe(voice)));
   }
   for (const { key, message } of checked) {
@@ -107,14 +108,17 @@ async function listen(
   { repository, tip, trust, voices }: Hearing,
   messages: readonly Heard[],
 ): Promise<void> {
-  const open = new Set(messages.map(voiceKey));
+  const open = new Set(messages.map(standingKey));
   for (const key of voices.keys()) if (!open.has(key)) voices.delete(key);
-  const unheard = messages.filter((message) => !voices.has(voiceKey(message)));
+  const unheard = messages.filter((message) => !voices.has(standingKey(message)));
   if (unheard.length === 0) return;
   const paths = unheard.map(({ path }) => path);
   const writers = await repository.findWriters(paths, tip);
   for (const message of unheard)
-    voices.set(voiceKey(message), hear(writers.get(message.path)?.signed ?? null, trust.signers));
+    voices.set(
+      standingKey(message),
+      hear(writers.get(message.path)?.signed ?? null, trust.signers),
+    );
 }
 
 /**
@@ -137,16 +141,14 @@ export async function findUnsignedPart(
     paths.find((path, at) => {
       const voice = hear(writers.get(path)?.signed ?? null, trust.signers);
       const isSigned = isHost(voice) || peopleWho(voice, 'ask', trust).length > 0;
-      return !isSigned && !trust.letThrough.has(entries[at]?.oid ?? '');
+      return (
+        !isSigned && !trust.letThrough.has(standingKey({ path, blob: entries[at]?.oid ?? '' }))
+      );
     }) ?? null
   );
 }
 
 type Heard = Pick<OpenMessage, 'path' | 'blob'>;
-
-function voiceKey({ path, blob }: Heard): string {
-  return `${blob} ${path}`;
-}
 
 /** Files that have to be signed and stand unsigned: what was signed before counts. */
 export async function findUnsignedFiles({
@@ -169,7 +171,7 @@ export async function findUnsignedFiles({
   const entries = paths.length === 0 ? [] : await repository.lookUp(tip, paths);
   const standing = paths.flatMap((path, at) => {
     const blob = entries[at]?.oid;
-    return blob === undefined || trust.letThrough.has(blob) ? [] : [path];
+    return blob === undefined || trust.letThrough.has(standingKey({ path, blob })) ? [] : [path];
   });
   const writers = standing.length === 0 ? null : await repository.findWriters(standing, tip);
   return standing.flatMap((path) => {
@@ -183,8 +185,8 @@ export async function findUnsignedFiles({
 
 /** Why it is held back; null when it counts. */
 function judgeVoice(message: OpenMessage, { trust, voices }: Hearing): ReasonOf<'unsigned'> | null {
-  if (trust.letThrough.has(message.blob)) return null;
-  const voice = voices.get(voiceKey(message)) ?? { kind: 'unsigned' };
+  if (trust.letThrough.has(standingKey(message))) return null;
+  const voice = voices.get(standingKey(message)) ?? { kind: 'unsigned' };
   if (maySpeakAs(voice, message.from, trust)) return null;
   return { kind: 'unsigned', path: message.path, from: message.from, found: describe(voice) };
 }

@@ -3,7 +3,7 @@
  * and files that have to be signed. PROTOCOL.md "Signatures".
  */
 import type { Oid } from '../base/ids.ts';
-import { requires, type SignedFileKind, type Trust } from '../protocol/trust.ts';
+import { requires, type SignedFileKind, standingKey, type Trust } from '../protocol/trust.ts';
 import type { ReadableFile } from '../transport/find-readable.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { blobAt, findSigned, withPeople } from './signed-file.ts';
@@ -42,7 +42,7 @@ export async function readInForce(
   if (trust === undefined || !requires(trust, kind)) return fallback();
   const signing = { repository, tip, trust, right: 'models', isReadable } as const;
   const blob = await blobAt(signing, tip, path);
-  if (blob !== null && trust.letThrough.has(blob)) return fallback();
+  if (blob !== null && trust.letThrough.has(standingKey({ path, blob }))) return fallback();
   const known = state.trust.files.get(path);
   if (known?.blob === blob && known.trust === trust) return known.text;
   const { text, isHeld } = await findSigned(signing, path);

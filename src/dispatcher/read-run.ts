@@ -3,7 +3,7 @@ import { type Oid, parseOid } from '../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import type { Message } from '../protocol/message.ts';
 import { type Askable, knownOf } from '../protocol/who-can-be-asked.ts';
-import { hear, requires, type Trust } from '../protocol/trust.ts';
+import { hear, requires, standingKey, type Trust } from '../protocol/trust.ts';
 import type { Speaker } from '../protocol/who-said.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
 import type { Called } from '../protocol/people.ts';
@@ -119,7 +119,7 @@ async function readSigned(
   for (const [at, [path, now]] of [...standing].entries()) {
     const counts =
       isHeard(writers.get(path)?.signed ?? null, trust, 'models') ||
-      trust.letThrough.has(entries[at]?.oid ?? '');
+      trust.letThrough.has(standingKey({ path, blob: entries[at]?.oid ?? '' }));
     if (!counts) searches += 1;
     if (!counts && searches > SEARCHES_MAX) continue;
     const text = counts ? now : (await findSigned(signing, path)).text;

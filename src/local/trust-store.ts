@@ -75,11 +75,11 @@ export async function removeSigner(directory: ConfigDirectory, principal: string
   return count;
 }
 
-/** Lets one content of a message count without a signature. */
-export async function letThrough(directory: ConfigDirectory, blob: string): Promise<void> {
+/** Lets one content at its place (`standingKey`) count without a signature. */
+export async function letThrough(directory: ConfigDirectory, file: string): Promise<void> {
   const known = await readLetThrough(directory);
   await makeConfigDirectory(directory);
-  await writeDurableFile(letThroughFile(directory), [...known, blob, ''].join('\n'));
+  await writeDurableFile(letThroughFile(directory), [...known, file, ''].join('\n'));
 }
 
 async function readLetThrough(directory: ConfigDirectory): Promise<ReadonlySet<string>> {

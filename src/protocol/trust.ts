@@ -56,10 +56,15 @@ export type Signers = ReadonlyMap<string, ReadonlySet<SshKey>>;
 export interface Trust {
   readonly required: ReadonlySet<SignedKind>;
   readonly signers: Signers;
-  /** Blobs of messages that count although nobody known has signed them. */
+  /** Files (`standingKey`) that count although nobody known has signed them. */
   readonly letThrough: ReadonlySet<string>;
   /** Null: all who are known may do everything. */
   readonly rights: Rights | null;
+}
+
+/** A content at its place: the same content elsewhere is another message. */
+export function standingKey({ path, blob }: { readonly path: string; readonly blob: string }) {
+  return `${blob} ${path}`;
 }
 
 /** What of a commit is signed, and the signature. */

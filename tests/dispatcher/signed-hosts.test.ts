@@ -10,7 +10,7 @@ import { listWork } from '../../src/protocol/list-work.ts';
 import { judgeAllWork } from '../../src/dispatcher/tick.ts';
 import { sayReason } from '../../src/protocol/say-reason.ts';
 import { signSsh, sshKeyOf } from '../../src/protocol/ssh-signature.ts';
-import { hostPrincipal, type Trust } from '../../src/protocol/trust.ts';
+import { hostPrincipal, standingKey, type Trust } from '../../src/protocol/trust.ts';
 import { killProcess } from '../simulation/host.ts';
 import { type Story, tell } from '../simulation/stories.ts';
 import { REFS } from '../simulation/world.ts';
@@ -312,7 +312,8 @@ describe('where hosts have to sign', () => {
       const { index } = story.hosts[0]!.process!.dispatcher.mirror;
       expect([...index().forged.keys()]).toEqual([REPLY]);
       expect(heldAt(story)).toEqual([HELD, HELD]);
-      trust.now = { ...trust.now, letThrough: new Set([index().forged.get(REPLY)!.oid]) };
+      const { oid } = index().forged.get(REPLY)!;
+      trust.now = { ...trust.now, letThrough: new Set([standingKey({ path: REPLY, blob: oid })]) };
       await story.pass(60_000);
       expect(heldAt(story)).toEqual([undefined, undefined]);
       expect(story.world.runs).toEqual([]);

@@ -5,7 +5,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { signSsh, sshKeyOf } from '../../src/protocol/ssh-signature.ts';
-import { SIGNED_KINDS, type Trust } from '../../src/protocol/trust.ts';
+import { SIGNED_KINDS, standingKey, type Trust } from '../../src/protocol/trust.ts';
 import { type Story, tell } from '../simulation/stories.ts';
 import { BEGINNING_MS } from '../support/manual-clock.ts';
 import { BRANCH } from '../simulation/world.ts';
@@ -65,6 +65,21 @@ it.each([
   write('ada', { [`${GENERAL}/two.md`]: `---\n${head}---\n[[M2]]\n` });
   await story.pass(40_000);
   expect(replyOf(story, 'two')).toContain('answer');
+});
+
+it('what was let through by hand counts where it stands, and in no copy', async () => {
+  const trust = { now: TRUST };
+  const { story, write } = await begin(trust);
+  const text = '---\nto: mailer\nfrom: ada\n---\n[[M1]]\n';
+  write('eve', { [`${GENERAL}/one.md`]: text });
+  await story.pass(5_000);
+  const { index } = story.hosts[0]!.process!.dispatcher.mirror;
+  const one = index().messages.get(`${GENERAL}/one.md`)!;
+  trust.now = { ...TRUST, letThrough: new Set([standingKey(one)]) };
+  await story.pass(30_000);
+  write('mallory', { [`${GENERAL}/two.md`]: text });
+  await story.pass(30_000);
+  expect([replyOf(story, 'one') !== '', replyOf(story, 'two')]).toEqual([true, '']);
 });
 
 it('a signed marker starts the saved workflow as it was signed, whoever changed it since', async () => {

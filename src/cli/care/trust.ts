@@ -12,6 +12,7 @@ import {
   SIGNED_KINDS,
   type SignedKind,
   type Signers,
+  standingKey,
 } from '../../protocol/trust.ts';
 import { locateConfigDirectory } from '../../local/config-directory.ts';
 import { readConfig } from '../../local/read-config.ts';
@@ -210,7 +211,7 @@ export async function removeTrust(invocation: Invocation): Promise<number> {
 export function trustMessage(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const files = await findFiles(session, invocation.args[0] ?? '');
-    for (const { blob } of files) await letThrough(session.configDirectory, blob);
+    for (const file of files) await letThrough(session.configDirectory, standingKey(file));
     tell(
       invocation,
       { files },
@@ -240,7 +241,8 @@ async function findFiles(session: TransportSession, text: string): Promise<reado
   const inside = tip === null || entry?.kind !== 'tree' ? [] : await repository.list(tip, text);
   if (inside.length > 0)
     return inside.flatMap(({ name, kind, oid }) =>
-      kind === 'file' ? [{ path: `${text}/${name}`, blob: oid }] : [],
+      // The list has a line for each.
+      kind === 'file' && !name.includes('\n') ? [{ path: `${text}/${name}`, blob: oid }] : [],
     );
   const { path, blob } = await resolveId(session, text);
   return [{ path, blob }];

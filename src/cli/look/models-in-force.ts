@@ -1,6 +1,6 @@
 /** The data/models.yaml by which this host would serve, as its dispatcher reads it. */
 import { MODELS_FILE } from '../../protocol/paths.ts';
-import { requires, type Trust } from '../../protocol/trust.ts';
+import { requires, standingKey, type Trust } from '../../protocol/trust.ts';
 import { MODELS_READABLE, readModels } from '../../transport/read-models.ts';
 import { blobAt, findSigned } from '../../dispatcher/signed-file.ts';
 import type { TransportSession } from '../session/transport-session.ts';
@@ -18,7 +18,7 @@ export async function readModelsInForce(
   if (tip === null || trust === null || !requires(trust, 'models')) return knownModels(session);
   const signing = { repository, tip, trust, right: 'models', ...MODELS_READABLE } as const;
   const blob = await blobAt(signing, tip, MODELS_FILE);
-  return blob !== null && trust.letThrough.has(blob)
+  return blob !== null && trust.letThrough.has(standingKey({ path: MODELS_FILE, blob }))
     ? knownModels(session)
     : (await findSigned(signing, MODELS_FILE)).text;
 }
