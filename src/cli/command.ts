@@ -8,6 +8,8 @@ import type { Io } from './io.ts';
 export interface OptionSpec {
   /** Without dashes: `alias`. */
   readonly name: string;
+  /** As help shows it: `-m, --message <text>`. */
+  readonly shown: string;
   /** One letter, or none. */
   readonly short?: string;
   /** Name of its value in help; absent for a switch. `optional` values may be left out. */
@@ -29,13 +31,16 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   /** Commands below this one; their names begin with its own: `workflow run`. */
   readonly subcommands?: readonly CommandSpec[];
-  readonly load: () => Promise<CommandModule>;
+  /** Whole command lines as a person types them. */
+  readonly examples: readonly string[];
+  /** Exit code → what it means here. */
+  readonly exits: Readonly<Record<number, string>>;
+  /** Gives what does it. */
+  readonly load: () => Promise<Execute>;
 }
 
-/** The module behind a command. Gives the exit code. */
-export interface CommandModule {
-  readonly execute: (invocation: Invocation) => Promise<number>;
-}
+/** Does a command. Gives the exit code. */
+export type Execute = (invocation: Invocation) => Promise<number>;
 
 /** One call of a command. Values are text as typed: `007` stays `007`. */
 export interface Invocation {
@@ -63,18 +68,6 @@ export const GROUPS: readonly { readonly group: CommandSpec['group']; readonly t
   { group: 'control', title: 'Control' },
   { group: 'workflow', title: 'Workflows' },
   { group: 'care', title: 'Care' },
-];
-
-/** Options that every command takes. */
-export const COMMON_OPTIONS: readonly OptionSpec[] = [
-  { name: 'dir', short: 'C', value: 'dir', about: 'work as if started in this directory' },
-  { name: 'json', about: 'print one JSON object with "ok" and "health"' },
-  {
-    name: 'state',
-    value: 'dir',
-    about: 'state directory (default: $CROSSTALK_STATE_DIR, then XDG)',
-  },
-  { name: 'help', short: 'h', about: 'show help for this command' },
 ];
 
 /** The value of an option that was given, or null. */

@@ -1,245 +1,80 @@
-/** The commands by which people talk and read: their rows of the table. */
-import type { CommandSpec, OptionSpec } from './command.ts';
-import { FILTER_OPTIONS } from './filter-options.ts';
+/** The commands by which people and agents talk. */
+import type { CommandSpec } from './command.ts';
+import { AWAITED, AWAY, commands, SENDER, WRITE, YOU } from './declare.ts';
 
-const COUNT: OptionSpec = {
-  name: 'number',
-  short: 'n',
-  value: 'n',
-  about: 'show this many of the newest',
-};
-
-/** Join, talk and look, in the order of the help. */
-export const TALK_COMMANDS: readonly CommandSpec[] = [
-  {
-    name: 'join',
-    args: '[url] [dir]',
-    about: 'Clone a transport, or the mailbox of this project',
-    group: 'begin',
-    options: [
-      {
-        name: 'branch',
-        value: 'name',
-        about: 'branch of the conversation (default: the one with a transport)',
-      },
-      { name: 'remote', value: 'name', about: 'remote of this project that holds its mailbox' },
-      {
-        name: 'alias',
-        value: 'name',
-        about: "this host's name in addresses (default: its host name)",
-      },
-    ],
-    load: () => import('./begin/join.ts').then(({ joinTransport }) => ({ execute: joinTransport })),
-  },
-  {
-    name: 'continue',
-    args: '<id>',
+export const TALK_COMMANDS: readonly CommandSpec[] = commands('talk', {
+  'continue <id>': {
     about: 'Let a model continue a thread, here or on another host',
-    group: 'talk',
-    options: [
-      { name: 'on', value: 'host', about: 'only this host' },
-      { name: 'as', value: 'model', about: 'another model than the last one' },
-      { name: 'message', short: 'm', value: 'text', about: 'the message to it (default: Go on.)' },
-      { name: 'from', value: 'name', about: 'your name (default: git user.name)' },
+    options: {
+      '--on <host>': 'only this host',
+      '--as <model>': 'another model than the last one',
+      '-m, --message <text>': 'the message to it (default: Go on.)',
+      ...YOU,
+    },
+    examples: [
+      'crosstalkd continue 01M8PJ0ECC12 --on server',
+      'crosstalkd continue 01M8PJ0ECC12 --as opus -m "Finish the tests."',
     ],
-    load: () =>
-      import('./talk/continue.ts').then(({ continueThread }) => ({ execute: continueThread })),
+    exits: WRITE,
+    load: async () => (await import('./talk/continue.ts')).continueThread,
   },
-  {
-    name: 'ask',
-    args: '',
+  ask: {
     about: 'Ask a person and end the turn (for agents)',
-    group: 'talk',
     agents: true,
-    options: [
-      { name: 'to', value: 'name', about: 'who is asked (default: who asked the agent)' },
-      { name: 'message', short: 'm', value: 'text', about: 'the question (default: stdin)' },
-      { name: 'permission', about: 'ask to be allowed what the text says, and wait: 0 yes, 1 no' },
+    options: {
+      '--to <name>': 'who is asked (default: who asked the agent)',
+      '-m, --message <text>': 'the question (default: stdin)',
+      '--permission': 'ask to be allowed what the text says, and wait: 0 yes, 1 no',
+    },
+    examples: [
+      'crosstalkd ask --to ada -m "Which of the two branches?"',
+      'crosstalkd ask --permission -m "git push origin main"',
     ],
-    load: () => import('./talk/ask.ts').then(({ askPerson }) => ({ execute: askPerson })),
+    exits: WRITE,
+    load: async () => (await import('./talk/ask.ts')).askPerson,
   },
-  {
-    name: 'send',
-    args: '[file]',
+  'send [file]': {
     about: 'Publish a message: -m text, a file, - for standard input',
-    group: 'talk',
     agents: true,
-    options: [
-      {
-        name: 'to',
-        value: 'names',
-        many: true,
-        about:
-          'who is asked: a model, model@host, all, or a person (default with --re: its author)',
-      },
-      { name: 'message', short: 'm', value: 'text', about: 'the text' },
-      {
-        name: 'channel',
-        value: 'name',
-        about: 'channel of the message (default: general, or that of --re)',
-      },
-      { name: 're', value: 'id', many: true, about: 'the message that this one answers' },
-      { name: 'subject', value: 'text', about: 'a title' },
-      { name: 'as', value: 'name', about: 'persona that the model answers as' },
-      { name: 'priority', value: 'n', about: '-9 to 9, higher first' },
-      {
-        name: 'project',
-        value: 'name',
-        about: 'project in whose directory the model works',
-      },
-      {
-        name: 'file',
-        value: 'path',
-        many: true,
-        about: 'attach this file (up to 32, 8 MiB together)',
-      },
-      { name: 'edit', about: 'write the text in $VISUAL or $EDITOR' },
-      {
-        name: 'wait',
-        value: 's',
-        optional: true,
-        about: 'wait for the answers and print them; at most this long (default: 10m)',
-      },
-      {
-        name: 'from',
-        value: 'name',
-        about: 'the sender (default: $CROSSTALK_FROM, then git user.name)',
-      },
-      { name: 'force', about: 'send even to unknown names' },
+    options: {
+      '--to <names>...':
+        'who is asked: a model, model@host, all, or a person (default with --re: its author)',
+      '-m, --message <text>': 'the text',
+      '--channel <name>': 'channel of the message (default: general, or that of --re)',
+      '--re <id>...': 'the message that this one answers',
+      '--subject <text>': 'a title',
+      '--as <name>': 'persona that the model answers as',
+      '--priority <n>': '-9 to 9, higher first',
+      '--project <name>': 'project in whose directory the model works',
+      '--file <path>...': 'attach this file (up to 32, 8 MiB together)',
+      '--edit': 'write the text in $VISUAL or $EDITOR',
+      '--wait [s]': 'wait for the answers and print them; at most this long (default: 10m)',
+      ...SENDER,
+      '--force': 'send even to unknown names',
+    },
+    examples: [
+      'crosstalkd send --to opus -m "Is the lease safe?" --wait',
+      'crosstalkd send --to opus,gpt --subject Review -m "Read it." --file notes.md',
     ],
-    load: () => import('./talk/send.ts').then(({ sendMessage }) => ({ execute: sendMessage })),
+    exits: AWAITED,
+    load: async () => (await import('./talk/send.ts')).sendMessage,
   },
-  {
-    name: 'wait',
-    args: '<id> [s]',
+  'wait <id> [s]': {
     about: 'Wait until a message is answered and print the answers',
-    group: 'talk',
     agents: true,
-    options: [],
-    load: () =>
-      import('./talk/wait.ts').then(({ waitForMessage }) => ({ execute: waitForMessage })),
+    examples: ['crosstalkd wait 01M8PJ0ECC12', 'crosstalkd wait 01M8PJ0ECC12 30s'],
+    exits: AWAITED,
+    load: async () => (await import('./talk/wait.ts')).waitForMessage,
   },
-  {
-    name: 'channels',
-    args: '',
-    about: 'List channels with topic, messages and open work',
-    group: 'look',
-    agents: true,
-    options: [],
-    load: () =>
-      import('./look/channels.ts').then(({ listChannels }) => ({ execute: listChannels })),
-  },
-  {
-    name: 'log',
-    args: '[channel|id]',
-    about: 'List the newest messages; -f follows',
-    group: 'look',
-    agents: true,
-    options: [
-      COUNT,
-      { name: 'all', about: 'show each task of a run (default: one line per run)' },
-      { name: 'follow', short: 'f', about: 'keep printing new messages' },
-      ...FILTER_OPTIONS,
-    ],
-    load: () => import('./look/log.ts').then(({ showLog }) => ({ execute: showLog })),
-  },
-  {
-    name: 'show',
-    args: '<id>',
-    about: 'Print a message with its answers',
-    group: 'look',
-    agents: true,
-    options: [
-      { name: 'raw', about: 'print the file unchanged' },
-      { name: 'transcript', about: "print the output of this host's agents for it" },
-    ],
-    load: () => import('./look/show.ts').then(({ showMessage }) => ({ execute: showMessage })),
-  },
-  {
-    name: 'thread',
-    args: '<id>',
-    about: 'Draw the thread of a message or run as a tree',
-    group: 'look',
-    agents: true,
-    options: [],
-    load: () => import('./look/thread.ts').then(({ showThread }) => ({ execute: showThread })),
-  },
-  {
-    name: 'search',
-    args: '<text>',
-    about: 'Find messages by their text',
-    group: 'look',
-    agents: true,
-    options: [
-      { name: 'channel', value: 'name', about: 'only in this channel' },
-      COUNT,
-      ...FILTER_OPTIONS,
-    ],
-    load: () =>
-      import('./look/search.ts').then(({ searchMessages }) => ({ execute: searchMessages })),
-  },
-  {
-    name: 'models',
-    args: '',
-    about: 'List the models, and which this host serves',
-    group: 'look',
-    agents: true,
-    options: [],
-    load: () => import('./look/models.ts').then(({ listModels }) => ({ execute: listModels })),
-  },
-  {
-    name: 'allow',
-    args: '[model...]',
-    about: 'Approve entries of data/models.yaml for this host',
-    group: 'begin',
-    options: [
-      { name: 'all', about: 'every entry that waits; exit 0 if none does' },
-      { name: 'add', about: 'first add the agent programs of these names to data/models.yaml' },
-    ],
-    load: () => import('./begin/allow.ts').then(({ allowModels }) => ({ execute: allowModels })),
-  },
-  {
-    name: 'lint',
-    args: '[file...]',
-    about: 'Check files before they are sent, or the whole transport',
-    group: 'care',
-    agents: true,
-    options: [],
-    load: () => import('./care/lint.ts').then(({ lintFiles }) => ({ execute: lintFiles })),
-  },
-  {
-    name: 'mcp',
-    args: '',
+  mcp: {
     about: 'Serve send, wait, reading and workflows as MCP tools',
-    group: 'talk',
     agents: true,
-    options: [
-      { name: 'allow-decisions', about: 'add tools that decide gates in your name' },
-      {
-        name: 'permissions',
-        about: 'only the tool by which claude asks to be allowed (for agents)',
-      },
-    ],
-    load: () => import('./talk/mcp.ts').then(({ serveMcp }) => ({ execute: serveMcp })),
+    options: {
+      '--allow-decisions': 'add tools that decide gates in your name',
+      '--permissions': 'only the tool by which claude asks to be allowed (for agents)',
+    },
+    examples: ['crosstalkd mcp', 'crosstalkd mcp --allow-decisions'],
+    exits: AWAY,
+    load: async () => (await import('./talk/mcp.ts')).serveMcp,
   },
-  {
-    name: 'completion',
-    args: '<shell> [kind...]',
-    about: 'Print the completion script for bash, zsh or fish',
-    group: 'care',
-    agents: true,
-    options: [],
-    load: () =>
-      import('./care/completion.ts').then(({ printCompletion }) => ({ execute: printCompletion })),
-  },
-  {
-    name: 'man',
-    args: '',
-    about: 'Print the manual page',
-    group: 'care',
-    agents: true,
-    options: [],
-    load: () =>
-      import('./care/man-page.ts').then(({ printManPage }) => ({ execute: printManPage })),
-  },
-];
+});

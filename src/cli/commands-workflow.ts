@@ -1,226 +1,202 @@
-/** `crosstalkd workflow …`: its row of the table, and those below it. */
-import type { CommandSpec, OptionSpec } from './command.ts';
+/** `crosstalkd workflow …`, or `wf` for short. */
+import type { CommandSpec } from './command.ts';
+import { AWAITED, AWAY, commandGroup, NOTHING, READ, SENDER, WRITE } from './declare.ts';
 
-const FROM: OptionSpec = {
-  name: 'from',
-  value: 'name',
-  about: 'the sender (default: $CROSSTALK_FROM, then git user.name)',
-};
-const INPUT: OptionSpec = {
-  name: 'input',
-  short: 'i',
-  value: 'key=value',
-  many: true,
-  about: 'an input; key=@file takes its text from a file',
-};
-const WAIT: OptionSpec = {
-  name: 'wait',
-  value: 's',
-  optional: true,
-  about: 'follow the run and print its answer; at most this long (default: 10m)',
-};
-const REASON: OptionSpec = {
-  name: 'message',
-  short: 'm',
-  value: 'text',
-  about: 'a comment',
-};
-const FILE: OptionSpec = {
-  name: 'file',
-  value: 'file',
-  about: 'an edited workflow, in place of the one that ran',
-};
+const INPUT = {
+  '-i, --input <key=value>...': 'an input; key=@file takes its text from a file',
+} as const;
+const WAIT = {
+  '--wait [s]': 'follow the run and print its answer; at most this long (default: 10m)',
+} as const;
+const AT = { '--at <commit>': 'as of this commit' } as const;
+const FILE = { '--file <file>': 'an edited workflow, in place of the one that ran' } as const;
+const REMARK = { '-m, --message <text>': 'a comment', ...SENDER } as const;
 
-type Row = Pick<CommandSpec, 'args' | 'about' | 'load'> & {
-  readonly name: string;
-  readonly options?: readonly OptionSpec[];
-};
-
-/** Those that only read. */
-const FOR_AGENTS = ['check', 'plan', 'list', 'show', 'why'];
-
-const row = ({ name, options = [], ...rest }: Row): CommandSpec => ({
-  name: `workflow ${name}`,
-  group: 'workflow',
-  agents: FOR_AGENTS.includes(name),
-  options,
-  ...rest,
-});
-
-const ROWS: readonly Row[] = [
-  {
-    name: 'run',
-    args: '<file|name>',
-    about: 'Start a saved workflow, or the one in a file',
-    options: [
-      INPUT,
-      {
-        name: 'channel',
-        value: 'name',
-        about: 'channel of the question and its answer (default: general)',
+export const WORKFLOW_COMMANDS: readonly CommandSpec[] = [
+  commandGroup(
+    'workflow',
+    {
+      name: 'workflow',
+      about: 'Run several steps: ask models, wait for people, loop (wf)',
+      agents: true,
+    },
+    {
+      'run <file|name>': {
+        about: 'Start a saved workflow, or the one in a file',
+        options: {
+          ...INPUT,
+          '--channel <name>': 'channel of the question and its answer (default: general)',
+          '--dry-run': 'run every step with echoes instead of models',
+          ...WAIT,
+          ...SENDER,
+        },
+        examples: [
+          'crosstalkd workflow run review -i topic=leases',
+          'crosstalkd workflow run plan.md --dry-run',
+        ],
+        exits: AWAITED,
+        load: async () => (await import('./workflow/run.ts')).startWorkflow,
       },
-      { name: 'dry-run', about: 'run every step with echoes instead of models' },
-      WAIT,
-      FROM,
-    ],
-    load: () =>
-      import('./workflow/run.ts').then(({ startWorkflow }) => ({ execute: startWorkflow })),
-  },
-  {
-    name: 'check',
-    args: '<file|name>',
-    about: 'List every mistake of a workflow, with lines',
-    options: [INPUT],
-    load: () => import('./workflow/check.ts').then(({ checkFile }) => ({ execute: checkFile })),
-  },
-  {
-    name: 'plan',
-    args: '<file|name>',
-    about: 'Draw the graph, who serves each step, and its limits',
-    options: [INPUT],
-    load: () => import('./workflow/check.ts').then(({ planFile }) => ({ execute: planFile })),
-  },
-  {
-    name: 'compile',
-    args: '<file>',
-    about: 'Have a model turn prose into a workflow, and print it',
-    options: [
-      { name: 'channel', value: 'name', about: 'channel of the question (default: general)' },
-      { name: 'wait', value: 's', about: 'wait at most this long (default: 10m)' },
-      FROM,
-    ],
-    load: () =>
-      import('./workflow/compile.ts').then(({ compileWorkflow }) => ({ execute: compileWorkflow })),
-  },
-  {
-    name: 'list',
-    args: '',
-    about: 'List open and recent runs, and what each waits for',
-    options: [
-      { name: 'number', short: 'n', value: 'n', about: 'show this many (default: 20)' },
-      { name: 'open', about: 'only open runs' },
-    ],
-    load: () => import('./workflow/list.ts').then(({ listRuns }) => ({ execute: listRuns })),
-  },
-  {
-    name: 'show',
-    args: '<run>',
-    about: 'Draw a run: state, model, host, time and cost of each task',
-    options: [{ name: 'at', value: 'commit', about: 'as of this commit' }],
-    load: () => import('./workflow/show.ts').then(({ showRun }) => ({ execute: showRun })),
-  },
-  {
-    name: 'why',
-    args: '<run>',
-    about: 'Explain what a run waits for, and how to continue',
-    load: () => import('./look/why-run.ts').then(({ explainRun }) => ({ execute: explainRun })),
-  },
-  {
-    name: 'approve',
-    args: '<run> [gate]',
-    about: 'Approve a gate, or answer it with -m',
-    options: [
-      REASON,
-      { name: 'choice', value: 'text', about: 'the choice, if the gate offers several' },
-      FROM,
-    ],
-    load: () => import('./workflow/gate.ts').then(({ approve }) => ({ execute: approve })),
-  },
-  {
-    name: 'deny',
-    args: '<run> [gate]',
-    about: 'Deny a gate; -m says why',
-    options: [REASON, FROM],
-    load: () => import('./workflow/gate.ts').then(({ deny }) => ({ execute: deny })),
-  },
-  {
-    name: 'cancel',
-    args: '<run>',
-    about: 'End a run: close its tasks, run "finally" steps',
-    options: [REASON, FROM],
-    load: () => import('./workflow/control.ts').then(({ cancelRun }) => ({ execute: cancelRun })),
-  },
-  {
-    name: 'pause',
-    args: '<run>',
-    about: 'Start no new task in a run; what runs finishes',
-    options: [REASON, FROM],
-    load: () => import('./workflow/control.ts').then(({ pauseRun }) => ({ execute: pauseRun })),
-  },
-  {
-    name: 'resume',
-    args: '<run>',
-    about: 'Continue a paused run',
-    options: [REASON, FROM],
-    load: () => import('./workflow/control.ts').then(({ resumeRun }) => ({ execute: resumeRun })),
-  },
-  {
-    name: 'retry',
-    args: '<run>',
-    about: 'Run again only what failed',
-    options: [{ name: 'step', value: 'id', about: 'only this step (while the run is open)' }, WAIT],
-    load: () => import('./workflow/fork.ts').then(({ retryRun }) => ({ execute: retryRun })),
-  },
-  {
-    name: 'rerun',
-    args: '<run>',
-    about: 'Run a workflow again, whole or from one step',
-    options: [
-      { name: 'from', value: 'step', about: 'keep what finished before this step' },
-      FILE,
-      WAIT,
-    ],
-    load: () => import('./workflow/fork.ts').then(({ rerunRun }) => ({ execute: rerunRun })),
-  },
-  {
-    name: 'fork',
-    args: '<run>',
-    about: 'Start a new run that keeps finished steps of this one',
-    options: [
-      { name: 'at', value: 'commit', about: 'as of this commit' },
-      { name: 'from', value: 'step', about: 'discard this step and those after it' },
-      FILE,
-      WAIT,
-    ],
-    load: () => import('./workflow/fork.ts').then(({ forkRun }) => ({ execute: forkRun })),
-  },
-  {
-    name: 'signal',
-    args: '<run> <event>',
-    about: 'Send an event to a run',
-    options: [REASON, FROM],
-    load: () => import('./workflow/control.ts').then(({ signalRun }) => ({ execute: signalRun })),
-  },
-  {
-    name: 'budget',
-    args: '<run>',
-    about: 'Show or set the limits of a run',
-    options: [
-      { name: 'usd', value: 'n', about: 'limit in US dollars' },
-      { name: 'tokens', value: 'n', about: 'limit in tokens' },
-      { name: 'agents', value: 'n', about: 'limit of started agents' },
-      { name: 'minutes', value: 'n', about: 'limit in minutes since its start' },
-      FROM,
-    ],
-    load: () => import('./workflow/control.ts').then(({ budgetRun }) => ({ execute: budgetRun })),
-  },
-  {
-    name: 'amend',
-    args: '<run> <file>',
-    about: 'Change steps of a run that have not started',
-    options: [FROM],
-    load: () => import('./workflow/control.ts').then(({ amendRun }) => ({ execute: amendRun })),
-  },
+      'check <file|name>': {
+        about: 'List every mistake of a workflow, with lines',
+        agents: true,
+        options: INPUT,
+        examples: ['crosstalkd workflow check data/workflows/review.md'],
+        exits: { ...READ, 2: 'it has mistakes' },
+        load: async () => (await import('./workflow/check.ts')).checkFile,
+      },
+      'plan <file|name>': {
+        about: 'Draw the graph, who serves each step, and its limits',
+        agents: true,
+        options: INPUT,
+        examples: ['crosstalkd workflow plan review -i topic=leases'],
+        exits: { ...READ, 2: 'it has mistakes' },
+        load: async () => (await import('./workflow/check.ts')).planFile,
+      },
+      'compile <file>': {
+        about: 'Have a model turn prose into a workflow, and print it',
+        options: {
+          '--channel <name>': 'channel of the question (default: general)',
+          '--wait <s>': 'wait at most this long (default: 10m)',
+          ...SENDER,
+        },
+        examples: ['crosstalkd workflow compile idea.md'],
+        exits: AWAITED,
+        load: async () => (await import('./workflow/compile.ts')).compileWorkflow,
+      },
+      list: {
+        about: 'List open and recent runs, and what each waits for',
+        agents: true,
+        options: {
+          '-n, --number <n>': 'show this many (default: 20)',
+          '--open': 'only open runs',
+        },
+        examples: ['crosstalkd workflow list', 'crosstalkd workflow list --open'],
+        exits: { ...AWAY, ...NOTHING },
+        load: async () => (await import('./workflow/list.ts')).listRuns,
+      },
+      'show <run>': {
+        about: 'Draw a run: state, model, host, time and cost of each task',
+        agents: true,
+        options: AT,
+        examples: ['crosstalkd workflow show review-1f2e'],
+        exits: READ,
+        load: async () => (await import('./workflow/show.ts')).showRun,
+      },
+      'why <run>': {
+        about: 'Explain what a run waits for, and how to continue',
+        agents: true,
+        examples: ['crosstalkd workflow why review-1f2e'],
+        exits: READ,
+        load: async () => (await import('./look/why-run.ts')).explainRun,
+      },
+      'approve <run> [gate]': {
+        about: 'Approve a gate, or answer it with -m',
+        options: {
+          ...REMARK,
+          '--choice <text>': 'the choice, if the gate offers several',
+        },
+        examples: [
+          'crosstalkd workflow approve review-1f2e',
+          'crosstalkd workflow approve review-1f2e where --choice blog',
+        ],
+        exits: WRITE,
+        load: async () => (await import('./workflow/gate.ts')).approve,
+      },
+      'deny <run> [gate]': {
+        about: 'Deny a gate; -m says why',
+        options: REMARK,
+        examples: ['crosstalkd workflow deny review-1f2e ok -m "not before Monday"'],
+        exits: WRITE,
+        load: async () => (await import('./workflow/gate.ts')).deny,
+      },
+      'cancel <run>': {
+        about: 'End a run: close its tasks, run "finally" steps',
+        options: REMARK,
+        examples: ['crosstalkd workflow cancel review-1f2e -m "no longer needed"'],
+        exits: WRITE,
+        load: async () => (await import('./workflow/control.ts')).cancelRun,
+      },
+      'pause <run>': {
+        about: 'Start no new task in a run; what runs finishes',
+        options: REMARK,
+        examples: ['crosstalkd workflow pause review-1f2e'],
+        exits: WRITE,
+        load: async () => (await import('./workflow/control.ts')).pauseRun,
+      },
+      'resume <run>': {
+        about: 'Continue a paused run',
+        options: REMARK,
+        examples: ['crosstalkd workflow resume review-1f2e'],
+        exits: WRITE,
+        load: async () => (await import('./workflow/control.ts')).resumeRun,
+      },
+      'retry <run>': {
+        about: 'Run again only what failed',
+        options: {
+          '--step <id>': 'only this step (while the run is open)',
+          ...WAIT,
+        },
+        examples: [
+          'crosstalkd workflow retry review-1f2e',
+          'crosstalkd workflow retry review-1f2e --step vote',
+        ],
+        exits: AWAITED,
+        load: async () => (await import('./workflow/fork.ts')).retryRun,
+      },
+      'rerun <run>': {
+        about: 'Run a workflow again, whole or from one step',
+        options: {
+          '--from <step>': 'keep what finished before this step',
+          ...FILE,
+          ...WAIT,
+        },
+        examples: ['crosstalkd workflow rerun review-1f2e --from vote'],
+        exits: AWAITED,
+        load: async () => (await import('./workflow/fork.ts')).rerunRun,
+      },
+      'fork <run>': {
+        about: 'Start a new run that keeps finished steps of this one',
+        options: {
+          ...AT,
+          '--from <step>': 'discard this step and those after it',
+          ...FILE,
+          ...WAIT,
+        },
+        examples: ['crosstalkd workflow fork review-1f2e --from vote'],
+        exits: AWAITED,
+        load: async () => (await import('./workflow/fork.ts')).forkRun,
+      },
+      'signal <run> <event>': {
+        about: 'Send an event to a run',
+        options: REMARK,
+        examples: ['crosstalkd workflow signal review-1f2e deployed'],
+        exits: WRITE,
+        load: async () => (await import('./workflow/control.ts')).signalRun,
+      },
+      'budget <run>': {
+        about: 'Show or set the limits of a run',
+        options: {
+          '--usd <n>': 'limit in US dollars',
+          '--tokens <n>': 'limit in tokens',
+          '--agents <n>': 'limit of started agents',
+          '--minutes <n>': 'limit in minutes since its start',
+          ...SENDER,
+        },
+        examples: [
+          'crosstalkd workflow budget review-1f2e',
+          'crosstalkd workflow budget review-1f2e --usd 10',
+        ],
+        exits: WRITE,
+        load: async () => (await import('./workflow/control.ts')).budgetRun,
+      },
+      'amend <run> <file>': {
+        about: 'Change steps of a run that have not started',
+        options: SENDER,
+        examples: ['crosstalkd workflow amend review-1f2e plan.md'],
+        exits: WRITE,
+        load: async () => (await import('./workflow/control.ts')).amendRun,
+      },
+    },
+  ),
 ];
-
-/** `workflow`, or `wf` for short. */
-export const WORKFLOW_COMMAND: CommandSpec = {
-  name: 'workflow',
-  args: '',
-  about: 'Run several steps: ask models, wait for people, loop (wf)',
-  group: 'workflow',
-  agents: true,
-  options: [],
-  subcommands: ROWS.map(row),
-  load: () => Promise.reject(new Error('"workflow" is done by the commands below it')),
-};

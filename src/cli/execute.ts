@@ -50,7 +50,9 @@ export async function execute(
       caller,
       commands: COMMANDS,
     };
-    return await (await spec.load()).execute(invocation);
+    return await (
+      await spec.load()
+    )(invocation);
   } catch (error) {
     return await report(error, { io, wantsJson, command });
   }

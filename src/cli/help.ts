@@ -1,11 +1,10 @@
 /** Help for a command, laid out by cac, and the overview of all. */
-import { ownValue } from '../base/own-value.ts';
 import { cac } from 'cac';
-import { type CommandSpec, COMMON_OPTIONS, GROUPS } from './command.ts';
+import { type CommandSpec, GROUPS } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { COMMON_OPTIONS } from './declare.ts';
 import type { Io } from './io.ts';
 import { declareOptions } from './parse-words.ts';
-import { USAGE } from './usage.ts';
 import { VERSION } from './version.ts';
 
 /** Prints the help of one command. */
@@ -30,21 +29,16 @@ export function showHelp(spec: CommandSpec, io: Pick<Io, 'print'>): void {
       ...section,
       body: section.body.replace(/ \(default: true\)$|(?<! ) +$/gm, ''),
     })),
-    ...usageSections(spec.name),
+    { title: 'Examples', body: spec.examples.map((line) => `  $ ${line}`).join('\n') },
+    {
+      title: 'Exit codes',
+      body: Object.entries(spec.exits)
+        .map(([code, meaning]) => `  ${code}  ${meaning}`)
+        .join('\n'),
+    },
   ];
   declareOptions(command, [...spec.options, ...COMMON_OPTIONS]);
   command.outputHelp();
-}
-
-/** Examples and exit codes. */
-function usageSections(name: string): readonly { readonly title: string; readonly body: string }[] {
-  const usage = ownValue(USAGE, name);
-  if (usage === undefined) return [];
-  const exits = Object.entries(usage.exits).map(([code, meaning]) => `  ${code}  ${meaning}`);
-  return [
-    { title: 'Examples', body: usage.examples.map((line) => `  $ ${line}`).join('\n') },
-    { title: 'Exit codes', body: exits.join('\n') },
-  ];
 }
 
 /** Every command by group, one line each. */

@@ -8,7 +8,8 @@ import { ownValue } from '../base/own-value.ts';
 import { cac, type Command } from 'cac';
 import { CrosstalkError } from '../base/errors.ts';
 import { suggestName } from '../protocol/address.ts';
-import { type CommandSpec, COMMON_OPTIONS, type OptionSpec } from './command.ts';
+import type { CommandSpec, OptionSpec } from './command.ts';
+import { COMMON_OPTIONS } from './declare.ts';
 import { fixBy } from '../base/fix.ts';
 
 /** What was typed after a command's name. */
@@ -20,13 +21,8 @@ export interface Words {
 
 /** Declares options to cac, for its parser and its help. */
 export function declareOptions(command: Command, options: readonly OptionSpec[]): void {
-  for (const { name, short, value, optional, many, about } of options) {
-    const shown = value === undefined ? '' : optional === true ? ` [${value}]` : ` <${value}>`;
-    command.option(
-      `${short === undefined ? '' : `-${short}, `}--${name}${shown}`,
-      many === true ? `${about} (repeatable)` : about,
-    );
-  }
+  for (const { shown, many, about } of options)
+    command.option(shown, many === true ? `${about} (repeatable)` : about);
 }
 
 /**

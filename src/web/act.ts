@@ -11,7 +11,7 @@ import { acknowledge } from '../cli/control/ack.ts';
 import { adoptLate } from '../cli/control/adopt.ts';
 import { answerQuestion } from '../cli/control/answer.ts';
 import { cancelMessage } from '../cli/control/cancel.ts';
-import type { Invocation } from '../cli/command.ts';
+import type { Execute, Invocation } from '../cli/command.ts';
 import type { Io } from '../cli/io.ts';
 import { retryMessage } from '../cli/control/retry.ts';
 import { sendMessage } from '../cli/talk/send.ts';
@@ -27,8 +27,6 @@ export interface Done {
   readonly data: unknown;
   readonly notes: readonly string[];
 }
-
-type Execute = (invocation: Invocation) => Promise<number>;
 
 /**
  * A command that the page may give: its arguments and the options that it takes, by the names of

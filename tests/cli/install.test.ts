@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { COMMON_OPTIONS } from '../../src/cli/command.ts';
+import { COMMON_OPTIONS } from '../../src/cli/declare.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { formatManPage } from '../../src/cli/care/man-page.ts';
 

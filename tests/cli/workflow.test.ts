@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { WORKFLOW_COMMAND } from '../../src/cli/commands-workflow.ts';
+import { WORKFLOW_COMMANDS } from '../../src/cli/commands-workflow.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Cli, listOf, startCli } from '../support/cli.ts';
 
@@ -414,8 +414,8 @@ steps:
       ['rerun', 'all', '--file', edited],
     ];
     // It asks an agent and waits for it.
-    const names = (WORKFLOW_COMMAND.subcommands ?? []).flatMap(({ name }) =>
-      name === 'workflow compile' ? [] : [name.replace('workflow ', '')],
+    const names = WORKFLOW_COMMANDS.flatMap(({ subcommands = [] }) => subcommands).flatMap(
+      ({ name }) => (name === 'workflow compile' ? [] : [name.replace('workflow ', '')]),
     );
     expect(asked.map(([name]) => name).sort()).toEqual([...names].sort());
     for (const words of asked) {

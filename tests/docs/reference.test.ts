@@ -7,14 +7,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ADAPTERS, SERVICES } from '../../src/agents/adapters.ts';
 import { ERROR_CODES } from '../../src/base/errors.ts';
-import {
-  COMMON_OPTIONS,
-  type CommandSpec,
-  GROUPS,
-  type OptionSpec,
-} from '../../src/cli/command.ts';
+import { type CommandSpec, GROUPS, type OptionSpec } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
-import { USAGE } from '../../src/cli/usage.ts';
+import { COMMON_OPTIONS } from '../../src/cli/declare.ts';
 import { type Config, DEFAULTS } from '../../src/local/config.ts';
 import { SETTINGS } from '../../src/local/config-settings.ts';
 import { codesIn, generatedPart, proseOf, readPage, ROOT, tableAt } from './page.ts';
@@ -120,13 +115,13 @@ function formatGroup({ group, title }: (typeof GROUPS)[number]): string {
   return specs.length === 0 ? '' : `\n**${title}**\n${specs.map(formatCommand).join('')}`;
 }
 
-function formatCommand({ name, args, about, options, subcommands = [] }: CommandSpec): string {
+function formatCommand(spec: CommandSpec): string {
+  const { name, args, about, options, subcommands = [] } = spec;
   if (subcommands.length > 0) return subcommands.map(formatCommand).join('');
-  return `\n\`crosstalkd ${`${name} ${args}`.trim()}\`: ${cell(about)}\n${options.length === 0 ? '' : `\n${options.map(formatOption).join('')}`}${formatUsage(name)}`;
+  return `\n\`crosstalkd ${`${name} ${args}`.trim()}\`: ${cell(about)}\n${options.length === 0 ? '' : `\n${options.map(formatOption).join('')}`}${formatUsage(spec)}`;
 }
 
-function formatUsage(name: string): string {
-  const { examples, exits } = USAGE[name]!;
+function formatUsage({ examples, exits }: CommandSpec): string {
   const codes = Object.entries(exits).map(([code, meaning]) => `${code} ${meaning}`);
   return `\nExamples: ${examples.map((line) => `\`${line}\``).join(', ')}. Exit codes: ${codes.join('; ')}.\n`;
 }
@@ -135,10 +130,8 @@ function formatOptions(title: string, options: readonly OptionSpec[]): string {
   return `${title}\n\n${options.map(formatOption).join('')}`;
 }
 
-function formatOption({ name, short, value, optional, many, about }: OptionSpec): string {
-  const shown = value === undefined ? '' : optional === true ? ` [${value}]` : ` <${value}>`;
-  const both = short === undefined ? `--${name}${shown}` : `-${short}, --${name}${shown}`;
-  return `* \`${both}\` ${cell(about)}${many === true ? ' (repeatable)' : ''}\n`;
+function formatOption({ shown, many, about }: OptionSpec): string {
+  return `* \`${shown}\` ${cell(about)}${many === true ? ' (repeatable)' : ''}\n`;
 }
 
 function formatSetting(field: keyof Config): string {

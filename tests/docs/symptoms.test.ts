@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FAILURE_CLASSES } from '../../src/agents/agent.ts';
 import { ERROR_CODES } from '../../src/base/errors.ts';
-import { COMMON_OPTIONS, type CommandSpec } from '../../src/cli/command.ts';
+import type { CommandSpec } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
+import { COMMON_OPTIONS } from '../../src/cli/declare.ts';
 import { codesIn, proseOf, readPage, ROOT, tableAt } from './page.ts';
 
 const rows = tableAt(readPage('GUIDE-CLI.md'), 'table: symptoms');

@@ -5,7 +5,8 @@
  * form.
  */
 import { CrosstalkError } from '../../base/errors.ts';
-import { COMMON_OPTIONS, type CommandSpec, type Invocation, type OptionSpec } from '../command.ts';
+import type { CommandSpec, Invocation, OptionSpec } from '../command.ts';
+import { COMMON_OPTIONS } from '../declare.ts';
 import type { WordKind } from './complete-words.ts';
 
 /** Shells for which a script can be printed, with the line that puts it in force. */

@@ -4,14 +4,8 @@
  */
 import { ERROR_CODES } from '../../base/errors.ts';
 import { SETTINGS } from '../../local/config-settings.ts';
-import {
-  COMMON_OPTIONS,
-  type CommandSpec,
-  GROUPS,
-  type Invocation,
-  type OptionSpec,
-} from '../command.ts';
-import { USAGE } from '../usage.ts';
+import { type CommandSpec, GROUPS, type Invocation, type OptionSpec } from '../command.ts';
+import { COMMON_OPTIONS } from '../declare.ts';
 import { VERSION } from '../version.ts';
 
 /** Prints the page for `man -l -`. */
@@ -90,16 +84,14 @@ function formatGroup(title: string, specs: readonly CommandSpec[]): string {
   );
 }
 
-function formatCommand({ name, args, about, options }: CommandSpec): string {
+function formatCommand({ name, args, about, options, examples }: CommandSpec): string {
   const head = `.TP\n.B ${escape(`crosstalkd ${name} ${args}`.trim())}\n${escape(about)}`;
-  const examples = (USAGE[name]?.examples ?? []).map((line) => `.EX\n$ ${escape(line)}\n.EE`);
-  const below = [...options.map(formatOption), ...(examples.length === 0 ? [] : ['.PP'])];
-  return [head, '.RS', ...below, ...examples, '.RE'].join('\n');
+  const shown = examples.map((line) => `.EX\n$ ${escape(line)}\n.EE`);
+  return [head, '.RS', ...options.map(formatOption), '.PP', ...shown, '.RE'].join('\n');
 }
 
-function formatOption({ name, short, value, optional, about }: OptionSpec): string {
-  const shown = value === undefined ? '' : optional === true ? ` [${value}]` : ` <${value}>`;
-  return item(`${short === undefined ? '' : `-${short}, `}--${name}${shown}`, about);
+function formatOption({ shown, about }: OptionSpec): string {
+  return item(shown, about);
 }
 
 function item(what: string, says: string): string {

@@ -93,7 +93,7 @@ async function callTool(
     const words = readInput(tool, input);
     const common = [...base.options].filter(([key]) => key === 'dir' || key === 'state');
     const options = new Map([...common, ...words.options, ['json', ['']] as const]);
-    const { execute } = await tool.spec.load();
+    const execute = await tool.spec.load();
     const io = ioAt(capture(said), base.io.at ?? []);
     const code = await execute({ ...base, args: words.args, options, io });
     return result(said.join('\n'), code !== 0 && code !== NOTHING);
