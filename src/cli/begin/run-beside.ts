@@ -26,7 +26,9 @@ export async function runBeside(
   ] as const);
   print(`$ ${formatWords(['crosstalkd', ...words])}`);
   try {
-    await (await spec.load())({ ...invocation, io, args, options });
+    await (
+      await spec.load()
+    )({ ...invocation, io, args, options });
   } catch (error) {
     print(errorText(error));
     if (error instanceof CrosstalkError && error.fix !== null)
