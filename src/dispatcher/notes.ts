@@ -75,6 +75,8 @@ export interface Parked {
 export interface DayBook {
   /** The commit up to which replies are counted; null = none yet. */
   tip: Oid | null;
+  /** The first moment that was counted up to that tip. */
+  sinceMs: number;
   /** data/budgets.yaml as it was last read; null = not yet. */
   file: FileInForce | null;
   budgets: Budgets;

@@ -5,6 +5,7 @@
  */
 import { DAY } from '../base/clock.ts';
 import { estimateOf, type Spent } from '../protocol/budgets.ts';
+import type { Use } from '../protocol/usage.ts';
 import {
   type JournalEntry,
   PUBLISHED,
@@ -18,7 +19,7 @@ export interface Start extends StartFacts {
   readonly nonce: string;
   readonly attemptId: string;
   /** What it says that it has used; null = it runs, was stopped, or died. */
-  used: { readonly usd: number; readonly tokens: number } | null;
+  used: Use | null;
   /** How its claim was settled; null = it is not. */
   end: SettledHow | null;
 }

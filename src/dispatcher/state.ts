@@ -296,7 +296,7 @@ export function createState(): State {
     models: {
       serving: { models: new Map(), refused: new Map() },
       parked: new Map(),
-      day: { tip: null, file: null, budgets: NO_BUDGETS, spent: new Map() },
+      day: { tip: null, sinceMs: 0, file: null, budgets: NO_BUDGETS, spent: new Map() },
       spentOut: new Map(),
       parks: new Map(),
       starts: new Map(),

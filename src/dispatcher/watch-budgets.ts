@@ -37,6 +37,8 @@ export async function watchBudgets(dispatcher: Dispatcher): Promise<void> {
   const { state, mirror, doors } = dispatcher;
   const { tip } = mirror.index();
   const wallMs = doors.clock.wallMs();
+  // The clock was set back: of that day nothing was read.
+  if (dayStartMs(wallMs) < state.models.day.sinceMs) state.models.day.tip = null;
   if (tip !== null && tip !== state.models.day.tip) {
     await readBudgets(dispatcher, tip);
     if (state.models.day.budgets === NO_BUDGETS) state.models.day.tip = null;
@@ -92,7 +94,8 @@ async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {
   const { state, doors } = dispatcher;
   const known = state.models.day.tip;
   const isAhead = known !== null && (await doors.repository.isAncestor(known, tip));
-  const from = isAhead ? known : await dayStart(dispatcher, tip);
+  const sinceMs = dayStartMs(doors.clock.wallMs());
+  const from = isAhead ? known : await commitBefore(dispatcher, { tip, sinceMs });
   const changes = await doors.repository.diff({ from, to: tip, under: CHANNELS });
   const replies = changes.flatMap((change) => {
     const parsed = change.kind === 'written' ? parseMessagePath(change.path) : null;
@@ -122,7 +125,12 @@ async function countReplies(dispatcher: Dispatcher, tip: Oid): Promise<void> {
       });
     });
   }
+  if (!isAhead) state.models.day.sinceMs = sinceMs;
   state.models.day.tip = tip;
+}
+
+function dayStartMs(wallMs: number): number {
+  return wallMs - (wallMs % DAY) - SKEW_MS;
 }
 
 /** Where hosts have to sign, a reply without such a signature uses up no budget. */
@@ -149,16 +157,19 @@ async function leaveOutForged<T extends { readonly path: string; readonly blob: 
 }
 
 /**
- * The newest commit from before this day; null when the whole history is of today, or longer than a
- * day can be.
+ * A commit from before that time; null when the whole history is of that time, or longer than a
+ * day can be. One commit with a date of long ago says nothing: the clock of its host stood there.
  */
-async function dayStart({ doors }: Dispatcher, tip: Oid): Promise<Oid | null> {
-  const wallMs = doors.clock.wallMs();
-  const startMs = wallMs - (wallMs % DAY) - SKEW_MS;
+async function commitBefore(
+  { doors }: Dispatcher,
+  { tip, sinceMs }: { readonly tip: Oid; readonly sinceMs: number },
+): Promise<Oid | null> {
   for (let max = WINDOW; ; max *= 4) {
     const commits = await doors.repository.history({ from: null, to: tip, max });
-    const before = commits.findLast(({ authoredMs }) => authoredMs < startMs);
-    if (before !== undefined) return before.oid;
+    const oldest = commits.slice(-2);
+    const [before] = oldest;
+    if (before !== undefined && oldest.every(({ authoredMs }) => authoredMs < sinceMs))
+      return before.oid;
     if (commits.length < max || max >= WINDOW_MAX) return null;
   }
 }

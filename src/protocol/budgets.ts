@@ -7,6 +7,7 @@ import { isName } from './names.ts';
 import { BUDGETS_FILE } from './paths.ts';
 import type { ReasonOf } from './reason.ts';
 import { amount, type FileProblem, readMappingFile } from './take.ts';
+import { sumUse, type Use } from './usage.ts';
 import { describe, isMapping } from './yaml.ts';
 
 /** What may be used; null = no limit. */
@@ -27,11 +28,9 @@ export interface Budgets {
 }
 
 /** What one reply says it has used. */
-export interface Spent {
+export interface Spent extends Use {
   readonly model: string;
   readonly atMs: number;
-  readonly usd: number;
-  readonly tokens: number;
 }
 
 const NOTHING: Budget = { usdPerDay: null, tokensPerDay: null, runsPerHour: null };
@@ -104,10 +103,8 @@ const GUESS = { usd: 0.1, tokens: 20_000 } as const;
  * What a run that has not reported its use is counted as: the most that a run of its model has
  * reported. A model whose runs report nothing counts as using nothing.
  */
-export function estimateOf(
-  told: readonly Spent[],
-): (model: string) => { readonly usd: number; readonly tokens: number } {
-  const most = new Map<string, { usd: number; tokens: number }>();
+export function estimateOf(told: readonly Spent[]): (model: string) => Use {
+  const most = new Map<string, Use>();
   for (const { model, usd, tokens } of told) {
     const before = most.get(model) ?? { usd: 0, tokens: 0 };
     most.set(model, { usd: Math.max(before.usd, usd), tokens: Math.max(before.tokens, tokens) });
@@ -158,8 +155,10 @@ function reachedHour(
   now: { readonly model: string; readonly wallMs: number },
 ): BudgetReached | null {
   if (limit === null) return null;
+  // A clock that is ahead by more than an hour would use up every hour until then.
+  const isNow = (atMs: number) => Math.abs(now.wallMs - atMs) < HOUR;
   const times = spent
-    .flatMap(({ model, atMs }) => (model === now.model && atMs > now.wallMs - HOUR ? [atMs] : []))
+    .flatMap(({ model, atMs }) => (model === now.model && isNow(atMs) ? [atMs] : []))
     .sort((a, b) => a - b);
   if (times.length < limit) return null;
   const untilMs = (times.at(-Math.max(1, limit)) ?? now.wallMs) + HOUR;
@@ -173,7 +172,7 @@ function reachedDay(
   { who, wallMs }: { readonly who: string | null; readonly wallMs: number },
 ): BudgetReached | null {
   const untilMs = dayEnd(wallMs);
-  const [usd, tokens] = [total(spent, 'usd'), total(spent, 'tokens')];
+  const { usd, tokens } = sumUse(spent);
   const reach = (used: number, limit: number, unit: 'USD' | 'tokens'): BudgetReached => ({
     kind: 'budget',
     who,
@@ -187,8 +186,4 @@ function reachedDay(
   if (usdPerDay !== null && usd >= usdPerDay) return reach(usd, usdPerDay, 'USD');
   if (tokensPerDay !== null && tokens >= tokensPerDay) return reach(tokens, tokensPerDay, 'tokens');
   return null;
-}
-
-function total(spent: readonly Spent[], key: 'usd' | 'tokens'): number {
-  return spent.reduce((sum, one) => sum + one[key], 0);
 }

@@ -20,12 +20,31 @@ const USD_DIGITS = 6;
  * use), and with numbers that are written without an exponent.
  */
 export function checkedUsage({ tokensIn, tokensOut, costUsd }: Usage): Usage {
-  const dollars = within(costUsd, USD_MAX);
+  const cost = within(costUsd, USD_MAX);
   return {
     tokensIn: wholeNumber(tokensIn),
     tokensOut: wholeNumber(tokensOut),
-    costUsd: dollars === null ? null : Number(dollars.toFixed(USD_DIGITS)),
+    costUsd: cost === null ? null : dollars(cost),
   };
+}
+
+/** What was used, as it is summed up: US dollars, and tokens in both directions. */
+export interface Use {
+  readonly usd: number;
+  readonly tokens: number;
+}
+
+/** What all have used together: eight times 0.1 USD is 0.8 USD, which reaches a limit of 0.8. */
+export function sumUse(all: readonly Use[]): Use {
+  return {
+    usd: dollars(all.reduce((sum, { usd }) => sum + usd, 0)),
+    tokens: all.reduce((sum, { tokens }) => sum + tokens, 0),
+  };
+}
+
+/** An amount without what sums and quotients of fractions leave behind its last digit. */
+export function dollars(usd: number): number {
+  return Number(usd.toFixed(USD_DIGITS));
 }
 
 function wholeNumber(value: number | null): number | null {

@@ -79,6 +79,25 @@ describe('a budget', () => {
     ]);
   });
 
+  it('is reached by the cent, whatever fractions add up to', () => {
+    const limit = budgetsOf('usd-per-day: 0.8');
+    const spent = Array.from({ length: 8 }, () => spend('opus', 0.1));
+    const day = { models: ['opus'], wallMs: NOON };
+    expect(reachedBudgets(limit, { ...day, spent }).get('opus')?.used).toBe(0.8);
+    expect(reachedBudgets(limit, { ...day, spent: spent.slice(1) }).size).toBe(0);
+  });
+
+  it('of an hour leaves out what a clock far ahead has dated', () => {
+    const limit = budgetsOf('models: { opus: { runs-per-hour: 1 } }');
+    const dated = (ms: number) =>
+      reachedBudgets(limit, {
+        spent: [spend('opus', 0, { atMs: NOON + ms })],
+        models: ['opus'],
+        wallMs: NOON,
+      }).size;
+    expect([-3_600_000, -1, 0, 3_599_999, 3_600_000, 2e12].map(dated)).toEqual([0, 1, 1, 1, 0, 0]);
+  });
+
   it('starts over with the day', () => {
     const yesterday = spend('opus', 9, { atMs: NOON - 86_400_000 });
     expect(reached([yesterday]).size).toBe(0);

@@ -357,18 +357,20 @@ test('an unknown operation, and one from a model, is refused with a reason', () 
 });
 
 test.each([
-  ['pause', null, 2],
-  ['fail', 'failed', 2],
-  ['finish', 'degraded', 2],
-])('a budget that is used up: %s', (onExceed, status, asked) => {
+  ['pause', 0.2, null, 2],
+  ['fail', 0.2, 'failed', 2],
+  ['finish', 0.2, 'degraded', 2],
+  // In binary fractions eight times 0.1 is less than 0.8.
+  ['fail', 0.8, 'failed', 8],
+])('a budget that is used up: %s at %d', (onExceed, usd, status, asked) => {
   const at = world(
-    `model: opus\nmax-parallel: 1\nbudget: { usd: 0.2, on-exceed: ${onExceed} }\nsteps:\n  a: { each: [1,2,3,4], prompt: "\${{ item }}" }`,
+    `model: opus\nmax-parallel: 1\nbudget: { usd: ${usd}, on-exceed: ${onExceed} }\nsteps:\n  a: { each: [1,2,3,4,5,6,7,8,9], prompt: "\${{ item }}" }`,
     () => 'ok',
   );
   drive(at);
   expect(complete(at)?.['status'] ?? null).toBe(status);
   expect(at.asked).toHaveLength(asked);
-  expect(subjects(at).some((name) => name.startsWith('budget hold (usd 0.2)'))).toBe(true);
+  expect(subjects(at).some((name) => name.startsWith(`budget hold (usd ${usd})`))).toBe(true);
 });
 
 test.each([
@@ -407,6 +409,14 @@ test('a raised budget lets a held run continue', () => {
   );
   expect(drive(at)).toBeNull();
   expect(at.asked).toHaveLength(2);
+  const odd = ['agents: -1', 'agents: 9\nusd: 5 USD', 'usd: .inf', 'minutes: .nan', 'tokens: "9"'];
+  const refused = odd.map((keys) => post(at, `op: budget\n${keys}`));
+  expect(drive(at)).toBeNull();
+  expect(at.asked).toHaveLength(2);
+  for (const path of refused)
+    expect(at.files.get(path.replace(/md$/, 're.workflow.md'))).toMatch(
+      /refused\n---\n.* a number/,
+    );
   post(at, 'op: budget\nagents: 4');
   expect(drive(at)).toBeNull();
   expect(at.asked).toHaveLength(4);

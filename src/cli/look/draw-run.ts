@@ -16,6 +16,7 @@ import { fixOf, needsPerson } from '../../protocol/remedy.ts';
 import { ONLY_KEY, parseTurn, taskNumber, turnOfTask } from '../../protocol/run-paths.ts';
 import { formatCost } from '../../protocol/trailers.ts';
 import type { GateView, StepView, TaskView } from '../../workflow/run/fold.ts';
+import { sumUse } from '../../protocol/usage.ts';
 
 export interface Drawing {
   readonly seen: RunSeen;
@@ -261,7 +262,7 @@ function groupText(tasks: readonly TaskView[]): string {
   const [failed, cancelled] = (['failed', 'cancelled'] as const).map(
     (each) => tasks.filter(({ state }) => state === each).length,
   );
-  const usd = tasks.reduce((sum, task) => sum + task.usd, 0);
+  const { usd } = sumUse(tasks);
   const parts = [
     `${done} of ${tasks.length} done`,
     failed === 0 ? null : `${failed} failed`,

@@ -1,5 +1,6 @@
 /** What a run may use: counted from what replies report and what open tasks are likely to cost. */
 import { MINUTE } from '../../base/clock.ts';
+import { dollars, sumUse } from '../../protocol/usage.ts';
 import { limitsNow } from './controls.ts';
 import type { Limits } from '../language/plan.ts';
 import { acknowledged } from './run-messages.ts';
@@ -38,11 +39,8 @@ export function budgetUse(fold: Fold): BudgetUse {
   const all = fold.tasks.filter((task) => !task.isReused);
   const open = own.filter((task) => task.state === 'open').length;
   const answered = Math.max(1, own.length - open);
-  const [usd, tokens] = [
-    all.reduce((sum, task) => sum + task.usd, 0),
-    all.reduce((sum, task) => sum + task.tokens, 0),
-  ];
-  const reserved = { usd: (usd / answered) * open, tokens: (tokens / answered) * open };
+  const { usd, tokens } = sumUse(all);
+  const reserved = { usd: dollars((usd / answered) * open), tokens: (tokens / answered) * open };
   const affordable = Math.min(
     affords(limits.usd, usd + reserved.usd, usd / answered),
     affords(limits.tokens, tokens + reserved.tokens, tokens / answered),
@@ -75,7 +73,9 @@ export function holdPath(fold: Fold): string {
 
 /** The last one may go over the limit: nobody knows what it will cost. */
 function affords(limit: number | null, used: number, mean: number): number {
-  return limit === null || mean === 0 ? Infinity : Math.max(0, Math.ceil((limit - used) / mean));
+  return limit === null || mean === 0
+    ? Infinity
+    : Math.max(0, Math.ceil(dollars((limit - used) / mean)));
 }
 
 function reachedLimit(
@@ -83,7 +83,7 @@ function reachedLimit(
   use: Omit<BudgetUse, 'reached' | 'isUsedUp'>,
 ): LimitReached | null {
   const { limits } = use;
-  if (limits.usd !== null && use.usd + use.reservedUsd >= limits.usd)
+  if (limits.usd !== null && dollars(use.usd + use.reservedUsd) >= limits.usd)
     return { limit: 'usd', value: limits.usd };
   if (limits.tokens !== null && use.tokens + use.reservedTokens >= limits.tokens)
     return { limit: 'tokens', value: limits.tokens };

@@ -6,6 +6,8 @@ import { formatIso } from '../../base/clock.ts';
 import { suggestName } from '../../protocol/address.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { replyPath } from '../../protocol/paths.ts';
+import { amount } from '../../protocol/take.ts';
+import { describe } from '../../protocol/yaml.ts';
 import { begunUndos } from './fold-context.ts';
 import type { Json } from '../language/json.ts';
 import type { Limits } from '../language/plan.ts';
@@ -14,6 +16,12 @@ import { acknowledged, type Control, type RunMessages } from './run-messages.ts'
 import type { Fold } from './fold.ts';
 
 export const OPS = ['pause', 'resume', 'cancel', 'retry', 'budget', 'signal', 'amend'] as const;
+
+const LIMIT_KEYS = ['usd', 'tokens', 'agents', 'minutes'] as const;
+
+function isLimit(value: Json | undefined): value is number {
+  return amount().decode(value) !== undefined;
+}
 
 /** What a control message comes to: what is said, files that go with it, or why not. */
 export interface Handled {
@@ -44,14 +52,10 @@ export function cancelling(messages: RunMessages): Control | null {
 /** The limits in force: those of the plan, raised by the last `budget` messages. */
 export function limitsNow(limits: Limits, messages: RunMessages): Limits {
   return acknowledged(messages, ['budget']).reduce<Limits>((now, { keys }) => {
-    const number = (key: string, old: number | null): number | null =>
-      typeof keys[key] === 'number' ? keys[key] : old;
-    return {
-      usd: number('usd', now.usd),
-      tokens: number('tokens', now.tokens),
-      agents: number('agents', now.agents),
-      minutes: number('minutes', now.minutes),
-    };
+    const given = LIMIT_KEYS.flatMap((key) =>
+      isLimit(keys[key]) ? [[key, keys[key]] as const] : [],
+    );
+    return { ...now, ...Object.fromEntries(given) };
   }, limits);
 }
 
@@ -143,9 +147,10 @@ function handle(fold: Fold, control: Control, amend: (control: Control) => Handl
       );
     }
     case 'budget': {
-      const given = ['usd', 'tokens', 'agents', 'minutes'].filter(
-        (key) => typeof control.keys[key] === 'number' && control.keys[key] >= 0,
-      );
+      const given = LIMIT_KEYS.filter((key) => Object.hasOwn(control.keys, key));
+      const odd = given.find((key) => !isLimit(control.keys[key]));
+      if (odd !== undefined)
+        return refuse(`"${odd}:" is ${describe(control.keys[odd])}; expected a number from 0`);
       if (given.length === 0)
         return refuse('give at least one of usd, tokens, agents, minutes as a number');
       return done(

@@ -9,6 +9,7 @@ import { markUncacheable } from './fold-memo.ts';
 import type { Round } from './rounds.ts';
 import { viewTask } from './task-view.ts';
 import { parseTurn, taskNumber } from '../../protocol/run-paths.ts';
+import { sumUse, type Use } from '../../protocol/usage.ts';
 import type { Fold, TaskView } from './fold.ts';
 
 /**
@@ -22,7 +23,7 @@ export function noteEarlierRounds(
     round,
     step,
   }: { readonly stepFolder: string; readonly round: Round; readonly step: string },
-): { readonly usd: number; readonly tokens: number; readonly isClosed: boolean } {
+): Use & { readonly isClosed: boolean } {
   const tasks = round.round < 2 ? [] : tasksBefore(fold, stepFolder, round.round);
   fold.tasks.push(...tasks);
   const open = tasks.filter((task) => task.state === 'open');
@@ -34,13 +35,7 @@ export function noteEarlierRounds(
       called: { name: `send back ${step}`, words: `send back ${step}` },
     }),
   );
-  const sum = (of: (task: TaskView) => number): number =>
-    tasks.reduce((total, task) => total + (task.isReused ? 0 : of(task)), 0);
-  return {
-    usd: sum(({ usd }) => usd),
-    tokens: sum(({ tokens }) => tokens),
-    isClosed: closed.every(Boolean),
-  };
+  return { ...sumUse(tasks.filter((task) => !task.isReused)), isClosed: closed.every(Boolean) };
 }
 
 function tasksBefore(fold: Fold, stepFolder: string, round: number): readonly TaskView[] {

@@ -31,6 +31,7 @@ import { groupOutcome, summarize } from './summarize.ts';
 import { foldPrompt } from './fold-prompt.ts';
 import { foldAsk, foldWait } from './fold-people.ts';
 import { foldUses } from './fold-uses.ts';
+import { sumUse, type Use } from '../../protocol/usage.ts';
 
 /** The outcomes of all steps of a level, by id. */
 export function foldLevel(fold: Fold, level: Level): ReadonlyMap<string, Outcome> {
@@ -80,7 +81,7 @@ function foldRounds(fold: Fold, level: Level, context: StepContext): Outcome {
     round,
   });
   const folded = orTooLarge(level, () => foldStep(fold, level, context));
-  const total = { ...folded, usd: folded.usd + before.usd, tokens: folded.tokens + before.tokens };
+  const total = { ...folded, ...sumUse([folded, before]) };
   return before.isClosed || !isEnded(total) ? total : { ...total, status: 'running' };
 }
 
@@ -179,14 +180,14 @@ function foldItems(fold: Fold, unit: Unit): Outcome {
 function foldPasses(fold: Fold, unit: Unit, round: number): Outcome {
   const { step } = unit;
   let before: ReadonlyMap<string, Outcome> = new Map();
-  let spent = { usd: 0, tokens: 0 };
+  let spent: Use = { usd: 0, tokens: 0 };
   let atMs = unit.atMs;
   const last = step.repeat?.max ?? 1;
   for (let pass = 1; pass <= last; pass += 1) {
     const inner = step.repeat === null ? unit : passUnit(fold, unit, { pass, before, atMs });
     const folded = foldBody(fold, inner, round);
     const { outcome: of, children } = folded;
-    const total = { ...of, usd: of.usd + spent.usd, tokens: of.tokens + spent.tokens };
+    const total = { ...of, ...sumUse([of, spent]) };
     if (step.repeat === null || !isUsable(of)) return total;
     const values =
       children === null
@@ -210,7 +211,7 @@ function foldPasses(fold: Fold, unit: Unit, round: number): Outcome {
             why: `"until" did not hold after ${String(last)} passes`,
           };
     before = children ?? new Map([[step.id, of]]);
-    spent = { usd: total.usd, tokens: total.tokens };
+    spent = total;
     atMs = Math.max(atMs, of.atMs);
   }
   return outcome('failed', atMs, { why: 'the loop has no pass' });

@@ -9,6 +9,7 @@ import { type Answer, failureLine } from './answer.ts';
 import type { Fold, Outcome } from './fold.ts';
 import { modelOf } from './task-file.ts';
 import { hasFile } from './fold-memo.ts';
+import { sumUse } from '../../protocol/usage.ts';
 
 /** Times that a task with `effects: git` is asked again because its host was lost. */
 const LOST_MAX = 2;
@@ -34,8 +35,7 @@ export function afterAnswer(at: Position, answer: Answer): Position {
     ...at,
     n: at.n + 1,
     atMs: Math.max(at.atMs, answer.atMs ?? 0),
-    usd: at.usd + (answer.isReused ? 0 : answer.usd),
-    tokens: at.tokens + (answer.isReused ? 0 : answer.tokens),
+    ...sumUse(answer.isReused ? [at] : [at, answer]),
     session: answer.session === null ? at.session : { id: answer.session, host: answer.host },
   };
 }

@@ -13,6 +13,7 @@ import type { ChainSpec } from './chain.ts';
 import { chainBase } from './unit-chains.ts';
 import { renderPrompt, synthesisPrompt } from './prompt-text.ts';
 import { fieldOf } from './answer.ts';
+import { sumUse } from '../../protocol/usage.ts';
 
 /** A candidate and what became of it. */
 export interface Answered {
@@ -48,7 +49,7 @@ export function joinAnswers(fold: Fold, unit: Unit, { prompt, answered, costs }:
     }
     case 'model': {
       const made = foldChain(fold, synthesisChain(fold, unit, { prompt, answered, costs }));
-      const total = { usd: made.usd + costs.usd, tokens: made.tokens + costs.tokens };
+      const total = sumUse([made, costs]);
       if (made.status !== 'succeeded') return { ...made, ...total, list };
       return { ...made, ...total, status, why, list };
     }
@@ -151,10 +152,8 @@ export function listOf(answered: readonly Answered[]): Outcome['list'] {
 
 /** What all candidates have cost, and when the last one answered. */
 export function costsOf(answered: readonly Answered[], atMs: number): Outcome {
-  return outcome('running', Math.max(atMs, ...answered.map((each) => each.outcome.atMs)), {
-    usd: answered.reduce((sum, each) => sum + each.outcome.usd, 0),
-    tokens: answered.reduce((sum, each) => sum + each.outcome.tokens, 0),
-  });
+  const outcomes = answered.map((each) => each.outcome);
+  return outcome('running', Math.max(atMs, ...outcomes.map((of) => of.atMs)), sumUse(outcomes));
 }
 
 /** The status while not every candidate has ended. */

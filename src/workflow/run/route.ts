@@ -41,7 +41,7 @@ export function routedReply(input: RunInput, end: End): NewFile {
     error: isFailed ? (end.status === 'failed' ? 'workflow' : end.status) : undefined,
     model: 'workflow',
     tokens_in: end.tokens === 0 ? undefined : end.tokens,
-    cost_usd: end.usd === 0 ? undefined : Number(end.usd.toFixed(6)),
+    cost_usd: end.usd === 0 ? undefined : end.usd,
     run: input.run,
     status: end.status,
   };
@@ -78,7 +78,7 @@ export function routeTransition(
     rejected: count('rejected'),
     cancelled: count('cancelled'),
     reused: tasks.filter((task) => task.isReused).length,
-    usd: Number(end.usd.toFixed(6)),
+    usd: end.usd,
     tokens: end.tokens,
     timestamp: formatIso(end.atMs),
   };

@@ -1,4 +1,5 @@
 /** The budget of a single step. */
+import { sumUse } from '../../protocol/usage.ts';
 import { isEnded, settle, stopBelow, wantsAgent, withdraw } from './fold-context.ts';
 import { markUncacheable, readFile } from './fold-memo.ts';
 import type { Unit } from './unit.ts';
@@ -31,10 +32,7 @@ export function foldOwnLimits(fold: Fold, unit: Unit, folded: Outcome): Outcome 
   const wanted = fold.proposals.filter(
     (proposal) => isMine(proposal.paths) && wantsAgent(fold, proposal),
   );
-  const [usd, tokens] = [
-    mine.reduce((sum, task) => sum + task.usd, 0),
-    mine.reduce((sum, task) => sum + task.tokens, 0),
-  ];
+  const { usd, tokens } = sumUse(mine);
   const isSpent =
     usd >= (step.budget.usd ?? Infinity) || tokens >= (step.budget.tokens ?? Infinity) || left <= 0;
   if (isSpent) noRetry(fold, unit);

@@ -5,6 +5,7 @@ import type { Unit } from './unit.ts';
 import type { JsonObject } from '../language/json.ts';
 import type { Step } from '../language/plan.ts';
 import type { Outcome } from './fold.ts';
+import { sumUse } from '../../protocol/usage.ts';
 
 /** An item and what became of it. */
 export interface FoldedItem {
@@ -15,8 +16,7 @@ export interface FoldedItem {
 /** The outcome of a list step: every item in its list, failed when one failed. */
 export function summarize(unit: Unit, folded: readonly FoldedItem[]): Outcome {
   const total = {
-    usd: folded.reduce((sum, each) => sum + each.outcome.usd, 0),
-    tokens: folded.reduce((sum, each) => sum + each.outcome.tokens, 0),
+    ...sumUse(folded.map((each) => each.outcome)),
     text: folded
       .filter((each) => isUsable(each.outcome))
       .map((each) => each.outcome.text)
@@ -77,10 +77,7 @@ export function groupOutcome(
 ): Outcome {
   const all = [...children.values()];
   const atMs = Math.max(unit.atMs, ...all.map((each) => each.atMs));
-  const costs = {
-    usd: all.reduce((sum, each) => sum + each.usd, 0),
-    tokens: all.reduce((sum, each) => sum + each.tokens, 0),
-  };
+  const costs = sumUse(all);
   const open = all.filter((each) => !isEnded(each));
   if (open.length > 0) {
     const status =

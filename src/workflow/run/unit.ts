@@ -12,6 +12,7 @@ import { outcomeValue } from './fold-context.ts';
 import type { Round } from './rounds.ts';
 import type { Item } from './fold-items.ts';
 import { keepValue } from './fold-memo.ts';
+import { sumUse } from '../../protocol/usage.ts';
 
 /** One item of a step in one pass. */
 export interface Unit {
@@ -82,13 +83,9 @@ function visibleTo({ steps, outer }: Level, { step, outcomes }: StepContext): Vi
 /** What the expressions of a step see. What the run has spent is what the steps before it have. */
 function valuesOf({ values }: Level, visible: Visible): Values {
   const spent = (): JsonObject => {
-    const all = [...visible.entries()];
+    const all = [...visible.entries()].map(([, each]) => each);
     const run = values.get('run');
-    return {
-      ...(isJsonObject(run) ? run : {}),
-      usd: all.reduce((sum, [, each]) => sum + each.usd, 0),
-      tokens: all.reduce((sum, [, each]) => sum + each.tokens, 0),
-    };
+    return { ...(isJsonObject(run) ? run : {}), ...sumUse(all) };
   };
   const beside = (name: string): Json | undefined =>
     name === 'run' ? spent() : name === 'steps' ? {} : values.get(name);
