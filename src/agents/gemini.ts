@@ -112,7 +112,8 @@ function parse(output: ProgramOutput): Parsed {
   const usage = usageOf(record);
   const response = textAt(record, 'response');
   if (record !== null && response !== null && at(record, 'error') === undefined) {
-    if (usage.tokensOut === 0 || usage.tokensOut === null)
+    // What it says when its stream drops; without any count nothing shows that it did.
+    if (at(record, 'stats') !== undefined && !((usage.tokensOut ?? 0) > 0))
       return failureFrom({ text: 'the answer was cut off: connection closed', usage }, output);
     return {
       kind: 'answer',
