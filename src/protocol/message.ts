@@ -5,10 +5,11 @@
 import { parseIso } from '../base/clock.ts';
 import { type Address, parseAddress, type Sender, parseSender } from './address.ts';
 import { readFrontMatter, writeFrontMatter } from './front-matter.ts';
+import { isFullName, personName, romanName } from './person-name.ts';
 import type { Rejection } from './rejection.ts';
 import { oneLine } from '../base/plain-text.ts';
 import { oddCharacter } from './explain-yaml.ts';
-import { CHANNEL_RULE, isChannel, isName, NAME_RULE, personName, slugName } from './names.ts';
+import { CHANNEL_RULE, isChannel, isName, NAME_RULE } from './names.ts';
 import { pathProblem, resolveRe } from './paths.ts';
 import {
   amount,
@@ -282,10 +283,9 @@ function personAt(item: string): Address | null {
   const isMixed = text
     .split(/\s+/)
     .some((word) => /\p{Script=Latin}/u.test(word) && /[^\p{Script=Latin}\P{L}]/u.test(word));
-  const isPerson =
-    !isMixed && /^\p{L}[\p{L}\p{M}\p{N} .'’-]*$/u.test(text) && /[^\u0000-\u007f]|[A-Z]/.test(text);
-  const name = isPerson ? slugName(text, '') : '';
-  return isName(name) ? { name, host: null } : null;
+  const isPerson = !isMixed && isFullName(text) && /[^\u0000-\u007f]|[A-Z]/.test(text);
+  const name = isPerson ? romanName(text) : null;
+  return name === null ? null : { name, host: null };
 }
 
 /** `Ada Lovelace <ada@example.org>`, as mail programs write it, is Ada Lovelace. */
@@ -375,7 +375,6 @@ function senderOf(field: Field): Sender | null {
 function personIn(given: string): Sender | null {
   const [, email = ''] = /<([^<>]*)>$/.exec(given) ?? [];
   const name = personName({ name: withoutMailbox(given), email }, '');
-  // Of a name in another script nothing is left: its committer's says more than none.
   return name === '' ? null : { name, host: null };
 }
 
@@ -392,7 +391,8 @@ function addressesOf(field: Field): readonly Address[] {
   for (const text of textsOf(field))
     for (const item of text.includes(',') ? text.split(',') : [text]) {
       if (item.trim() === '') continue;
-      const address = parseAddress(item) ?? personAt(item);
+      const name = item.trim().replace(/^@/, '');
+      const address = parseAddress(name) ?? personAt(name);
       if (address !== null) addresses.push(address);
       else field.refuse(describe(item.trim()), expectedAddress(item));
     }

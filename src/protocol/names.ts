@@ -62,26 +62,6 @@ export function slugName(text: string, fallback: string): string {
   return isName(slug) ? slug : fallback;
 }
 
-/**
- * What somebody is called whom git knows by name and address: after the name; after the address
- * when no letter of the name is a plain one; `fallback` when that says nothing either.
- */
-export function personName(
-  who: { readonly name: string; readonly email: string } | null | undefined,
-  fallback = 'someone',
-): string {
-  return slugName(who?.name ?? '', slugName(who?.email.split('@')[0] ?? '', fallback));
-}
-
-/** Letters, and what stands between those of a person's full name. */
-const FULL_NAME = /^[\p{L}\p{M}\s.'’-]+$/u;
-
-/** The name that somebody means who types one: also by a full name, `Ada Lovelace`. Not checked. */
-export function meantName(text: string): string {
-  const name = text.trim().toLowerCase();
-  return !isName(name) && FULL_NAME.test(name) ? slugName(name, name) : name;
-}
-
 /** Names of devices on Windows, with any ending, and short names that stand for `.git` there. */
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d|git~\d+)(?:\.|$)/i;
 

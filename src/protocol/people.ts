@@ -4,6 +4,7 @@
  * as an operator whom a host has pinned has signed them. PROTOCOL.md "People". Pure.
  */
 import { isAlias, NAME_RULE } from './names.ts';
+import { spelledOnce } from './person-name.ts';
 import { type FileProblem, isTexts, readMappingFile } from './take.ts';
 import { type Right, RIGHTS } from './trust.ts';
 import { describe, isMapping } from './yaml.ts';
@@ -23,17 +24,20 @@ const NAME_CHARS_MAX = 200;
 /** Most problems reported: each is searched for in the text. */
 const PROBLEMS_MAX = 20;
 
-/** Address, in lower case → the name of the person whose commits have it. */
+/**
+ * Address, in lower case → the name of the person whose commits have it; `<full name>`, spelled
+ * once → the name of who is called so.
+ */
 export type Called = ReadonlyMap<string, string>;
 
 /** Nobody is named: everybody is called as their commits say. */
 export const NOBODY_CALLED: Called = new Map();
 
-/** Addresses and their people. One that two people have counts for neither. */
+/** Addresses and full names, and their people. One that two people have counts for neither. */
 export function calledBy(people: ReadonlyMap<string, Person>): Called {
   const owners = new Map<string, Set<string>>();
-  for (const [name, { addresses }] of people)
-    for (const address of addresses)
+  for (const [name, { name: full, addresses }] of people)
+    for (const address of full === null ? addresses : [...addresses, fullNameKey(full)])
       owners.set(address, (owners.get(address) ?? new Set()).add(name));
   return new Map(
     [...owners].flatMap(([address, [name = '', ...others]]) =>
@@ -45,6 +49,15 @@ export function calledBy(people: ReadonlyMap<string, Person>): Called {
 /** The person whose address it is; null: nobody's. */
 export function personAt(called: Called, email: string | undefined): string | null {
   return called.get(email?.toLowerCase() ?? '') ?? null;
+}
+
+/** Whom a person means who types a full name or an address; null: nobody whom the file names. */
+export function personNamed(called: Called, text: string): string | null {
+  return called.get(fullNameKey(text)) ?? personAt(called, text.trim());
+}
+
+function fullNameKey(name: string): string {
+  return `<${spelledOnce(name)}>`;
 }
 
 /** Whether both name the same people alike. */

@@ -3,8 +3,9 @@
  * runs, and marks. `from:` is only a claim.
  */
 import { isDispatcher } from './invariants.ts';
-import { personName, slugName } from './names.ts';
+import { slugName } from './names.ts';
 import { type Called, NOBODY_CALLED, personAt } from './people.ts';
+import { personName } from './person-name.ts';
 
 /** The committer of a file, which an unsigned commit can only claim. */
 export interface Speaker {

@@ -75,7 +75,7 @@ export async function readChanges(
     started: [],
     withdrawn: { is: false },
     runs: new Map(),
-    people: new Set(peopleOf(range, judge.models)),
+    people: new Set([...peopleOf(range, judge.models), ...range.called.values()]),
     odd: [],
   };
   const waiting: Candidate[] = [];

@@ -19,7 +19,7 @@ describe('names', () => {
     ["Flann O'Brien", 'flann-o-brien'],
     ['Łukasz', 'lukasz'],
     // Nothing is left of it: the author of the commit is asked instead.
-    ['李明', null],
+    ['李明', 'liming'],
     ['"José María"', 'jose-maria'],
   ])('from: %s is %s', (from, name) => {
     expect(read(`to: opus\nfrom: ${from}`)).toMatchObject({ message: { fields: { from: name } } });

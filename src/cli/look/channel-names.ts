@@ -3,6 +3,7 @@ import { readFrontMatter } from '../../protocol/front-matter.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { fixBy, withNote } from '../../base/fix.ts';
 import { CHANNEL_RULE, isChannel, isPortable } from '../../protocol/names.ts';
+import { romanName } from '../../protocol/person-name.ts';
 import { CHANNEL_FILE, channelFolder, channelOf, CHANNELS } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { firstLine } from '../../protocol/reply.ts';
@@ -86,8 +87,11 @@ export async function chooseChannel(session: TransportSession, text: string): Pr
       `--channel "${text}": Windows has no folder of that name, and could not clone it`,
       { fix: withNote(fixBy`crosstalkd channels`, 'or another name for a new one') },
     );
+  const made = (romanName(text) ?? '').replaceAll(/[._]/g, '-');
   throw new CrosstalkError('USAGE', `--channel "${text}" is not a channel: ${CHANNEL_RULE}`, {
-    fix: 'crosstalkd channels',
+    fix: isChannel(made)
+      ? withNote(fixBy`crosstalkd channels`, `or a new one: --channel ${made}`)
+      : fixBy`crosstalkd channels`,
   });
 }
 

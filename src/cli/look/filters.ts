@@ -12,13 +12,14 @@ import { archiveOf } from './read-archive.ts';
 import { sinceOption, tipOf } from './reading.ts';
 import { findChannel } from './channel-names.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { meantName } from '../../protocol/names.ts';
+import { meantName } from '../../protocol/person-name.ts';
+import { personNamed } from '../../protocol/people.ts';
 
 /** A test for messages by the options given. */
-export function createFilter(invocation: Invocation): Filter {
+export function createFilter(invocation: Invocation, { mirror }: TransportSession): Filter {
   const name = (key: string): string | null => {
     const text = option(invocation, key);
-    return text === null ? null : meantName(text);
+    return text === null ? null : (personNamed(mirror.index().called, text) ?? meantName(text));
   };
   const [from, to, model, sinceMs] = [
     name('from'),
@@ -57,9 +58,9 @@ function createQuickLook(wanted: {
       .toLowerCase();
     const end = text.indexOf('\n---', 3);
     const head = end < 0 ? text : text.slice(0, end);
-    // YAML may spell any of it with escapes, and a file that does not say who wrote it is the
-    // committer's.
-    if (head.includes('\\')) return true;
+    // YAML may spell any of it with escapes, names may be of any script, and a file that does not
+    // say who wrote it is the committer's.
+    if (/[^\u0020-\u007e\s]|\\/.test(head)) return true;
     if (wanted.failed && !head.includes('failed')) return false;
     return wanted.names.every(
       (name) => head.includes(name) || (name === wanted.from && !head.includes('from:')),

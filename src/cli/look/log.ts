@@ -49,7 +49,7 @@ export function showLog(invocation: Invocation): Promise<number> {
       ? await findMessage(session, invocation.args[0])
       : null;
     if (message !== null) return followMessage(invocation, session, message);
-    const filter = createFilter(invocation);
+    const filter = createFilter(invocation, session);
     const channel = await requireChannel(session, invocation.args[0] ?? null);
     // A run that is asked for is listed whole.
     const isFolded = channel === null && !wantsJson(invocation) && !given(invocation, 'all');

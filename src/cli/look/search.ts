@@ -33,7 +33,7 @@ export function searchMessages(invocation: Invocation): Promise<number> {
     const needle = (invocation.args[0] ?? '').toLowerCase();
     const files = (await listSaying(session, channel, needle)) ?? (await listAll(session, channel));
     const found = inOrder(
-      (await findText(session, files, needle)).filter(createFilter(invocation).fits),
+      (await findText(session, files, needle)).filter(createFilter(invocation, session).fits),
     );
     const newest = found.slice(-max);
     const states = await readStates(session, newest);

@@ -8,6 +8,7 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { fixBy, fixByHand } from '../../base/fix.ts';
 import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
+import { RESERVED_NAMES } from '../../protocol/names.ts';
 import { channelOf, messageId, newMessagePath } from '../../protocol/paths.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
@@ -41,7 +42,7 @@ export function askPerson(invocation: Invocation): Promise<number> {
         fix: fixBy`crosstalkd ask -m TEXT`,
       });
     const { path, to } = await findPerson(invocation, session, agent);
-    refuseForbidden(sender, parseRecipients([to]));
+    refuseForbidden(sender, [{ name: to, host: null }]);
     const atMs = systemClock.wallMs();
     const ulid = newUlid({ wallMs: () => atMs }, systemRandom);
     const letter = composeLetter(
@@ -77,12 +78,13 @@ async function findPerson(
   const [question] = said;
   if (question === undefined)
     throw new CrosstalkError('NOT_FOUND', `${agent.message} does not exist any more`);
-  const asked = option(invocation, 'to')?.toLowerCase() ?? question.from;
-  const { models } = session.mirror.index();
-  if (models.includes(asked) || asked === 'workflow' || asked === 'all')
+  const { models, called } = session.mirror.index();
+  const to = parseRecipients([option(invocation, 'to') ?? question.from], called);
+  const asked = to.map(({ name }) => name).join(', ');
+  if (to.some(({ name }) => models.includes(name) || RESERVED_NAMES.includes(name)))
     throw new CrosstalkError('REFUSED', `"${asked}" is not a person`, {
       fix: fixByHand('name a person with --to, or ask a model with crosstalkd send --wait'),
     });
-  await refuseUnknown(session, parseRecipients([asked]));
+  await refuseUnknown(session, to);
   return { path: question.file.path, to: asked };
 }

@@ -5,8 +5,9 @@
 import { present } from '../../local/state-directory.ts';
 import { userInfo } from 'node:os';
 import { CrosstalkError } from '../../base/errors.ts';
-import { isAlias, meantName, NAME_RULE, personName, slugName } from '../../protocol/names.ts';
-import { type Called, personAt } from '../../protocol/people.ts';
+import { isAlias, NAME_RULE, slugName } from '../../protocol/names.ts';
+import { isFullName, meantName, personName, spelledOnce } from '../../protocol/person-name.ts';
+import { type Called, personAt, personNamed } from '../../protocol/people.ts';
 import { speakerOf } from '../../protocol/who-said.ts';
 import { type MaySend, readMaySend } from '../../protocol/admission.ts';
 import { modelIdentity } from '../../protocol/reply.ts';
@@ -61,10 +62,10 @@ export async function identifySender(
   const git = await readIdentity(invocation, session.located.clone);
   const given = asked ?? present(invocation.env['CROSSTALK_FROM']);
   const { models, called } = session.mirror.index();
-  const name =
-    (typeof given === 'string' ? meantName(given) : null) ??
-    personAt(called, git?.email) ??
-    personName(git, slugName(systemUser(), 'someone'));
+  const own = (): string =>
+    personAt(called, git?.email) ?? personName(git, slugName(systemUser(), 'someone'));
+  const isOwn = given === null || spelledOnce(given) === spelledOnce(git?.name ?? '');
+  const name = isOwn ? own() : (personNamed(called, given) ?? meantName(given));
   const isFree = isAlias(name) && !models.includes(name);
   if (!isFree)
     throw new CrosstalkError(
@@ -74,7 +75,7 @@ export async function identifySender(
         fix: withNote(fixBy`crosstalkd send --from YOUR-NAME`, 'or set CROSSTALK_FROM'),
       },
     );
-  const identity = identityFor(name, { git, called });
+  const identity = identityFor(name, { git, called, typed: given ?? name });
   return { name, names: namesOf(identity, called), identity, agent: null };
 }
 
@@ -98,11 +99,12 @@ export async function identifyPerson(
  */
 function identityFor(
   name: string,
-  { git, called }: { readonly git: Identity | null; readonly called: Called },
+  of: { readonly git: Identity | null; readonly called: Called; readonly typed: string },
 ): Identity {
+  const { git, called, typed } = of;
   return git !== null && namesOf(git, called).includes(name)
     ? git
-    : { name, email: `${name}@crosstalk` };
+    : { name: isFullName(typed) ? clean(typed) : name, email: `${name}@crosstalk` };
 }
 
 function namesOf(identity: Identity, called: Called): readonly string[] {

@@ -187,7 +187,8 @@ async function chooseRecipients(
   { answered, sender }: { readonly answered: readonly Said[]; readonly sender: Sender },
 ): Promise<readonly string[]> {
   const asked = invocation.options.get('to') ?? [];
-  if (asked.length > 0) return parseRecipients(asked).map(formatAddress);
+  if (asked.length > 0)
+    return parseRecipients(asked, session.mirror.index().called).map(formatAddress);
   // Writing once more to one's own message means to continue talking to the same.
   const authors = answered.flatMap((said) => (said.from === sender.name ? said.to : [said.from]));
   if (authors.length > 0 && sender.agent === null) return [...new Set(authors)];

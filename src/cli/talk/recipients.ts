@@ -5,17 +5,24 @@
 import { CrosstalkError } from '../../base/errors.ts';
 import { type Address, formatAddress, parseAddress, suggestName } from '../../protocol/address.ts';
 import { parseBeatName } from '../../protocol/beat.ts';
-import { meantName, NAME_RULE, RESERVED_NAMES } from '../../protocol/names.ts';
+import { NAME_RULE, RESERVED_NAMES } from '../../protocol/names.ts';
+import { meantName } from '../../protocol/person-name.ts';
+import { type Called, personNamed } from '../../protocol/people.ts';
 import { noPersona, personaPaths } from '../../protocol/persona.ts';
 import { tipOf } from '../look/reading.ts';
 import { readAskable } from '../look/askable.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { andThen, fixBy, fixByHand } from '../../base/fix.ts';
 
-/** Addresses out of what was typed: `opus`, `opus@mbp,codex`. Throws USAGE for anything else. */
-export function parseRecipients(texts: readonly string[]): readonly Address[] {
+/**
+ * Addresses out of what was typed: `opus`, `opus@mbp,codex`, a person's full name. `called`: whose
+ * name is whose. Throws USAGE for anything else.
+ */
+export function parseRecipients(texts: readonly string[], called: Called): readonly Address[] {
   const words = texts.flatMap((text) => text.split(',')).map((word) => word.trim());
   return words.map((word) => {
+    const person = personNamed(called, word);
+    if (person !== null) return { name: person, host: null };
     const address = parseAddress(word) ?? parseAddress(meantName(word));
     if (address !== null) return address;
     throw new CrosstalkError(
@@ -42,10 +49,9 @@ export async function findUnknown(
   session: TransportSession,
   to: readonly Address[],
 ): Promise<readonly UnknownName[]> {
-  const { models, people } = session.mirror.index();
-  const unknown = to.filter(
-    ({ name }) => !models.includes(name) && !people.has(name) && !RESERVED_NAMES.includes(name),
-  );
+  const { models, people, called } = session.mirror.index();
+  const known = new Set([...models, ...people, ...called.values(), ...RESERVED_NAMES]);
+  const unknown = to.filter(({ name }) => !known.has(name));
   if (unknown.length === 0) return [];
   const elsewhere = (await readAskable(session)).names;
   return unknown

@@ -1,6 +1,7 @@
 /** Steps that wait for people or for the world: `ask` and `wait`. */
 import { parseIso } from '../../base/clock.ts';
-import { isName, personName } from '../../protocol/names.ts';
+import { isName } from '../../protocol/names.ts';
+import { personName } from '../../protocol/person-name.ts';
 import { isJsonObject } from './json.ts';
 import type { Ask, OnDeny, Wait } from './plan.ts';
 import { decodeChoices, decodeSchema } from './field-decode.ts';
