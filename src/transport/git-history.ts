@@ -14,6 +14,10 @@ interface Range {
 const PATHS_NAMED_MAX = 200;
 /** First parents tried in process before a git process is started. */
 const STEPS_IN_PROCESS = 32;
+/** What is asked about is mostly no older than so many commits. */
+const LINE = 1_024;
+/** Changes of one path that are looked at. */
+const CHANGES_MAX = 1_000;
 const WALK_MS = 300_000;
 /** This many commits in a row before a time, and all earlier ones are taken to be. */
 const OLD_IN_ROW = 32;
@@ -121,17 +125,22 @@ export async function findAdding(
   reader: ObjectReader,
   { paths, range }: { readonly paths: readonly string[]; readonly range: Range },
 ): Promise<ReadonlyMap<string, CommitInfo>> {
-  const adding = await walkChanges(git, { paths, range, kinds: 'A' });
-  const commits = await reader.readCommits([...new Set(adding.values())]);
+  const adding = await walkChanges(git, { paths, range, kinds: 'A', sides: [] });
+  const commits = await reader.readCommits([...new Set([...adding.values()].flat())]);
   const byOid = new Map(
     commits.flatMap((commit) => (commit === null ? [] : [[commit.oid, commit] as const])),
   );
-  return new Map([...adding].flatMap(([path, oid]) => pairOf(path, byOid.get(oid))));
+  return new Map(
+    [...adding].flatMap(([path, [newest]]) => {
+      const commit = newest === undefined ? undefined : byOid.get(newest);
+      return commit === undefined ? [] : [[path, commit] as const];
+    }),
+  );
 }
 
 /**
- * For each path that stands in `tip` a commit that wrote what stands there. One that wrote
- * something else, on a side that a merge left behind, is not its writer.
+ * For each path that stands in `tip` the commit that wrote what stands there. What came after that
+ * one and was dropped by a merge was put back by nobody who wrote it: then there is no writer.
  */
 export async function findWriters(
   git: Git,
@@ -140,18 +149,26 @@ export async function findWriters(
 ): Promise<ReadonlyMap<string, FileWriter>> {
   const standing = await reader.lookUp(tip, paths);
   const recent = await findRecentWriters(reader, { paths, tip });
-  const rest = paths.filter((path) => !recent.has(path));
-  const range = { from: null, to: tip };
-  const changing = new Map([
-    ...recent,
-    ...(await walkChanges(git, { paths: rest, range, kinds: 'AMT' })),
-  ]);
+  const changing = await findWrites(git, {
+    paths: paths.filter((path) => !recent.has(path)),
+    tip,
+  });
+  const writerOf = async (path: string, blob: Oid | undefined): Promise<Oid | undefined> => {
+    const changes = changing.get(path)?.slice(0, CHANGES_MAX) ?? [];
+    for (const [at, commit] of changes.entries()) {
+      const [then] = await reader.lookUp(commit, [path]);
+      if (then?.oid !== blob) continue;
+      const range = { from: commit, to: tip };
+      const isLast =
+        at === 0 || !(await walkChanges(git, { ...FOLLOWING, paths: [path], range })).has(path);
+      return isLast ? commit : undefined;
+    }
+    return undefined;
+  };
   const found = await Promise.all(
     paths.map(async (path, at): Promise<readonly (readonly [string, FileWriter])[]> => {
-      const commit = changing.get(path);
+      const commit = recent.get(path) ?? (await writerOf(path, standing[at]?.oid));
       if (commit === undefined) return [];
-      const [then] = await reader.lookUp(commit, [path]);
-      if (then == null || then.oid !== standing[at]?.oid) return [];
       return [[path, { commit, signed: await reader.readSigned(commit) }]];
     }),
   );
@@ -159,8 +176,31 @@ export async function findWriters(
 }
 
 /**
+ * For each path the commits that changed or removed it, children first, as far back as the newest
+ * `LINE` commits go, if they are one line and all paths are changed there; else all of history.
+ */
+async function findWrites(
+  git: Git,
+  { paths, tip }: { readonly paths: readonly string[]; readonly tip: Oid },
+): Promise<ReadonlyMap<string, readonly Oid[]>> {
+  if (paths.length === 0) return new Map();
+  const args = ['rev-list', '--first-parent', '--parents', `--max-count=${LINE}`, tip, '--'];
+  const { stdout } = await git.run({ args, limitMs: WALK_MS });
+  const line = stdout.toString('utf8').trim().split('\n');
+  const isStraight = line.length === LINE && line.every((one) => one.split(' ').length === 2);
+  const before = isStraight ? parseOid(line.at(-1)?.split(' ')[1] ?? '') : null;
+  const lately =
+    before === null
+      ? new Map<string, readonly Oid[]>()
+      : await walkChanges(git, { ...ALL, paths, range: { from: before, to: tip } });
+  const rest = paths.filter((path) => !lately.has(path));
+  const range = { from: null, to: tip };
+  return new Map([...lately, ...(await walkChanges(git, { ...ALL, paths: rest, range }))]);
+}
+
+/**
  * The same without a git process, for what the newest commits wrote: as a rule what is asked about
- * is new. A path that came with a merge is left to the walk.
+ * is new. Who follows one parent of a merge does not see what it dropped: that is left to the walk.
  */
 async function findRecentWriters(
   reader: ObjectReader,
@@ -169,36 +209,51 @@ async function findRecentWriters(
   const found = new Map<string, Oid>();
   let [open, at]: [readonly string[], Oid | undefined] = [paths, tip];
   for (let step = 0; step < STEPS_IN_PROCESS && at !== undefined && open.length > 0; step++) {
-    const parents: readonly Oid[] = (await reader.readCommit(at))?.parents ?? [];
+    const [parent, ...others]: readonly Oid[] = (await reader.readCommit(at))?.parents ?? [];
+    if (others.length > 0) break;
     const now = await reader.lookUp(at, open);
-    const before = await Promise.all(parents.map((parent) => reader.lookUp(parent, open)));
+    const before = parent === undefined ? [] : await reader.lookUp(parent, open);
     const kept: string[] = [];
     for (const [index, path] of open.entries()) {
       const oid = now[index]?.oid;
-      const [first, ...others] = before.map((entries) => entries[index]?.oid === oid);
       if (oid === undefined) continue;
-      if (first === true) kept.push(path);
-      else if (!others.includes(true)) found.set(path, at);
+      if (before[index]?.oid === oid) kept.push(path);
+      else found.set(path, at);
     }
-    [open, at] = [kept, parents[0]];
+    [open, at] = [kept, parent];
   }
   return found;
 }
 
-/** For each path the newest commit of the range that changed it in one of these ways of git. */
+/** Which changes are looked for, and on which sides of merges. */
+interface Walking {
+  readonly kinds: string;
+  readonly sides: readonly string[];
+}
+
+/** Also on sides that a merge left behind. */
+const ALL: Walking = { kinds: 'ADMT', sides: ['--full-history'] };
+/** Only what came after the beginning of the range, and not beside it. */
+const FOLLOWING: Walking = { kinds: 'ADMT', sides: ['--full-history', '--ancestry-path'] };
+
+/** For each path the commits of the range that changed it in one of these ways, children first. */
 async function walkChanges(
   git: Git,
   {
     paths,
     range,
     kinds,
-  }: { readonly paths: readonly string[]; readonly range: Range; readonly kinds: string },
-): Promise<ReadonlyMap<string, Oid>> {
-  const changing = new Map<string, Oid>();
+    sides,
+  }: Walking & { readonly paths: readonly string[]; readonly range: Range },
+): Promise<ReadonlyMap<string, readonly Oid[]>> {
+  const changing = new Map<string, Oid[]>();
   if (paths.length === 0) return changing;
   const asked = new Set(paths);
   const walk = createAddingWalk((path, commit) => {
-    if (asked.has(path) && !changing.has(path)) changing.set(path, commit);
+    if (!asked.has(path)) return;
+    const commits = changing.get(path) ?? [];
+    commits.push(commit);
+    changing.set(path, commits);
   });
   // \x01 cannot begin a path that anybody asks for, so it tells a commit's line from a name.
   const format = '--format=%x01%H %P';
@@ -220,6 +275,7 @@ async function walkChanges(
     '--no-renames',
     '-m',
     '--topo-order',
+    ...sides,
     `--diff-filter=${kinds}`,
     '--name-only',
     format,
@@ -234,13 +290,6 @@ async function walkChanges(
   if (result.code !== 0) throw cacheFailure('log', result.stderr);
   walk.end();
   return changing;
-}
-
-function pairOf(
-  path: string,
-  commit: CommitInfo | undefined,
-): readonly (readonly [string, CommitInfo])[] {
-  return commit === undefined ? [] : [[path, commit]];
 }
 
 function rangeArgs({ from, to }: Range): readonly string[] {

@@ -271,8 +271,9 @@ export interface Repository {
     range: { readonly from: Oid | null; readonly to: Oid },
   ): Promise<ReadonlyMap<string, CommitInfo>>;
   /**
-   * For each path that stands in `tip`, a commit of its history that wrote exactly what stands
-   * there. Paths not found are left out.
+   * For each path that stands in `tip`, the commit of its history that wrote exactly what stands
+   * there. Left out: paths not found, and those where a merge has put back what had been changed or
+   * removed since.
    */
   findWriters(paths: readonly string[], tip: Oid): Promise<ReadonlyMap<string, FileWriter>>;
   /** What of a commit is signed; null when nothing is, or it is not in the cache. */

@@ -607,6 +607,31 @@ export function describeRepositoryContract(
         expect([...writers.values()].map(({ signed }) => signed)).toEqual([null, null]);
       });
 
+      it('finds no writer of what a merge has put back, whichever of its parents is the first', async () => {
+        const old = await publish(
+          a,
+          draftOf({ 'changed.md': '1', 'gone.md': '1', 'same.md': '1' }),
+        );
+        const now = await publish(a, draftOf({ 'changed.md': '2', 'gone.md': null }));
+        const [beside] = await a.buildCommits(old, [draftOf({ 'beside.md': '1' })]);
+        expect(await pushOne(a, { ref: 'refs/heads/side', expected: null, next: beside! })).toBe(
+          'landed',
+        );
+        const paths = ['changed.md', 'gone.md', 'same.md', 'beside.md'];
+        for (const parents of [
+          [now, beside!],
+          [beside!, now],
+        ] as const) {
+          const back = { 'changed.md': '1', 'gone.md': '1', 'same.md': '1', 'beside.md': '1' };
+          const merge = await world.merge(parents, back);
+          await catchUp(b);
+          const writers = await b.findWriters(paths, merge);
+          expect(
+            Object.fromEntries([...writers].map(([path, { commit }]) => [path, commit])),
+          ).toEqual({ 'same.md': old, 'beside.md': beside });
+        }
+      });
+
       it('finds what came in by a merge in the commit of its author, and what only the merge has in the merge', async () => {
         const base = await publish(a, draftOf({ 'base.md': '1' }));
         const [side] = await a.buildCommits(base, [draftOf({ 'side.md': '1' })]);

@@ -292,13 +292,17 @@ function openHost(server: Server, host: Host): Repository {
         return new Map(
           paths.flatMap((path): [string, FileWriter][] => {
             const blob = blobIn(tip, path);
-            const writer = commits.find(
-              ({ info }) =>
-                blob !== undefined &&
-                blobIn(info.oid, path) === blob &&
-                info.parents.every((parent) => blobIn(parent, path) !== blob),
+            const writes = commits.filter(({ info }) =>
+              info.parents.length === 0
+                ? blobIn(info.oid, path) !== undefined
+                : info.parents.every((parent) => blobIn(parent, path) !== blobIn(info.oid, path)),
             );
-            return writer === undefined
+            const at = writes.findIndex(({ info }) => blobIn(info.oid, path) === blob);
+            const writer = blob === undefined ? undefined : writes[at];
+            const isFollowed = writes
+              .slice(0, Math.max(0, at))
+              .some(({ info }) => isAncestor(universe, writer!.info.oid, info.oid));
+            return writer === undefined || isFollowed
               ? []
               : [
                   [
