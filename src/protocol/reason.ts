@@ -208,8 +208,10 @@ interface RunFacts {
   'follow-unsafe': { run: string; workflow: string; problem: string };
   'run-budget': {
     run: string;
-    limit: 'usd' | 'tokens' | 'agents' | 'minutes' | null;
+    limit: 'usd' | 'tokens' | 'agents' | 'minutes';
     value: number;
+    /** A limit that would let it continue. */
+    raised: number;
   };
   gate: {
     run: string;

@@ -194,8 +194,8 @@ const REMEDIES: Remedies = {
       'to start over with it as it is now, or let it end',
     ),
   'run-paused': ({ run }) => fixBy`crosstalkd workflow resume ${run}`,
-  'run-budget': ({ run, limit, value }) =>
-    fixBy`crosstalkd workflow budget ${run} --${limit ?? 'usd'} ${value * 2}`,
+  'run-budget': ({ run, limit, raised }) =>
+    fixBy`crosstalkd workflow budget ${run} --${limit} ${raised}`,
   gate: answerGate,
   'gate-decided': ({ run }) => fixBy`crosstalkd workflow show ${run}`,
   'gate-unanswered': ({ run }) => fixBy`crosstalkd workflow show ${run}`,

@@ -147,8 +147,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     'its marker was edited since it began, and it keeps the plan it began with',
   'follow-unsafe': ({ workflow, problem }) =>
     `continues with its old plan; it cannot follow the new "${workflow}": ${problem}`,
-  'run-budget': ({ limit, value }) =>
-    `its budget is used up${limit === null ? '' : ` (${limit} ${value})`}`,
+  'run-budget': ({ limit, value }) => `its budget is used up (${limit} ${value})`,
   gate: ({ gate, title, approvers, quorum, received, ignored, isVoid }) =>
     `gate ${gate}: "${title}" waits for ${approvers.join(', ')}${quorum > 1 ? ` (${received} of ${quorum})` : ''}${ignored
       .map(({ from, problem }) => `; the answer of ${from} does not count: ${problem}`)

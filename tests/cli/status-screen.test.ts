@@ -29,7 +29,7 @@ const gate = (run: string): Need =>
   );
 const NEEDS: readonly Need[] = [
   ...['ship-1', 'ship-2', 'ship-3'].map(gate),
-  need({ kind: 'run-budget', run: 'big', limit: 'usd', value: 5 }, 'big'),
+  need({ kind: 'run-budget', run: 'big', limit: 'usd', value: 5, raised: 10 }, 'big'),
   need({ kind: 'stale', id: 'old', ageMs: 9e8, maxAgeMs: 6e8 }, '3 messages to echo', ['old', 'b']),
   need(
     { kind: 'unknown-name', id: 'typo', path: 'p/typo.md', name: 'opsu', near: 'opus' },

@@ -150,7 +150,7 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
   },
   'marker-edited': { kind: 'marker-edited', run: 'r-1' },
   'run-paused': { kind: 'run-paused', run: 'r-1' },
-  'run-budget': { kind: 'run-budget', run: 'r-1', limit: 'usd', value: 5 },
+  'run-budget': { kind: 'run-budget', run: 'r-1', limit: 'usd', value: 5, raised: 10 },
   gate: {
     kind: 'gate',
     ...gate,

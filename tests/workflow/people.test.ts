@@ -424,6 +424,31 @@ test('a raised budget lets a held run continue', () => {
   expect(drive(at)).toContain('ok');
 });
 
+test.each([
+  'usd: 0',
+  'usd: 0.01',
+  'tokens: 0',
+  'tokens: 7',
+  'agents: 0',
+  'agents: 1',
+  'minutes: 0',
+  'minutes: 7',
+])('the limit that is named as a remedy lets the run continue: %s', (limit) => {
+  const at = world(
+    `model: opus\nbudget: { ${limit} }\nsteps: { a: { prompt: x }, b: { needs: [a], prompt: y } }`,
+    () => 'ok',
+  );
+  if (limit.startsWith('minutes')) at.nowMs += 9 * 60_000;
+  expect(drive(at)).toBeNull();
+  for (let raised = 0; raised < 2 && complete(at) === null; raised += 1) {
+    const [held] = describeRun(inputOf(at)).blockedBy;
+    expect(held?.kind).toBe('run-budget');
+    if (held?.kind === 'run-budget') post(at, `op: budget\n${held.limit}: ${held.raised}`);
+    drive(at);
+  }
+  expect(complete(at)?.['status']).toBe('succeeded');
+});
+
 test('an amendment changes what has not started, and is refused as unsafe for what has', () => {
   const at = world(
     'model: opus\nsteps:\n  a: { prompt: x }\n  b: { needs: [a], prompt: old }',
@@ -526,4 +551,8 @@ test('a budget of tokens counts what replies report and what open tasks are like
   drive(at);
   // 15 are used and each open task is taken for 15 more: with one open, 30; with two, 45.
   expect(openTasks(at)).toHaveLength(2);
+  expect(subjects(at).some((name) => name.startsWith('budget'))).toBe(false);
+  at.answer = () => 'ok';
+  drive(at);
+  expect(subjects(at).at(-1)).toBe('budget hold (tokens 40)');
 });

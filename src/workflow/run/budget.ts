@@ -16,9 +16,9 @@ export interface BudgetUse {
   readonly reservedTokens: number;
   /** New agents that the limits of money and tokens still allow, at the mean cost so far. */
   readonly affordable: number;
-  /** The limit that is reached, or null. */
+  /** The limit that is reached, or would be if open tasks cost what is guessed; or null. */
   readonly reached: LimitReached | null;
-  /** A limit is passed, whatever the open tasks cost. */
+  /** A limit of money, tokens or time is reached, whatever the open tasks cost. */
   readonly isUsedUp: boolean;
 }
 
@@ -54,16 +54,43 @@ export function budgetUse(fold: Fold): BudgetUse {
     reservedTokens: reserved.tokens,
     affordable,
   };
-  return { ...use, reached: reachedLimit(fold, use), isUsedUp: isUsedUp(fold, use) };
+  const used = usedUp(fold, use);
+  return { ...use, reached: used ?? reachedLimit(use), isUsedUp: used !== null };
 }
 
-function isUsedUp(fold: Fold, use: Omit<BudgetUse, 'reached' | 'isUsedUp'>): boolean {
-  const { usd, tokens, minutes } = use.limits;
-  return (
-    (usd !== null && use.usd >= usd) ||
-    (tokens !== null && use.tokens >= tokens) ||
-    (minutes !== null && fold.input.nowMs >= fold.header.atMs + minutes * MINUTE)
-  );
+type Counted = Omit<BudgetUse, 'reached' | 'isUsedUp'>;
+
+function usedUp(fold: Fold, { usd, tokens, limits }: Counted): LimitReached | null {
+  const used = { usd, tokens, minutes: minutesOf(fold) };
+  for (const limit of ['usd', 'tokens', 'minutes'] as const) {
+    const value = limits[limit];
+    if (value !== null && used[limit] >= value) return { limit, value };
+  }
+  return null;
+}
+
+function minutesOf({ input, header }: Fold): number {
+  return (input.nowMs - header.atMs) / MINUTE;
+}
+
+/**
+ * The limit that holds a run, and one that lets it continue: twice as much, or twice what it has
+ * used. A hold may stand although an answer was taken away since: then any raised limit ends it.
+ */
+export function limitToRaise(fold: Fold, use: BudgetUse): LimitReached & { raised: number } {
+  const { limit, value } = use.reached ?? firstLimit(use.limits);
+  const next = limit === 'minutes' ? minutesOf(fold) + value : 2 * Math.max(use[limit], value);
+  const raised = limit === 'usd' && next > 0 ? dollars(next) : Math.max(1, Math.ceil(next));
+  return { limit, value, raised };
+}
+
+function firstLimit(limits: Limits): LimitReached {
+  const { usd, tokens, minutes, agents } = limits;
+  if (usd !== null) return { limit: 'usd', value: usd };
+  if (tokens !== null) return { limit: 'tokens', value: tokens };
+  return minutes === null
+    ? { limit: 'agents', value: agents ?? 0 }
+    : { limit: 'minutes', value: minutes };
 }
 
 /** The folder of the n-th hold: a raised budget begins the next. */
@@ -78,18 +105,13 @@ function affords(limit: number | null, used: number, mean: number): number {
     : Math.max(0, Math.ceil(dollars((limit - used) / mean)));
 }
 
-function reachedLimit(
-  fold: Fold,
-  use: Omit<BudgetUse, 'reached' | 'isUsedUp'>,
-): LimitReached | null {
+function reachedLimit(use: Counted): LimitReached | null {
   const { limits } = use;
+  if (limits.agents !== null && use.agents >= limits.agents)
+    return { limit: 'agents', value: limits.agents };
   if (limits.usd !== null && dollars(use.usd + use.reservedUsd) >= limits.usd)
     return { limit: 'usd', value: limits.usd };
   if (limits.tokens !== null && use.tokens + use.reservedTokens >= limits.tokens)
     return { limit: 'tokens', value: limits.tokens };
-  if (limits.agents !== null && use.agents >= limits.agents)
-    return { limit: 'agents', value: limits.agents };
-  if (limits.minutes !== null && fold.input.nowMs >= fold.header.atMs + limits.minutes * MINUTE)
-    return { limit: 'minutes', value: limits.minutes };
   return null;
 }

@@ -235,6 +235,8 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
     )
       return { isHeld: false, stop: null };
     withdraw(fold, (proposal) => wantsAgent(fold, proposal));
+    // Open tasks may cost less than is guessed: nothing is started before they have ended.
+    if (!budget.isUsedUp && budget.reached.limit !== 'agents') return { isHeld: false, stop: null };
     const atMs = Math.max(
       fold.header.atMs,
       ...fold.messages.controls.map((each) => (each.op === 'budget' ? each.atMs : 0)),

@@ -5,7 +5,7 @@
 import { errorText } from '../../base/errors.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import type { Reason, ReasonOf } from '../../protocol/reason.ts';
-import { budgetUse, type BudgetUse } from '../run/budget.ts';
+import { budgetUse, type BudgetUse, limitToRaise } from '../run/budget.ts';
 import { admission } from '../run/admit.ts';
 import { isPaused } from '../run/controls.ts';
 import { isEnded } from '../run/fold-context.ts';
@@ -181,13 +181,7 @@ function blockersOf(input: RunInput, run: FoldedRun, status: RunStatus): readonl
       ? [{ kind: 'group-full', group: admitted.group, behind: admitted.behind }]
       : [];
   }
-  const { reached } = run.budget;
-  const held: Reason = {
-    kind: 'run-budget',
-    run: id,
-    limit: reached?.limit ?? null,
-    value: reached?.value ?? 0,
-  };
+  const held: Reason = { kind: 'run-budget', run: id, ...limitToRaise(fold, run.budget) };
   return [
     ...(isPaused(fold.messages) ? [{ kind: 'run-paused', run: id } as const] : []),
     ...(run.isHeld ? [held] : []),
