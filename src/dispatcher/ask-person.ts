@@ -110,7 +110,7 @@ function compose(
     model: work.recipient,
     reason:
       people.length === 0
-        ? 'nobody to ask: its asker is not a person'
+        ? `nobody to ask: ${permissions.ask.length > 0 ? 'its entry names no person' : 'its asker is not a person'}`
         : count >= QUESTIONS_MAX
           ? `it has asked ${QUESTIONS_MAX} questions`
           : 'what it asks is too long to be shown whole',

@@ -389,6 +389,36 @@ test.each([
   expect(openTasks(at)).toHaveLength(status === null ? 1 : 0);
 });
 
+test('minutes do not run while an agent waits to be allowed something', () => {
+  const at = world(
+    'model: opus\nbudget: { minutes: 5, on-exceed: kill }\nsteps:\n  a: { prompt: x }',
+    () => null,
+  );
+  drive(at);
+  const iso = (afterMinutes: number): string =>
+    new Date(at.nowMs + afterMinutes * 60_000).toISOString();
+  const ask = (name: string, from: string): string => {
+    const path = `data/channels/${at.run}/2026/11/21/${name}.md`;
+    const times = `timestamp: ${iso(0)}\nasks_until: ${iso(30)}`;
+    const head = `to: ada\nre: ${openTasks(at)[0]?.path ?? ''}\nasks: permission\n${times}\n`;
+    at.files.set(path, `---\n${head}${from}---\nMay I?\n`);
+    return path;
+  };
+  const question = ask('asks', '');
+  at.nowMs += 20 * 60_000;
+  drive(at);
+  const answer = question.replace(/\.md$/, '.re.ada.md');
+  at.files.set(answer, `---\nto: opus\ntimestamp: ${iso(0)}\n---\napprove`);
+  // What a person writes in the name of an agent stops no clock.
+  ask('forged', 'from: mallory\n');
+  at.nowMs += 4 * 60_000;
+  drive(at);
+  expect(complete(at)).toBeNull();
+  at.nowMs += 60_000;
+  drive(at);
+  expect(complete(at)?.['status']).toBe('failed');
+});
+
 test('agents that are at work do not end because no more may start: kill', () => {
   const at = world(
     'model: opus\nbudget: { agents: 1, on-exceed: kill }\nsteps:\n  a: { prompt: x }\n  b: { needs: [a], prompt: y }',

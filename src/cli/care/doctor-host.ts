@@ -235,8 +235,10 @@ async function examineWakeLock(
 
 function examineModels(
   invocation: Invocation,
-  { offers, offersProblem, outage }: Surroundings,
+  { session, offers, offersProblem, outage }: Surroundings,
 ): readonly Finding[] {
+  const { people, models, called } = session.mirror.index();
+  const persons = new Set([...people, ...called.values()]);
   if (offersProblem !== null)
     return [trouble('bad', 'models', { says: offersProblem, fix: 'crosstalkd models' })];
   // What the transport offers is then unknown; that it does not answer was reported already.
@@ -253,14 +255,21 @@ function examineModels(
     .map((offer) => {
       const name = `model ${offer.name}`;
       const program = offer.entry === null ? null : findProgram(offer.entry, invocation.env);
+      const asked = offer.entry?.permissions?.ask ?? [];
+      const stranger = asked.find((one) => models.includes(one) || !persons.has(one));
       switch (offer.state.kind) {
         case 'served':
-          return program?.path === null
-            ? trouble('bad', name, {
-                says: `its program "${program.name}" is not on this host's PATH`,
-                fix: 'crosstalkd models',
-              })
-            : fine(name, `served${program === null ? '' : ` by ${program.path}`}`);
+          if (program?.path === null)
+            return trouble('bad', name, {
+              says: `its program "${program.name}" is not on this host's PATH`,
+              fix: 'crosstalkd models',
+            });
+          return stranger === undefined
+            ? fine(name, `served${program === null ? '' : ` by ${program.path}`}`)
+            : trouble('warn', name, {
+                says: `asks "${stranger}" for permissions, who is no person that is known here; what nobody answers is denied`,
+                fix: fixByHand('name people in its "permissions: { ask: [NAME] }"'),
+              });
         case 'invalid':
           return trouble('bad', name, {
             says: sayReason(offer.state),

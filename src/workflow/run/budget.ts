@@ -3,6 +3,8 @@ import { MINUTE } from '../../base/clock.ts';
 import { dollars, sumUse } from '../../protocol/usage.ts';
 import { limitsNow } from './controls.ts';
 import type { Limits } from '../language/plan.ts';
+import { parseMessagePath } from '../../protocol/paths.ts';
+import { readMessage } from './message-memo.ts';
 import { acknowledged } from './run-messages.ts';
 import type { Fold } from './fold.ts';
 
@@ -69,10 +71,6 @@ function usedUp(fold: Fold, { usd, tokens, limits }: Counted): LimitReached | nu
   return null;
 }
 
-function minutesOf({ input, header }: Fold): number {
-  return (input.nowMs - header.atMs) / MINUTE;
-}
-
 /**
  * The limit that holds a run, and one that lets it continue: twice as much, or twice what it has
  * used. A hold may stand although an answer was taken away since: then any raised limit ends it.
@@ -91,6 +89,33 @@ function firstLimit(limits: Limits): LimitReached {
   return minutes === null
     ? { limit: 'agents', value: agents ?? 0 }
     : { limit: 'minutes', value: minutes };
+}
+
+/** Those since the start, without the time in which agents waited to be allowed something. */
+function minutesOf({ input, header, tasks, messages: { others } }: Fold): number {
+  const replies = new Map(tasks.map((task) => [task.path, task.reply]));
+  // Newest first: of several answers the oldest stays.
+  const answeredMs = new Map(
+    [...others].reverse().map((one) => [parseMessagePath(one.path)?.replyTo?.path, one.atMs]),
+  );
+  let [waited, endMs] = [0, 0];
+  for (const { path, atMs, speaker, message } of others) {
+    const { asks, asksUntilMs, re } = message.fields;
+    const reply = replies.get(re[0] ?? '');
+    // A host asks in the name of an agent; what a person writes stops no clock.
+    if (asks !== 'permission' || speaker !== null || reply === undefined) continue;
+    const overMs = Math.min(asksUntilMs ?? atMs, endOf(input.files.get(reply)));
+    const untilMs = Math.min(input.nowMs, overMs, answeredMs.get(path) ?? Infinity);
+    waited += Math.max(0, untilMs - Math.max(atMs, endMs));
+    endMs = Math.max(endMs, untilMs);
+  }
+  return (input.nowMs - header.atMs - waited) / MINUTE;
+}
+
+/** When a reply was written; one that does not stand, never. */
+function endOf(reply: string | undefined): number {
+  const read = reply === undefined ? null : readMessage(reply);
+  return (read?.kind === 'message' ? read.message.fields.timestampMs : null) ?? Infinity;
 }
 
 /** The folder of the n-th hold: a raised budget begins the next. */
