@@ -77,7 +77,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = commands('look', {
     agents: true,
     options: {
       ...COUNT,
-      '--all': 'show each task of a run (default: one line per run)',
+      '--all': 'each task and failure on its own line (default: in that of what was asked)',
       '-f, --follow': 'keep printing new messages',
       ...FILTERS,
     },

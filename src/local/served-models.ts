@@ -4,6 +4,7 @@
  */
 import { byCodeUnit } from '../base/order.ts';
 import type { ModelEntry, ModelProblem, ModelsFile } from '../protocol/models.ts';
+import { MODELS_FILE } from '../protocol/paths.ts';
 import type { OfferReason } from '../protocol/reason.ts';
 import type { Approvals } from './approvals.ts';
 
@@ -24,6 +25,8 @@ export interface ModelOffer {
 export interface ServedModelsInput {
   readonly transport: ModelsFile;
   readonly host: ModelsFile;
+  /** Where the host's own stands, for who has to mend it. */
+  readonly hostFile: string;
   readonly approvals: Approvals;
   /** Names of `--only`; null = all. */
   readonly only: readonly string[] | null;
@@ -48,7 +51,7 @@ export function selectServedModels(input: ServedModelsInput): readonly ModelOffe
         name: problem.name,
         source,
         entry: null,
-        state: invalid(problem.name, problem),
+        state: invalid(problem.name, problem, fileOf(source, input)),
       });
     for (const [name, command] of file.older)
       offers.set(name, {
@@ -97,7 +100,8 @@ function checkServable(
     input.adapters,
   );
   const { name: model } = entry;
-  if (problem !== undefined) return { entry: null, state: invalid(model, problem) };
+  if (problem !== undefined)
+    return { entry: null, state: invalid(model, problem, fileOf(source, input)) };
   if (input.only !== null && !input.only.includes(model))
     return { entry, state: { kind: 'excluded', model } };
   const approvedHash = input.approvals.get(model);
@@ -109,6 +113,14 @@ function checkServable(
   return { entry: offered, state: { kind, model } };
 }
 
-function invalid(model: string, { line, found, expected }: ModelProblem): OfferReason {
-  return { kind: 'invalid', model, line, found, expected };
+function fileOf(source: ModelSource, { hostFile }: ServedModelsInput): string {
+  return source === 'host' ? hostFile : MODELS_FILE;
+}
+
+function invalid(
+  model: string,
+  { line, found, expected }: ModelProblem,
+  file: string,
+): OfferReason {
+  return { kind: 'invalid', model, file, line, found, expected };
 }

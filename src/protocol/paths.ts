@@ -5,6 +5,7 @@ import { hasUnsafe } from '../base/plain-text.ts';
 import { isChannel, isName } from './names.ts';
 import {
   completePath,
+  decisionPath,
   gateOfAsk,
   headerPath,
   isBelowRun,
@@ -185,15 +186,16 @@ export function parseMessagePath(path: string): MessagePath | null {
 }
 
 /**
- * The run and the gate that a question stands for: `…/<run>/gates/<gate>/ask.md`; null for every
- * other path.
+ * The run and the gate that a question stands for, `…/<run>/gates/<gate>/ask.md`, and where its
+ * decision will stand; null for every other path.
  */
 export function parseGatePath(
   path: string,
-): { readonly run: string; readonly gate: string } | null {
+): { readonly run: string; readonly gate: string; readonly decision: string } | null {
   const run = channelOf(path);
   const gate = run === null ? null : gateOfAsk(path.slice(channelRoot(run).length));
-  return run === null || gate === null ? null : { run, gate };
+  if (run === null || gate === null) return null;
+  return { run, gate, decision: decisionPath(path.slice(0, path.lastIndexOf('/') + 1)) };
 }
 
 /**

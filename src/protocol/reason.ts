@@ -75,7 +75,7 @@ interface OfferFacts {
   served: None;
   unapproved: { model: string };
   'changed-since-approval': { model: string };
-  invalid: { model: string; line: number; found: string; expected: string };
+  invalid: { model: string; file: string; line: number; found: string; expected: string };
   /** Written as programs before 8 did. */
   older: { model: string; command: string };
   /** Not among the names of `only`. */

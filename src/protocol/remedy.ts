@@ -106,7 +106,7 @@ const REMEDIES: Remedies = {
 
   unapproved: ({ model }) => fixBy`crosstalkd allow ${model}`,
   'changed-since-approval': ({ model }) => fixBy`crosstalkd allow ${model}`,
-  invalid: () => fixBy`crosstalkd models`,
+  invalid: ({ file }) => fixBy`crosstalkd lint ${file}`,
   older: () => fixBy`crosstalkd upgrade-transport`,
   excluded: ({ model }) => fixByHand(`take "only" out of config.yaml, or add ${model} to it`),
   'no-entry': () => fixBy`crosstalkd models`,

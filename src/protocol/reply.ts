@@ -169,11 +169,15 @@ export function dispatcherIdentity(host: string): {
   return { name: `crosstalkd on ${host}`, email: `dispatcher@${host}.crosstalk` };
 }
 
-/** The first line of a markdown text that says something, without its heading or quote marks. */
+/**
+ * The first line of a markdown text that says something, without its heading or quote marks; of a
+ * text of nothing but marks the first of them.
+ */
 export function firstLine(text: string): string {
-  const line =
-    text.split('\n').find((candidate) => candidate.replace(/^[\s#>*-]+/, '').trim() !== '') ?? '';
-  return line.replace(/^[\s#>*-]+/, '').trim();
+  const bare = (line: string): string => line.replace(/^[\s#>*-]+/, '').trim();
+  const lines = text.split('\n');
+  const line = lines.find((one) => bare(one) !== '');
+  return line === undefined ? (lines.find((one) => one.trim() !== '') ?? '').trim() : bare(line);
 }
 
 /**

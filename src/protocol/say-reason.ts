@@ -38,8 +38,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   served: () => 'served',
   unapproved: () => 'not approved on this host',
   'changed-since-approval': () => 'changed since it was approved',
-  invalid: ({ line, found, expected }) =>
-    `models.yaml line ${line}: ${found}; expected ${expected}`,
+  invalid: ({ file, line, found, expected }) =>
+    `${file}:${line}: found ${found}; expected ${expected}`,
   older: ({ command }) => `has the format of versions before 8 (${command})`,
   excluded: () => 'left out by --only',
   'no-entry': ({ model }) => `no entry for "${model}" in models.yaml`,

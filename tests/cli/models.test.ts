@@ -49,7 +49,7 @@ describe('models and allow', () => {
     const before = readFileSync(join(cli.place, 'config', 'approvals.json'), 'utf8');
     const { code, stdout, stderr } = await cli.run(['allow']);
     expect(code).toBe(0);
-    expect(stderr).toContain('wrong cannot be approved: models.yaml line ');
+    expect(stderr).toContain('wrong cannot be approved: data/models.yaml:');
     expect(stdout).toContain('runs     nice sh -c "rm -rf \\"$HOME\\" \\u001b[31m"');
     expect(stdout).toContain('effects  external: it may change things on this host');
     expect(stdout).toContain('cwd      ~/app');

@@ -84,8 +84,13 @@ describe('log', () => {
     expect(stdout).toMatch(
       /2026-01-01 10:00 {2}first +grace → echo +The first question +answered\n/,
     );
-    expect(stdout).toMatch(/second +ada → echo, broken +Second question +failed: crash\n/);
+    expect(stdout).toMatch(
+      /second +ada → echo, broken +Second question ✗ broken@mbp: .* +failed: crash\n/,
+    );
     expect(stderr).toContain(`rejected  ${GENERAL}/unreadable.md:1: found "---js"`);
+    // One line for one failure, and both messages for who wants all.
+    expect(stdout).not.toContain('second.re.broken');
+    expect((await cli.run(['log', '--all'])).stdout).toContain('second.re.broken');
   });
 
   it('takes who is left out from the commit', async () => {
@@ -208,7 +213,7 @@ describe('show and thread', () => {
     }
     const { stdout } = await cli.run(['thread', 'second']);
     expect(stdout).toMatch(
-      /^2026-01-02\n▸ 10:00 {2}second .*\n[^]*\n {2}└ \d\d:\d\d .*broken@mbp → ada: .*\n {2}└ .*echo@mbp → ada: .*\n {4}└ .* {2}ada → grace: Thanks/,
+      /^2026-01-02\n▸ 10:00 {2}second .* ✗ broken@mbp: .* \[failed: crash\]\n[^]* {2}└ .*echo@mbp → ada: .*\n {4}└ .* {2}ada → grace: Thanks/,
     );
   });
 });

@@ -96,7 +96,10 @@ describe('workflow', () => {
     expect(tree).toMatch(/→ workflow: [^]*└ [^\n]*gated\/steps[^]*gates\/ok\/ask/);
     // Its tasks are one line of log, unless they are asked for.
     const said = (await cli.run(['log'])).stdout;
-    expect(said).toMatch(/ gated +workflow +1 task +open\n/);
+    expect(said).toMatch(/→ workflow .* \(gated: 1 task\) +open\n/);
+    expect((await cli.run(['log', '-n', '1'])).stdout).toMatch(/ gated +workflow +1 task +open\n/);
+    expect(tree).toMatch(/gates\/ok\/ask .*\[open\]\n/);
+    expect((await cli.run(['log', 'gat'])).stdout).toContain('gates/ok/ask');
     expect(said).not.toContain('gated/steps');
     for (const words of [
       ['log', '--all'],
@@ -277,6 +280,8 @@ steps:
   b: { needs: [go], model: echo, prompt: "before" }`;
     const run = await start('steered', head);
     await cli.answer();
+    const asked = (await cli.json(['thread', 'steer'])).data;
+    expect(asked).toMatchObject({ messages: [{ to: ['workflow'] }, {}] });
     expect((await cli.run(['workflow', 'deny', run, '-m', 'not yet'])).code).toBe(0);
     for (const words of [
       ['pause', run],

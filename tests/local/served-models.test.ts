@@ -24,6 +24,7 @@ function select(given: Partial<ServedModelsInput>): Readonly<Record<string, stri
   const offers = selectServedModels({
     transport: shared,
     host: none,
+    hostFile: 'models.yaml',
     approvals: new Map(),
     only: null,
     adapters: ['claude', 'command'],
@@ -53,6 +54,7 @@ describe('the models of a host', () => {
       selectServedModels({
         transport: none,
         host: none,
+        hostFile: 'models.yaml',
         approvals: new Map([['opus', hashOf('opus', trusting)]]),
         only: null,
         adapters: ['claude'],
@@ -73,6 +75,7 @@ describe('the models of a host', () => {
     const offers = selectServedModels({
       transport: changed,
       host: none,
+      hostFile: 'models.yaml',
       approvals,
       only: null,
       adapters: ['command'],
@@ -117,18 +120,27 @@ describe('the models of a host', () => {
     const [bad] = selectServedModels({
       transport,
       host: none,
+      hostFile: 'models.yaml',
       approvals: new Map(),
       only: null,
       adapters: ['claude'],
     });
     const { line, found, expected } = transport.problems[0]!;
-    expect(bad?.state).toEqual({ kind: 'invalid', model: 'bad', line, found, expected });
+    expect(bad?.state).toEqual({
+      kind: 'invalid',
+      model: 'bad',
+      file: 'data/models.yaml',
+      line,
+      found,
+      expected,
+    });
   });
 
   it('with an adapter that this version does not have are invalid, with those it has', () => {
     const offers = selectServedModels({
       transport: shared,
       host: none,
+      hostFile: 'models.yaml',
       approvals: new Map(),
       only: null,
       adapters: ['command'],
@@ -151,6 +163,7 @@ describe('the models of a host', () => {
     const offers = selectServedModels({
       transport: shared,
       host: none,
+      hostFile: 'models.yaml',
       approvals,
       only: ['ehco'],
       adapters: ['claude', 'command'],

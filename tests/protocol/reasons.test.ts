@@ -23,7 +23,11 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ['served', 'served', null],
   ['unapproved', 'not approved on this host', 'crosstalkd allow opus'],
   ['changed-since-approval', 'changed since it was approved', 'crosstalkd allow opus'],
-  ['invalid', 'models.yaml line 3: a list; expected a mapping', 'crosstalkd models'],
+  [
+    'invalid',
+    'data/models.yaml:3: found a list; expected a mapping',
+    'crosstalkd lint data/models.yaml',
+  ],
   ['older', 'has the format of versions before 8 (claude -p)', 'crosstalkd upgrade-transport'],
   ['excluded', 'left out by --only', 'take "only" out of config.yaml, or add opus to it'],
   ['no-entry', 'no entry for "opus" in models.yaml', 'crosstalkd models'],

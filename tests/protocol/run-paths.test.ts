@@ -82,7 +82,7 @@ describe('names of a run', () => {
         expect(gateOfAsk(askPath(folder))).toBe(gate);
         expect(isGateDecision(decisionPath(folder))).toBe(true);
         const path = askPath(gateFolder(channelRoot('a-run'), gate, round));
-        expect(parseGatePath(path)).toEqual({ run: 'a-run', gate });
+        expect(parseGatePath(path)).toMatchObject({ run: 'a-run', gate });
       }),
     );
   });

@@ -12,6 +12,7 @@ import type { ModelOffer } from '../../local/served-models.ts';
 import { suggestName } from '../../protocol/address.ts';
 import type { ModelEntry } from '../../protocol/models.ts';
 import { oneLine, spellUnsafe } from '../../base/plain-text.ts';
+import { fixOf } from '../../protocol/remedy.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import { given, type Invocation } from '../command.ts';
 import { type Io, paint } from '../io.ts';
@@ -31,7 +32,7 @@ export function allowModels(invocation: Invocation): Promise<number> {
     const waiting = views.filter(({ offer }) => isWaiting(offer));
     for (const { name, state } of views.map(({ offer }) => offer))
       if (state.kind === 'invalid')
-        invocation.io.warn(`${name} cannot be approved: ${sayReason(state)}: crosstalkd models`);
+        invocation.io.warn(`${name} cannot be approved: ${sayReason(state)}`);
     if (invocation.args.length === 0 && !given(invocation, 'all'))
       return listWaiting(invocation, waiting);
     const chosen = given(invocation, 'all')
@@ -165,14 +166,9 @@ function findModel(views: readonly ModelView[], name: string): ModelView {
       fix: 'crosstalkd upgrade-transport',
     });
   if (state.kind !== 'invalid') return view;
-  const { line, found, expected } = state;
-  throw new CrosstalkError(
-    'CONFIG_INVALID',
-    `models.yaml line ${line}: model "${name}": found ${found}; expected ${expected}`,
-    {
-      fix: 'crosstalkd models',
-    },
-  );
+  throw new CrosstalkError('CONFIG_INVALID', `model "${name}": ${sayReason(state)}`, {
+    fix: fixOf(state),
+  });
 }
 
 function listWaiting(invocation: Invocation, waiting: readonly ModelView[]): number {

@@ -28,6 +28,7 @@ import {
   readHeads,
   type RemoteHeads,
 } from '../session/remote-branches.ts';
+import { tellWaits } from '../session/tell-waits.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
 import { probeRemote } from '../care/probe-remote.ts';
 import type { RemoteTraits } from '../../protocol/remote-traits.ts';
@@ -75,8 +76,9 @@ async function beginTransport(
   const url = urlFrom(place);
   if (place.newRemote !== null)
     await makeRemote(place.newRemote, place.branch ?? 'main', { env, made });
-  const traits = await probe(invocation, url, place.branch ?? 'main');
-  const heads = await readHeads(asPerson(url, env));
+  const tell = tellWaits(invocation.io, url);
+  const traits = await tell(() => probe(invocation, url, place.branch ?? 'main'));
+  const heads = await tell(() => readHeads(asPerson(url, env)));
   const branch = await chooseBranch(invocation, { place, url, heads });
   const exists = heads.branches.includes(branch);
   await made.directory(place.directory);

@@ -32,6 +32,7 @@ import {
 import { type ClonePlan, createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
 import { remoteOf } from './place-transport.ts';
 import { RemoteAway } from '../session/remote-errors.ts';
+import { tellWaits } from '../session/tell-waits.ts';
 import { checkAlias, rememberAlias } from './remember-alias.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
 import { probeRemote } from '../care/probe-remote.ts';
@@ -158,7 +159,7 @@ async function clone(
   const asked = option(invocation, 'branch');
   if (asked !== null) branchRef(asked);
   try {
-    const heads = await readHeads(asPerson(url, env));
+    const heads = await tellWaits(invocation.io, url)(() => readHeads(asPerson(url, env)));
     const branch = asked ?? (await findBranch(url, heads, env));
     if (branch === null) throw noTransport(invocation, shownUrl(url), null);
     if (!heads.branches.includes(branch))

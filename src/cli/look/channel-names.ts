@@ -73,6 +73,16 @@ export async function findChannel(session: TransportSession, text: string): Prom
   return null;
 }
 
+/** Channels, those of runs among them, whose names begin with `text`. */
+export async function channelsFrom(
+  session: TransportSession,
+  text: string,
+): Promise<readonly string[]> {
+  if (text.length < 2) return [];
+  const entries = await session.repository.list(tipOf(session), CHANNELS);
+  return entries.flatMap(({ name }) => (isChannel(name) && name.startsWith(text) ? [name] : []));
+}
+
 /**
  * The channel that `--channel` means, which may be a new one. Throws USAGE for what is not a name,
  * or that some machine cannot have as a folder.

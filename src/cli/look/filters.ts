@@ -10,7 +10,7 @@ import { given, type Invocation, option } from '../command.ts';
 import { type Filter, listAll, type Said } from './read-conversation.ts';
 import { archiveOf } from './read-archive.ts';
 import { sinceOption, tipOf } from './reading.ts';
-import { findChannel } from './channel-names.ts';
+import { channelsFrom, findChannel } from './channel-names.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { meantName } from '../../protocol/person-name.ts';
 import { personNamed } from '../../protocol/people.ts';
@@ -84,6 +84,8 @@ export async function requireChannel(
   if (archive !== null && isChannel(name) && (await hasFolder(session, archive, name))) return name;
   const named = await findChannel(session, name);
   if (named !== null) return named;
+  const [only, ...others] = await channelsFrom(session, name);
+  if (only !== undefined && others.length === 0) return only;
   const channels = [...new Set((await listAll(session)).map(({ channel }) => channel))];
   const near = suggestName(name, channels);
   throw new CrosstalkError(

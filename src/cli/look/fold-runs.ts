@@ -13,15 +13,18 @@ import type { TransportSession } from '../session/transport-session.ts';
 /** A run in one line. */
 export interface FoldedRun {
   readonly run: string;
+  /** The message that began it; null where nothing tells it any more. */
+  readonly marker: string | null;
   readonly tasks: number;
   /** `open` while nobody has answered its marker. */
   readonly state: 'open' | 'succeeded' | 'failed' | 'cancelled';
 }
 
 /** The run that a message is a part of: a task, the question of a gate, or an answer to one. */
-export function runOfSaid({ file }: Said): string | null {
+export function runOfSaid({ file, message }: Said): string | null {
   const path = file.replyTo?.path ?? file.path;
-  return (parseTaskPath(path) ?? parseGatePath(path))?.run ?? null;
+  const gate = message.fields.re.find((one) => parseGatePath(one)?.run === file.channel);
+  return (parseTaskPath(path) ?? parseGatePath(gate ?? path))?.run ?? null;
 }
 
 /** Lets one message of each run through, for its line. */
@@ -53,7 +56,7 @@ export async function foldRun(session: TransportSession, run: string): Promise<F
   const [reply] =
     marker === null ? [] : await lookUpFiles(session, [replyPath(marker, 'workflow')]);
   const [answer] = reply == null ? [] : (await readSaid(session, [reply])).said;
-  return { run, tasks, state: stateOf(answer) };
+  return { run, marker, tasks, state: stateOf(answer) };
 }
 
 function stateOf(answer: Said | undefined): FoldedRun['state'] {

@@ -10,12 +10,14 @@ import { createFilter, requireChannel } from './filters.ts';
 import { followTip } from './follow-tip.ts';
 import { readStates } from './message-state.ts';
 import {
+  foldFailures,
   type FoldedLine,
   formatLines,
   formatUnreadable,
   type Shown,
   toJson,
   unreadableToJson,
+  withNews,
 } from './print-message.ts';
 import {
   inOrder,
@@ -28,7 +30,7 @@ import {
 import { countOption, printJson, tipOf, wantsJson, withSession } from './reading.ts';
 import { foldRun, oneOfEachRun, runOfSaid } from './fold-runs.ts';
 import { fixLines, type Io, paint } from '../io.ts';
-import { sayReason } from '../../protocol/say-reason.ts';
+import { counted, sayReason } from '../../protocol/say-reason.ts';
 import { fixOf } from '../../protocol/remedy.ts';
 import { resolveId } from './resolve-id.ts';
 import { followMessage } from './show-transcript.ts';
@@ -52,7 +54,8 @@ export function showLog(invocation: Invocation): Promise<number> {
     const filter = createFilter(invocation, session);
     const channel = await requireChannel(session, invocation.args[0] ?? null);
     // A run that is asked for is listed whole.
-    const isFolded = channel === null && !wantsJson(invocation) && !given(invocation, 'all');
+    const isWhole = wantsJson(invocation) || given(invocation, 'all');
+    const isFolded = channel === null && !isWhole;
     const newest = await readNewest(session, {
       channel,
       max: countOption(invocation, 'number', COUNT_DEFAULT),
@@ -69,7 +72,8 @@ export function showLog(invocation: Invocation): Promise<number> {
         more: newest.more,
       });
     else {
-      const lines = isFolded ? await withRuns(session, shown) : shown;
+      const some = isWhole ? shown : foldFailures(shown, () => false);
+      const lines = isFolded ? await foldLines(session, shown) : some;
       for (const line of formatLines(invocation.io, lines)) invocation.io.print(line);
       warnOfUnreadable(invocation.io, newest.unreadable);
       if (shown.length === 0) invocation.io.warn('no messages');
@@ -123,17 +127,30 @@ async function follow(
   });
 }
 
-/** Messages as they are, and what a run said as the line of the run. */
-async function withRuns(
+/**
+ * One line for one thing: what a run said stands in the line of the message that began it, else in
+ * one of its own; a failure in the line of the message that has no answer.
+ */
+async function foldLines(
   session: TransportSession,
   shown: readonly Shown[],
 ): Promise<readonly (Shown | FoldedLine)[]> {
-  const lines: (Shown | FoldedLine)[] = [];
-  for (const one of shown) {
-    const run = runOfSaid(one.said);
-    lines.push(run === null ? one : { ...(await foldRun(session, run)), atMs: one.said.atMs });
+  const runs = new Map<string, FoldedLine>();
+  for (const { said } of shown) {
+    const run = runOfSaid(said);
+    if (run !== null)
+      runs.set(said.file.path, { ...(await foldRun(session, run)), atMs: said.atMs });
   }
-  return lines;
+  const begun = new Map([...runs.values()].map((run) => [run.marker, run]));
+  const paths = new Set<string | null>(shown.map(({ said }) => said.file.path));
+  const told = shown.map((one) => {
+    const run = begun.get(one.said.file.path);
+    return run === undefined ? one : withNews(one, `(${run.run}: ${counted(run.tasks, 'task')})`);
+  });
+  return foldFailures(told, () => false).flatMap((one): readonly (Shown | FoldedLine)[] => {
+    const run = runs.get(one.said.file.path);
+    return run === undefined ? [one] : paths.has(run.marker) ? [] : [run];
+  });
 }
 
 /** More files than these that are not messages become one line. */

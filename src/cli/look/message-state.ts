@@ -3,7 +3,8 @@ import { systemClock } from '../../base/clock.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { expandAddresses } from '../../protocol/address.ts';
 import { isTask } from '../../protocol/list-work.ts';
-import { claimKey, identityOf, replyPath } from '../../protocol/paths.ts';
+import { claimKey, identityOf, parseGatePath, replyPath, runFiles } from '../../protocol/paths.ts';
+import { tipOf } from './reading.ts';
 import { lookUpFiles, readSaid, type Said } from './read-conversation.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
@@ -63,12 +64,49 @@ export async function readStates(
         : classifyReply(reply);
   const byPath = new Map(said.map((one) => [one.file.path, { ...one, state: stateOf(one) }]));
   const broken = new Set(unreadable.map(({ file }) => file.path));
+  const gates = await readGates(session, messages);
   return messages.map((message, at) => {
     if (message.file.replyTo !== null) return { kind: stateOf(message), replies: [], open: [] };
     const replies = (expected[at] ?? []).flatMap((path) => byPath.get(path) ?? []);
     const isBroken = (expected[at] ?? []).some((path) => broken.has(path));
-    return classifyMessage(session, message, { replies, isBroken });
+    const state = classifyMessage(session, message, { replies, isBroken });
+    return state.kind === 'note' ? classifyNote(message, gates) : state;
   });
+}
+
+/** Nobody is claimed for it, but people may be asked: at a gate, or by an agent. */
+function classifyNote(
+  { file, message: { fields } }: Said,
+  gates: ReadonlyMap<string, StateKind>,
+): MessageState {
+  const isAsked = fields.asks !== null && (fields.asksUntilMs ?? Infinity) > systemClock.wallMs();
+  const kind = gates.get(file.path) ?? (isAsked ? 'open' : 'note');
+  return { kind, replies: [], open: kind === 'open' ? fields.to.map(({ name }) => name) : [] };
+}
+
+/** How the gates among the messages stand, by the path of the question. */
+async function readGates(
+  session: TransportSession,
+  messages: readonly Said[],
+): Promise<ReadonlyMap<string, StateKind>> {
+  const asked = messages.flatMap(({ file: { path } }) => {
+    const gate = parseGatePath(path);
+    return gate === null ? [] : [{ path, ...gate }];
+  });
+  if (asked.length === 0) return new Map();
+  const paths = asked.flatMap(({ path, decision, run }) => [
+    path,
+    decision,
+    runFiles(run).complete,
+  ]);
+  const found = await session.repository.lookUp(tipOf(session), paths);
+  return new Map(
+    asked.map(({ path }, at) => {
+      const [question, decision, end] = found.slice(3 * at);
+      const isOver = question === null || decision !== null;
+      return [path, isOver ? 'answered' : end === null ? 'open' : 'cancelled'];
+    }),
+  );
 }
 
 /**

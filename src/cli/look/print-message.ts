@@ -87,12 +87,12 @@ export function formatLines(io: Io, shown: readonly (Shown | FoldedLine)[]): rea
 }
 
 function rowOf(io: Io, one: Shown, id: string): Row {
-  const { said, state, excerpt } = one;
+  const { said, state } = one;
   return {
     atMs: said.atMs,
     id: lineFor(io, id, 80),
     who: lineFor(io, `${whoSaid(said)} → ${said.to.join(', ')}`, 80),
-    said: excerpt ?? headline(io, said),
+    said: lineFor(io, tell(one), 600),
     state: state.kind === 'reply' ? '' : stateText(state),
     colour: STATE_COLOURS[state.kind],
   };
@@ -113,9 +113,44 @@ function rowOfRun({ run, tasks, state, atMs }: FoldedLine): Row {
   return { atMs, id, who: 'workflow', said, state, colour: RUN_COLOURS[state] };
 }
 
-/** What a message is about in one line: its subject, else its first line. */
-export function headline(io: Pick<Io, 'columns'>, { message }: Said): string {
-  return lineFor(io, message.fields.subject ?? firstLine(message.body), 300);
+/**
+ * The same without failures whose message is among them: its line tells why it has no answer. `keep`
+ * chooses those that stay.
+ */
+export function foldFailures<T extends Shown>(
+  shown: readonly T[],
+  keep: (one: T) => boolean,
+): readonly T[] {
+  const paths = new Set(shown.map(({ said }) => said.file.path));
+  const folded = new Map<string, string[]>();
+  const kept = shown.filter((one) => {
+    const { file } = one.said;
+    const isTold = one.state.kind === 'failed' || one.state.kind === 'cancelled';
+    if (file.replyTo === null || !isTold || !paths.has(file.replyTo.path) || keep(one)) return true;
+    const news = folded.get(file.replyTo.path) ?? [];
+    if (one.state.kind === 'failed') news.push(`✗ ${whoSaid(one.said)}: ${headline(one.said)}`);
+    folded.set(file.replyTo.path, news);
+    return false;
+  });
+  return kept.map((one) => {
+    const news = folded.get(one.said.file.path) ?? [];
+    return news.length === 0 ? one : withNews(one, news.join(' '));
+  });
+}
+
+/** A message whose line says what came of it, too. */
+export function withNews<T extends Shown>(one: T, news: string): T {
+  return { ...one, excerpt: `${tell(one)} ${news}` };
+}
+
+/** What a message says in one line of a list; not yet safe to print. */
+export function tell({ said, excerpt }: Shown): string {
+  return excerpt ?? headline(said);
+}
+
+/** What a message is about: its subject, else its first line; not yet safe to print. */
+function headline({ message }: Said): string {
+  return message.fields.subject ?? firstLine(message.body);
 }
 
 /** `opus@mbp` for an answer, the name for everything else. */

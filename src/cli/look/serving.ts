@@ -34,6 +34,7 @@ export async function readOffers(
   return selectServedModels({
     transport: decodeModels(modelsText ?? ''),
     host: await readHostModels(sources.configDirectory),
+    hostFile: sources.configDirectory.modelsFile,
     approvals: await readApprovals(sources.configDirectory, sources.id),
     only: sources.only,
     adapters: ADAPTER_NAMES,

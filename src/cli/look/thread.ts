@@ -3,13 +3,14 @@
  * replies, and what was said to those.
  */
 import { formatLocal } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { parseMessagePath } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { displayWidth, fitWidth } from '../../base/display-width.ts';
 import { lineFor, paint } from '../io.ts';
 import { type MessageState, readStates } from './message-state.ts';
-import { headline, stateText, toJson, whoSaid } from './print-message.ts';
+import { foldFailures, type Shown, stateText, tell, toJson, whoSaid } from './print-message.ts';
 import {
   decodeBlob,
   findPaths,
@@ -22,6 +23,7 @@ import {
   type Said,
   scanBlobs,
 } from './read-conversation.ts';
+import { channelsFrom } from './channel-names.ts';
 import { isChannel } from '../../protocol/names.ts';
 import { archiveOf } from './read-archive.ts';
 import { printJson, tipOf, wantsJson, withSession } from './reading.ts';
@@ -62,21 +64,39 @@ export function showThread(invocation: Invocation): Promise<number> {
  * asked for it. Throws NOT_FOUND.
  */
 export async function readWholeThread(session: TransportSession, id: string) {
-  const marker = isChannel(id) ? await markerOfRun({ session }, id) : null;
-  const asked = await resolveId(session, marker ?? id);
+  const { asked, run } = await findAsked(session, id);
   const since = await findSince(session, await readAbove(session, asked));
   const files =
     since === null
       ? await listAll(session)
       : await listFiles(session.repository, { from: since, to: tipOf(session), channel: null });
   const found = await readLinks(session, files, since);
-  const links = marker === null ? found : withTasks(found, { files, run: id, marker });
+  const links = run === null ? found : withTasks(found, { files, run, marker: asked.path });
   const members = collectThread(links, asked.path);
   const { said, unreadable } = await readSaid(
     session,
     files.filter(({ path }) => members.has(path)),
   );
   return { asked, links, said: inOrder(said), unreadable };
+}
+
+/** What `id` names; `run`: it names the run that this message began, or is the beginning of it. */
+async function findAsked(
+  session: TransportSession,
+  id: string,
+): Promise<{ readonly asked: ListedFile; readonly run: string | null }> {
+  const named = isChannel(id) ? await markerOfRun({ session }, id) : null;
+  if (named !== null) return { asked: await resolveId(session, named), run: id };
+  try {
+    return { asked: await resolveId(session, id), run: null };
+  } catch (error) {
+    const isUnknown = error instanceof CrosstalkError && error.code === 'NOT_FOUND';
+    const [run, ...others] = isUnknown ? await channelsFrom(session, id) : [];
+    const marker =
+      run === undefined || others.length > 0 ? null : await markerOfRun({ session }, run);
+    if (run === undefined || marker === null) throw error;
+    return { asked: await resolveId(session, marker), run };
+  }
 }
 
 /** Who answers whom, of what stands. */
@@ -244,9 +264,7 @@ function spread(
   return seen;
 }
 
-interface Node {
-  readonly said: Said;
-  readonly state: MessageState;
+interface Node extends Shown {
   readonly depth: number;
   readonly parent: string | null;
 }
@@ -296,7 +314,11 @@ const TEXT_MIN = 20;
 function formatTree({ io }: Invocation, nodes: readonly Node[], asked: string): readonly string[] {
   const ids = shortIds(nodes.map(({ said }) => said.file.path));
   let day = '';
-  return nodes.flatMap(({ said, state, depth }) => {
+  const parents = new Set(nodes.map(({ parent }) => parent));
+  const isKept = ({ said: { file } }: Node): boolean =>
+    file.path === asked || parents.has(file.path);
+  return foldFailures(nodes, isKept).flatMap((node) => {
+    const { said, state, depth } = node;
     const [date, time] = [
       formatLocal(said.atMs).slice(0, 10),
       formatLocal(said.atMs).slice(11, 16),
@@ -312,7 +334,7 @@ function formatTree({ io }: Invocation, nodes: readonly Node[], asked: string): 
     ];
     const note = notes.length === 0 ? '' : `  [${notes.join('; ')}]`;
     const id = lineFor(io, ids.get(said.file.path) ?? '', 80);
-    const text = `${lineFor(io, `${whoSaid(said)} → ${said.to.join(', ')}`, 80)}: ${headline(io, said)}`;
+    const text = `${lineFor(io, `${whoSaid(said)} → ${said.to.join(', ')}`, 80)}: ${lineFor(io, tell(node), 600)}`;
     const head = `${marker}${indent}${time}  ${id}  `;
     const room = io.columns - displayWidth(head) - displayWidth(note);
     const painted = `${paint(io, 'yellow', marker)}${indent}${paint(io, 'dim', time)}  ${paint(io, 'cyan', id)}  `;

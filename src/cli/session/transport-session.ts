@@ -34,6 +34,7 @@ import { hostname } from './host-name.ts';
 import { findProjects } from './find-projects.ts';
 import { isUrl, type Located, locateTransport } from './locate.ts';
 import { readRemoteTraits, type RemoteTraits } from '../../protocol/remote-traits.ts';
+import { tellInLine, tellWaits } from './tell-waits.ts';
 import { unreachable, rewritten } from './remote-errors.ts';
 import { findKnown, followRename, openPlace, openAt } from './open-place.ts';
 
@@ -105,7 +106,9 @@ export async function openSession(
   for (const warning of read.warnings) invocation.io.warn(warning);
   const root = stateRoot(option(invocation, 'state'), invocation.env);
   await ensurePrivateDirectory(root);
-  const spacing = options.spacing ?? createReadLine(systemClock);
+  // A dispatcher tells of its remote in its own way.
+  const tell = tellWaits(invocation.io, located.url);
+  const spacing = options.spacing ?? tellInLine(createReadLine(systemClock), tell);
   // A host that has been here before reads nothing until it knows the pace.
   if (options.spacing !== undefined && (await findKnown({ root, located })) === null)
     spaceUntilKnown(spacing, located.url);
@@ -119,7 +122,9 @@ export async function openSession(
   if (hasMoved && (await readApprovals(read.directory, id)).size === 0)
     invocation.io.warn(movedNote(located.url));
   const place = { root, spacing, invocation, located, config: read.config, branch };
-  const repository = await openAt(directory.cache, place);
+  const opened = await openAt(directory.cache, place);
+  const push: Repository['push'] = (...given) => tell(() => opened.push(...given));
+  const repository = options.spacing === undefined ? { ...opened, push } : opened;
   const checkpoint = await openCheckpoint(directory.checkpointFile);
   const trust = openTrust(invocation, {
     read,

@@ -148,7 +148,8 @@ export function tellAnswers(
   }
   // The answer of a run ends with what to do about it.
   if (failed.some(({ message }) => message.fields.model !== 'workflow'))
-    for (const line of helpLines(io, fixBy`crosstalkd retry ${answers.path}`)) io.warn(line);
+    for (const line of helpLines(io, fixBy`crosstalkd retry ${messageId(answers.path)}`))
+      io.warn(line);
   if (answers.pending.length > 0)
     io.warn(
       `no answer from ${answers.pending.join(', ')} within ${formatDuration(answers.limitMs)}: crosstalkd why ${shellWord(answers.path)}`,

@@ -151,7 +151,17 @@ function checkProse({ text }: WorkflowText): Pick<Checked, 'errors' | 'plan'> {
     message: 'the file is empty',
     suggestion: 'write the task, or "steps:"',
   };
-  return { errors: text.trim() === '' ? [empty] : [], plan: null };
+  if (text.trim() === '') return { errors: [empty], plan: null };
+  const steps = text.split('\n').findIndex((line) => /^steps:/.test(line));
+  // A key or a dash at its beginning: somebody means a plan, and a model would read it as a wish.
+  if (steps < 0 || !/^\s*(---|#|[\w-]+:)/.test(text)) return { errors: [], plan: null };
+  const bare = {
+    line: steps + 1,
+    column: 1,
+    message: '"steps:" is not in front matter, so the file would be read as prose',
+    suggestion: 'make "---" the first line, and close the keys with another',
+  };
+  return { errors: [bare], plan: null };
 }
 
 /** Who would make the plan of a text; `isQuiet`: were a host up that serves them. */
