@@ -111,7 +111,7 @@ const isDirectory = (one: unknown): one is string =>
   typeof one === 'string' && (isAbsolute(one) || /^~(\/|$)/.test(one));
 
 const address: Form<string | null> = word(
-  'https://…, ssh://…, user@host:path or an absolute path',
+  'https://…, ssh://…, host:path or an absolute path',
   (text) => (text === '' ? null : text),
 );
 

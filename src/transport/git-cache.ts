@@ -19,7 +19,8 @@ import { CrosstalkError } from '../base/errors.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import type { Git } from './git-runner.ts';
-import type { ObjectFormat } from './loose-objects.ts';
+import { type ObjectFormat, readLoose } from './loose-objects.ts';
+import { parseCommit } from './commit-codec.ts';
 import { refRoot } from '../protocol/paths.ts';
 
 /** The refs that keep what was fetched: each moves only after everything below it has arrived. */
@@ -157,6 +158,7 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
         const tip = read(TIP);
         if (tip === null || !isThere())
           return isThere() && PARTS.some((name) => !existsSync(`${gitDir}/${name}`));
+        if (isLooseCommit(gitDir, tip)) return false;
         // What took too long, or was killed, says nothing about the cache.
         const asked = await git.run({ args: ['cat-file', '-e', `${tip}^{tree}`] });
         return asked.ended === 'exited' && asked.code !== null && asked.code !== 0;
@@ -169,6 +171,13 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
       format = null;
     },
   };
+}
+
+/** Most tips are, with their tree: no process is needed to see that they can be read. */
+function isLooseCommit(gitDir: string, tip: Oid): boolean {
+  const object = readLoose(gitDir, tip);
+  const commit = object?.type === 'commit' ? parseCommit(tip, object.bytes) : null;
+  return commit !== null && readLoose(gitDir, commit.tree)?.type === 'tree';
 }
 
 /** What makes a folder a repository. Anyone who removes one and is killed leaves some of it. */

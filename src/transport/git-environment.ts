@@ -204,8 +204,15 @@ export function isOpenSsh(command: string, variant = ''): boolean {
     : variant === 'ssh';
 }
 
-const URL_FORM = /^(https|ssh|file):\/\/[^-]|^[\w.-]+@[\w.-]+:|^\//;
+const URL_FORM = /^(https|ssh|file):\/\/[^-]|^\//;
+/** `host:path` over ssh, where the host may be a name of the person's own in ~/.ssh/config. */
+const SCP_FORM = /^([^-@:/\s][^@:/\s]*@)?([\w.][\w.-]*|\[[\w:.]+\]):(?!:)/;
 const HTTP_FORM = /^http:\/\/[^-]/;
+
+/** Whether git takes a text for a host and a path there, unless it is a path here. */
+export function isScpForm(text: string): boolean {
+  return SCP_FORM.test(text) && !text.includes('://');
+}
 
 /** Whether `url` is one that git reaches over http or https. */
 export function isHttpUrl(url: string): boolean {
@@ -218,7 +225,8 @@ export function isHttpUrl(url: string): boolean {
  */
 export function checkRemoteUrl(url: string, allowHttp: boolean): string {
   const clean = !/[\u0000-\u001f\u007f]/.test(url) && !url.startsWith('-');
-  if (clean && (URL_FORM.test(url) || (allowHttp && HTTP_FORM.test(url)))) return url;
+  if (clean && (URL_FORM.test(url) || isScpForm(url) || (allowHttp && HTTP_FORM.test(url))))
+    return url;
   if (clean && HTTP_FORM.test(url))
     throw new CrosstalkError(
       'CONFIG_INVALID',
@@ -227,7 +235,7 @@ export function checkRemoteUrl(url: string, allowHttp: boolean): string {
     );
   throw new CrosstalkError(
     'CONFIG_INVALID',
-    `the remote ${JSON.stringify(shownUrl(url))} cannot be used: expected https://…, ssh://…, file://…, user@host:path or an absolute path`,
+    `the remote ${JSON.stringify(shownUrl(url))} cannot be used: expected https://…, ssh://…, file://…, host:path or an absolute path`,
     { fix: fixByHand('give the URL of the transport in one of these forms') },
   );
 }

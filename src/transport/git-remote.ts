@@ -22,6 +22,8 @@ export interface RemoteOptions {
   /** Full name, `refs/heads/…`. */
   readonly branchRef: string;
   readonly allowHttp: boolean;
+  /** Whether git has rewritten the addresses already. */
+  readonly isExact: boolean;
 }
 
 /** What is to be brought: object ids by the ref that each stands at. */
@@ -261,7 +263,8 @@ function createLook(
  * The URL with the user's `insteadOf` applied: fetch-pack and the http helper do not do it
  * themselves.
  */
-async function resolveUrl({ git, url, allowHttp }: RemoteOptions): Promise<string> {
+async function resolveUrl({ git, url, allowHttp, isExact }: RemoteOptions): Promise<string> {
+  if (isExact) return url;
   const result = await git.run({ args: ['ls-remote', '--get-url', '--', url] });
   const resolved = openUrl(result.code === 0 ? result.stdout.toString('utf8').trim() : url);
   git.grant(resolved.access);

@@ -21,6 +21,7 @@ import {
   hideSecrets,
   joinAccess,
   NO_ACCESS,
+  isPinned,
   openUrl,
   type RemoteAccess,
   splitSettings,
@@ -86,6 +87,7 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
     pushUrl,
     branchRef: ref,
     allowHttp,
+    isExact: isPinned(url, access),
   });
   const cache = openGitCache(git, gitDir, options.random);
   const checked = checkOnce(git, options.env['PATH'] ?? '');

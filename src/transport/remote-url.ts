@@ -90,7 +90,7 @@ export const ADDRESS_KEYS = String.raw`^(remote\..*\.(push)?url|url\..*\.(push)?
 
 const SETTINGS_MAX = 100;
 /** What of git's configuration says how remotes are reached. */
-const OF_REMOTES =
+export const OF_REMOTES =
   /^(core\.sshcommand$|ssh\.variant$|credential\.|http\.|url\..*\.(push)?insteadof$)/i;
 
 /**
@@ -142,7 +142,7 @@ function openRewritten(url: string, { settings, rule }: Rewriting): RemoteAccess
   if (target === null) return NO_ACCESS;
   const open = openUrl(target);
   if (open.url === target) return NO_ACCESS;
-  // A whole address is the longest prefix of itself, so no other rule goes before this one.
+  // The longest prefix is the whole address, so no other rule goes before this one.
   const pins = [url, shownUrl(url)].map((from): Setting => [`url.${open.url}.${rule}`, from]);
   return joinAccess({ settings: pins, env: {} }, open.access);
 }
@@ -157,6 +157,25 @@ function rewrite(url: string, { settings, rule }: Rewriting): string | null {
   });
   const [best] = fitting.sort((a, b) => b.prefix.length - a.prefix.length);
   return best === undefined ? null : best.base + url.slice(best.prefix.length);
+}
+
+/**
+ * Keeps git from rewriting an address that it has rewritten already. A whole address is the longest
+ * prefix of itself.
+ */
+export function pinUrl(url: string): RemoteAccess {
+  return {
+    settings: [
+      [`url.${url}.insteadof`, url],
+      [`url.${url}.pushinsteadof`, url],
+    ],
+    env: {},
+  };
+}
+
+/** Whether `pinUrl` is part of it. */
+export function isPinned(url: string, { settings }: RemoteAccess): boolean {
+  return settings.some(([key, value]) => key === `url.${url}.insteadof` && value === url);
 }
 
 /** Both, the second one after the first. */

@@ -10,7 +10,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import type { CrosstalkError } from '../../src/base/errors.ts';
 import { asDispatcher, findBranch } from '../../src/cli/session/remote-branches.ts';
-import { locateTransport } from '../../src/cli/session/locate.ts';
+import { addressIn, isUrl, locateTransport } from '../../src/cli/session/locate.ts';
+import { checkRemoteUrl } from '../../src/transport/git-environment.ts';
 import type { GitRepositoryOptions } from '../../src/transport/git-repository.ts';
 import { openUrl, shownUrl } from '../../src/transport/remote-url.ts';
 import { createReadLine } from '../../src/transport/space-reads.ts';
@@ -45,6 +46,31 @@ describe('an address', () => {
         expect(Object.values(access.env)).toContain(decodeURIComponent(password));
       }),
     );
+  });
+});
+
+describe('what is given as a remote', () => {
+  it.each([
+    ['git@h:x.git', true],
+    ['work:me/x.git', true],
+    ['org-1@forge.example:x', true],
+    ['me@[::1]:x', true],
+    ['ssh://h/x', true],
+    ['x.git', false],
+    ['./a:b', false],
+    ['/srv/a:b', false],
+    ['ext::sh -c x', false],
+    ['-oProxyCommand=x:y', false],
+    ['me@-oProxyCommand=x:y', false],
+  ])('%s is a place elsewhere: %s', (given, expected) => {
+    expect(isUrl(given, '/nowhere')).toBe(expected);
+    if (expected) expect(checkRemoteUrl(given, false)).toBe(given);
+  });
+
+  it('is the file here, where there is one of that name', () => {
+    mkdirSync(join(fixture.root, 'work:x'));
+    expect(addressIn(fixture.root, 'work:x')).toBe(join(fixture.root, 'work:x'));
+    expect(addressIn(fixture.root, 'work:y')).toBe('work:y');
   });
 });
 
@@ -170,6 +196,21 @@ describe('a clone', () => {
       { cwd: directory },
     );
     await roundTrip({ url, allowHttp: true, access: (await located(directory)).access });
+  });
+
+  it('has its addresses rewritten once, as git does', async () => {
+    const directory = clone();
+    const [from, to] = [`${fixture.root}/`, `${fixture.root}/moved/`];
+    mkdirSync(to);
+    fixture.git(['init', '-q', '--bare', '--initial-branch=main', `${to}remote.git`]);
+    for (const rule of ['insteadOf', 'pushInsteadOf'])
+      fixture.git(['config', `url.${to}.${rule}`, from], { cwd: directory });
+    const { url, pushUrl, access } = await located(directory);
+    expect([url, pushUrl]).toEqual([`${to}remote.git`, null]);
+    await roundTrip({ url, access });
+    expect(fixture.git(['for-each-ref', '--format=%(refname)'], { cwd: url })).toBe(
+      'refs/heads/main',
+    );
   });
 
   it('its push URL is where pushes go', async () => {

@@ -18,7 +18,7 @@ import { formatTable } from '../../base/display-width.ts';
 import { offerKey } from '../session/offer-keys.ts';
 import { hostname } from '../session/host-name.ts';
 import { plain } from '../io.ts';
-import { isUrl } from '../session/locate.ts';
+import { addressIn } from '../session/locate.ts';
 import { type ModelView, programToJson, readModelsAndPrograms } from '../look/models.ts';
 import type { PersonGit } from '../session/person-git.ts';
 import { findPlace, OWN_REPOSITORY, type Project } from '../session/project.ts';
@@ -97,7 +97,7 @@ async function placeClone(
   const start = startDirectory(invocation);
   const [where, into] = invocation.args;
   if (where !== undefined) {
-    const url = checkRemoteUrl(mayBePath(where) ? resolve(start, where) : where, allowHttp);
+    const url = checkRemoteUrl(addressIn(start, where), allowHttp);
     const directory = resolve(start, into ?? defaultDirectory(url));
     refuseOccupied(directory);
     return { url, directory, project: null };
@@ -115,14 +115,6 @@ async function placeClone(
     });
   const { project } = place;
   return { url: checkRemoteUrl(url, allowHttp), directory: project.mailbox, project };
-}
-
-/**
- * Options and `ext::…`, which would run a command, are not paths: they are refused as the addresses
- * they are.
- */
-function mayBePath(where: string): boolean {
-  return !isUrl(where) && !where.startsWith('-') && !/^[\w+.-]+::/.test(where);
 }
 
 /** The last part of the address, without `.git`, as git itself would name it. */

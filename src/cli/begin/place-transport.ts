@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { type Invocation, option } from '../command.ts';
-import { isBareRepository, isUrl } from '../session/locate.ts';
+import { addressIn, isBareRepository } from '../session/locate.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import {
   findPlace,
@@ -43,7 +43,7 @@ export async function placeTransport(invocation: Invocation): Promise<TransportP
     throw new CrosstalkError('ALREADY_EXISTS', `${newRemote} exists`, {
       fix: fixBy`crosstalkd init DIR --remote ${newRemote}`,
     });
-  const url = newRemote ?? absoluteUrl(invocation.cwd, remote ?? '');
+  const url = newRemote ?? addressIn(invocation.cwd, remote ?? '');
   return { directory, url, newRemote, branch: option(invocation, 'branch'), project: null };
 }
 
@@ -57,7 +57,7 @@ export async function remoteOf(invocation: Invocation, { directory }: Project): 
       () => '',
     );
   const names = (await ask('remote')).split('\n').filter((name) => name !== '');
-  if (asked !== null && !names.includes(asked)) return absoluteUrl(invocation.cwd, asked);
+  if (asked !== null && !names.includes(asked)) return addressIn(invocation.cwd, asked);
   const branch = await ask('symbolic-ref', '--quiet', '--short', 'HEAD');
   const configured = await ask('config', '--get', `branch.${branch}.remote`);
   const name =
@@ -68,8 +68,9 @@ export async function remoteOf(invocation: Invocation, { directory }: Project): 
       fix: fixBy`crosstalkd init --remote ${names[0] ?? 'origin'}`,
     });
   if (name === undefined) return OWN_REPOSITORY;
-  const url = await ask('remote', 'get-url', '--', name);
-  return absoluteUrl(directory, url);
+  // As it is written down: git rewrites it (`insteadOf`) wherever it is used.
+  const [url = ''] = (await ask('config', '--get-all', `remote.${name}.url`)).split('\n');
+  return addressIn(directory, url);
 }
 
 async function placeMailbox(invocation: Invocation, project: Project): Promise<TransportPlace> {
@@ -112,8 +113,4 @@ function refuseOccupied(directory: string): void {
     throw new CrosstalkError('ALREADY_EXISTS', `${directory} is not empty`, {
       fix: fixBy`crosstalkd init NEW-DIRECTORY`,
     });
-}
-
-function absoluteUrl(cwd: string, remote: string): string {
-  return isUrl(remote) || remote.startsWith('-') ? remote : resolve(cwd, remote);
 }

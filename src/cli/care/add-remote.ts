@@ -2,7 +2,7 @@
  * `crosstalkd remote add <url>`: takes a transport that lives on this machine to a remote, with
  * everything that was said and with what was approved here.
  */
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { systemClock } from '../../base/clock.ts';
 import { systemRandom } from '../../base/random.ts';
@@ -15,7 +15,7 @@ import { plain } from '../io.ts';
 import { printJson, wantsJson, withSession } from '../look/reading.ts';
 import { lacksPace, setHostedPace } from './set-pace.ts';
 import { readRemotes, samePlace } from '../session/find-projects.ts';
-import { isUrl } from '../session/locate.ts';
+import { addressIn } from '../session/locate.ts';
 import { openState } from '../session/open-state.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
 import { redact } from '../../transport/server-words.ts';
@@ -33,10 +33,7 @@ export function addRemote(invocation: Invocation): Promise<number> {
         fix: withNote(fixBy`git remote set-url origin URL`, 'in the clone, when it has moved'),
       });
     const given = invocation.args[0] ?? '';
-    const url = checkRemoteUrl(
-      isUrl(given) ? given : resolve(invocation.cwd, given),
-      session.config.allowHttp,
-    );
+    const url = checkRemoteUrl(addressIn(invocation.cwd, given), session.config.allowHttp);
     // Nobody here may continue with the old one meanwhile.
     const local = await openState(invocation, session);
     let note: string | null = null;

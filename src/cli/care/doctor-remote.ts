@@ -26,6 +26,7 @@ import { formatVersionFile, type RemoteTraits } from '../../protocol/remote-trai
 import type { TransportSession } from '../session/transport-session.ts';
 import { notOnePlace } from '../session/remote-errors.ts';
 import { publishFor } from '../session/publish-for.ts';
+import { readSettings } from '../session/git-settings.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import { andThen, fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
@@ -241,10 +242,8 @@ async function examineProtection(session: TransportSession): Promise<readonly Fi
     'receive.fsckObjects',
     'transfer.fsckObjects',
   ];
-  const missing: string[] = [];
-  for (const key of wanted)
-    if ((await git.raw(['config', '--type=bool', '--get', key]).catch(() => '')).trim() !== 'true')
-      missing.push(key);
+  const settings = await readSettings(git);
+  const missing = wanted.filter((key) => !settings.isOn(key.toLowerCase()));
   if (missing.length === 0)
     return [fine('protection', 'the remote refuses rewritten history and broken objects')];
   return [

@@ -3,17 +3,20 @@
  * simple-git does the asking.
  */
 import { existsSync, statSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
+import { isScpForm } from '../../transport/git-environment.ts';
 import type { Invocation } from '../command.ts';
 import {
   joinAccess,
+  OF_REMOTES,
   openUrl,
+  pinUrl,
   type RemoteAccess,
   shownUrl,
-  splitSettings,
 } from '../../transport/remote-url.ts';
+import { type GitSettings, LIST_SETTINGS, parseSettings } from './git-settings.ts';
 import { openPersonGit } from './person-git.ts';
 import { nameProject } from './find-projects.ts';
 import { findPlace, hasMailbox } from './project.ts';
@@ -32,6 +35,8 @@ export interface Located {
   readonly pushUrl: string | null;
   /** What the clone's own configuration and passwords in addresses add; never shown. */
   readonly access: RemoteAccess;
+  /** What git is told in the clone; null where there is none. */
+  readonly settings: GitSettings | null;
   /** The project whose mailbox it is, and the command was started in. */
   readonly project: { readonly name: string; readonly directory: string } | null;
 }
@@ -44,7 +49,7 @@ export async function locateTransport(
   where: string | null,
   { cwd, env }: Pick<Invocation, 'cwd' | 'env'>,
 ): Promise<Located> {
-  if (where !== null && isUrl(where)) return locatedAt(where);
+  if (where !== null && isUrl(where, cwd)) return locatedAt(where);
   const start = resolve(cwd, where ?? '.');
   // A path that is not there may be a remote that is not there now: asking it gives the right
   // error.
@@ -68,9 +73,16 @@ export async function locateTransport(
   return { ...located, project: { name, directory: project.directory } };
 }
 
-/** True for what can only be a remote: a scheme or `user@host:path`. */
-export function isUrl(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
+/** Whether a text given in a folder is a remote, by git's rule: `a:b` is a host, or a file here. */
+export function isUrl(text: string, cwd: string): boolean {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return true;
+  return isScpForm(text) && !existsSync(resolve(cwd, text));
+}
+
+/** The address that a text means in a folder; options and `ext::…` are left to be refused. */
+export function addressIn(cwd: string, text: string): string {
+  const isNoPath = isUrl(text, cwd) || text.startsWith('-') || /^[\w+.-]+::/.test(text);
+  return isNoPath ? text : resolve(cwd, text);
 }
 
 /** True for a bare repository by its look. */
@@ -87,7 +99,7 @@ async function locateRemote(
   env: Invocation['env'],
 ): Promise<Omit<Located, 'project'>> {
   const git = openPersonGit(clone, env, 10_000);
-  const ask = async (...args: string[]): Promise<string | null> => {
+  const ask = async (...args: readonly string[]): Promise<string | null> => {
     try {
       const said = (await git.raw(args)).trim();
       return said === '' ? null : said;
@@ -111,39 +123,40 @@ async function locateRemote(
   // Every command waits for these, so all are asked at once.
   const [branch, listed, remotes] = await Promise.all([
     ask('symbolic-ref', '--quiet', '--short', 'HEAD'),
-    ask('config', '--local', '--includes', '--null', '--list'),
+    ask(...LIST_SETTINGS),
     ask('remote', '--verbose'),
   ]);
-  const settings = splitSettings(listed ?? '');
-  const valueOf = (key: string): string | undefined =>
-    settings.findLast(([name]) => name === `branch.${branch ?? ''}.${key}`)?.[1];
-  const configured = valueOf('remote');
+  const settings = parseSettings(listed ?? '');
+  const ofBranch = (key: string): string | undefined =>
+    settings.valueOf(`branch.${branch ?? ''}.${key}`);
+  const configured = ofBranch('remote');
   const remote = configured ?? 'origin';
   const [url = null] = addressesOf(remotes ?? '', { remote, way: 'fetch' });
   const pushUrls = addressesOf(remotes ?? '', { remote, way: 'push' });
   // Without a remote the repository is its own: git's locks on its branch decide who was first.
   if (url === null && configured === undefined)
-    return { ...locatedAt(join(clone, '.git')), branch, clone };
+    return { ...locatedAt(join(clone, '.git')), branch, clone, settings };
   if (url === null)
     throw new CrosstalkError('NOT_A_TRANSPORT', `the clone ${clone} has no remote "${remote}"`, {
       fix: fixBy`git remote add ${remote} URL`,
     });
   refuseTwoPlaces(pushUrls, { clone, remote });
-  const absolute = (text: string): string =>
-    isUrl(text) || isAbsolute(text) ? text : resolve(clone, text);
-  const [from, to] = [openUrl(absolute(url)), openUrl(absolute(pushUrls[0] ?? url))];
-  const own = { settings: settings.filter(([key]) => OF_REMOTES.test(key)), env: {} };
+  const [from, to] = [
+    openUrl(addressIn(clone, url)),
+    openUrl(addressIn(clone, pushUrls[0] ?? url)),
+  ];
+  const own = { settings: settings.own.filter(([key]) => OF_REMOTES.test(key)), env: {} };
+  // `git remote` has rewritten them, and git itself rewrites an address once.
+  const pins = [from.url, to.url].map(pinUrl);
   return {
     url: from.url,
     pushUrl: to.url === from.url ? null : to.url,
-    branch: valueOf('merge')?.replace(/^refs\/heads\//, '') ?? branch,
+    branch: ofBranch('merge')?.replace(/^refs\/heads\//, '') ?? branch,
     clone,
-    access: [from.access, to.access].reduce(joinAccess, own),
+    access: [from.access, to.access, ...pins].reduce(joinAccess, own),
+    settings,
   };
 }
-
-/** Settings of a clone that say how its remotes are reached. */
-export const OF_REMOTES = /^(core\.sshcommand$|ssh\.variant$|credential\.|http\.)/;
 
 /** Addresses of a remote, in lines `NAME<tab>ADDRESS (fetch) [filter]` of `git remote -v`. */
 function addressesOf(
@@ -172,7 +185,14 @@ function refuseTwoPlaces(
 
 /** A transport that is known by its address only. */
 function locatedAt(text: string): Located {
-  return { ...openUrl(text), branch: null, clone: null, pushUrl: null, project: null };
+  return {
+    ...openUrl(text),
+    branch: null,
+    clone: null,
+    pushUrl: null,
+    project: null,
+    settings: null,
+  };
 }
 
 function notATransport(why: string): CrosstalkError {

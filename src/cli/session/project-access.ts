@@ -7,11 +7,11 @@ import {
   accessOf,
   accessVariables,
   joinAccess,
+  OF_REMOTES,
   type Setting,
   splitSettings,
 } from '../../transport/remote-url.ts';
 import type { Invocation } from '../command.ts';
-import { OF_REMOTES } from './locate.ts';
 import { openPersonGit, type PersonGit } from './person-git.ts';
 import type { Project } from './project.ts';
 

@@ -22,6 +22,8 @@ import {
   type Voice,
 } from '../../protocol/trust.ts';
 import type { Sign } from '../../transport/repository.ts';
+import { readSettings } from './git-settings.ts';
+import type { Located } from './locate.ts';
 import { openPersonGit } from './person-git.ts';
 import type { TransportSession } from './transport-session.ts';
 
@@ -31,7 +33,7 @@ const SIGN_MS = 60 * SECOND;
 /** Whose command commits, and where. */
 interface Committing {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly located: { readonly clone: string | null };
+  readonly located: Pick<Located, 'clone' | 'settings'>;
   /** The state directory. */
   readonly directory: { readonly path: string };
 }
@@ -43,13 +45,13 @@ interface Committing {
 export async function findSign({ env, located, directory }: Committing): Promise<Sign | null> {
   if ((env['CROSSTALK_MODEL'] ?? '') !== '') return hostSign(directory.path);
   const git = openPersonGit(located.clone ?? directory.path, env, 10 * SECOND);
-  const ask = async (...args: readonly string[]): Promise<string> =>
-    (await git.raw(['config', ...args]).catch(() => '')).trim();
-  if ((await ask('--type=bool', '--get', 'commit.gpgSign')) !== 'true') return null;
-  if ((await ask('--get', 'gpg.format')) !== 'ssh') return null;
-  const key = await ask('--type=path', '--get', 'user.signingKey');
+  const settings = located.settings ?? (await readSettings(git));
+  if (!settings.isOn('commit.gpgsign') || settings.valueOf('gpg.format') !== 'ssh') return null;
+  // Git expands `~`.
+  const asked = ['config', '--type=path', '--get', 'user.signingKey'];
+  const key = (await git.raw(asked).catch(() => '')).trim();
   if (key === '') return null;
-  const program = (await ask('--get', 'gpg.ssh.program')) || 'ssh-keygen';
+  const program = settings.valueOf('gpg.ssh.program') ?? 'ssh-keygen';
   return (payload) => signWith({ program, key, env }, payload);
 }
 

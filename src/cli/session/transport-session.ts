@@ -96,10 +96,11 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<TransportSession> {
   const dir = option(invocation, 'dir') ?? '.';
+  const isRemote = isUrl(dir, invocation.cwd);
   const [located, read] = await Promise.all([
-    locateTransport(options.where ?? (isUrl(dir) ? dir : null), {
+    locateTransport(options.where ?? (isRemote ? dir : null), {
       env: invocation.env,
-      cwd: resolve(invocation.cwd, isUrl(dir) ? '.' : dir),
+      cwd: resolve(invocation.cwd, isRemote ? '.' : dir),
     }),
     readConfig({ env: invocation.env, flags: options.flags ?? {}, hostname: hostname() }),
   ]);

@@ -13,6 +13,7 @@ import { type MaySend, readMaySend } from '../../protocol/admission.ts';
 import { modelIdentity } from '../../protocol/reply.ts';
 import type { Identity } from '../../transport/repository.ts';
 import { type Invocation, option } from '../command.ts';
+import { type GitSettings, readSettings } from '../session/git-settings.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
@@ -59,7 +60,7 @@ export async function identifySender(
     const identity = modelIdentity(model, session.config.alias);
     return { name: model, names: [model], identity, agent };
   }
-  const git = await readIdentity(invocation, session.located.clone);
+  const git = await readIdentity(invocation, session.located.settings);
   const given = asked ?? present(invocation.env['CROSSTALK_FROM']);
   const { models, called } = session.mirror.index();
   const own = (): string =>
@@ -140,13 +141,11 @@ function agentContext({ caller }: Invocation): AgentContext | null {
 /** Name and address as git would sign in that clone; null when nobody has told git. */
 async function readIdentity(
   { env, cwd }: Invocation,
-  clone: string | null,
+  settings: GitSettings | null,
 ): Promise<Identity | null> {
-  const git = openPersonGit(clone ?? cwd, env, 10_000);
-  const ask = async (key: string): Promise<string | null> =>
-    present((await git.raw(['config', '--get', key]).catch(() => '')).trim());
-  const name = present(env['GIT_AUTHOR_NAME']) ?? (await ask('user.name'));
-  const email = present(env['GIT_AUTHOR_EMAIL']) ?? (await ask('user.email'));
+  const { valueOf } = settings ?? (await readSettings(openPersonGit(cwd, env, 10_000)));
+  const name = present(env['GIT_AUTHOR_NAME']) ?? present(valueOf('user.name')?.trim());
+  const email = present(env['GIT_AUTHOR_EMAIL']) ?? present(valueOf('user.email')?.trim());
   if (name === null && email === null) return null;
   return {
     name: clean(name ?? email?.split('@')[0] ?? ''),
