@@ -75,6 +75,7 @@ const NEED_PERSON: ReadonlySet<ReasonKind> = new Set<ReasonKind>([
   'twin',
   'unsigned',
   'not-accepted',
+  'no-project',
   'claim-unreadable',
   'host-suspect',
   'unknown-name',

@@ -224,10 +224,11 @@ describe('why a message stands where it stands', () => {
     expect(parts.map(({ name, kind }) => `${String(name)} ${String(kind)}`)).toContain('grace own');
   });
 
-  it('too old, too many hops, and a copy', async () => {
+  it('too old, too many hops, of a project that is not here, and a copy', async () => {
     cli.say({
       [`${AT}/old.md`]: letter('echo', 'x', 'timestamp: 2020-01-01T00:00:00Z\n'),
       [`${AT}/far.md`]: letter('echo', 'x', 'hops: 9\n'),
+      [`${AT}/app.md`]: letter('echo', 'x', 'project: app\n'),
       [`${AT}/one-${ULID}.md`]: letter('echo', 'x'),
       [`${AT}/two-${ULID}.md`]: letter('echo', 'x'),
     });
@@ -235,6 +236,7 @@ describe('why a message stands where it stands', () => {
       kind: 'stale',
       fix: fixIs('crosstalkd retry old'),
     });
+    expect(await firstPart('app')).toMatchObject({ kind: 'no-project', needs_person: true });
     expect(await firstPart('far')).toMatchObject({
       kind: 'hops',
       fix: fixIs('crosstalkd cancel far'),

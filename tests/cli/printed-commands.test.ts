@@ -182,6 +182,7 @@ const QUESTIONS: readonly (readonly string[])[] = [
   ),
   ['why', 'echo@mbp'],
   ['why', 'general'],
+  ['why', 'clock'],
   ['why', 'never sent'],
   ['send', '--to', 'echo@atic', '-m', 'x'],
   ['send', '--to', 'ehco', '-m', 'x'],

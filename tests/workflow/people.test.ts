@@ -90,6 +90,8 @@ test('neither a model nor a stranger can approve, and a quorum counts each perso
   };
   for (const from of ['opus', 'maintainer', 'anna', 'anna']) say(from);
   expect(drive(at)).toBeNull();
+  const [waits] = describeRun(inputOf(at)).blockedBy;
+  expect(waits).toMatchObject({ kind: 'gate', approvers: ['ben', 'eve'], received: 1 });
   say('ben');
   expect(drive(at)).toContain('done');
   const decision = JSON.parse(

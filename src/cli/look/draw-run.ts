@@ -17,6 +17,7 @@ import { ONLY_KEY, parseTurn, taskNumber, turnOfTask } from '../../protocol/run-
 import { formatCost } from '../../protocol/trailers.ts';
 import type { GateView, StepView, TaskView } from '../../workflow/run/fold.ts';
 import { sumUse } from '../../protocol/usage.ts';
+import { stillAsked } from '../../workflow/view/describe.ts';
 
 export interface Drawing {
   readonly seen: RunSeen;
@@ -281,7 +282,7 @@ function gateText(gate: GateView): string {
   if (gate.state === 'decided') return `${describeDecision(gate)}: ${gate.title}`;
   if (gate.state === 'closed') return `the run ended before an answer: ${gate.title}`;
   const votes = gate.quorum > 1 ? ` (${gate.received} of ${gate.quorum})` : '';
-  return `waits for ${gate.approvers.join(', ')}${votes}: ${gate.title}`;
+  return `waits for ${stillAsked(gate).join(', ')}${votes}: ${gate.title}`;
 }
 
 function waitLines(io: Io, { waits }: Drawing): readonly string[] {

@@ -188,6 +188,7 @@ function explainUnserved(
   // It would rest in a dispatcher that starts here, too.
   if (here === null && verdict.kind === 'rests')
     return { kind: 'parked', model, why: [verdict.why], resumeOn: null, isNobodyUp: true };
+  if (here === null && verdict.kind === 'no-project') return verdict;
   const state = offers.find(({ name }) => name === model)?.state;
   if (state?.kind === 'served')
     return { kind: 'nobody-serves', model, here: here === null ? 'could' : 'unseen' };

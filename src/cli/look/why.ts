@@ -8,7 +8,7 @@ import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { parseAddress, suggestName } from '../../protocol/address.ts';
 import { asksSomebody, LOOKED_AT_BYTES } from '../../protocol/misplaced.ts';
-import { channelOf, isAttachment, isPage, messageId } from '../../protocol/paths.ts';
+import { channelOf, isAttachment, isPage, messageId, workflowFile } from '../../protocol/paths.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { fixOf, tellReason } from '../../protocol/remedy.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
@@ -279,6 +279,13 @@ async function describeUnknown(
     resolve(invocation.cwd, asked),
     ...(clone === null ? [] : [join(clone, asked)]),
   ].find((path) => existsSync(path));
+  const saved = /^data\/workflows\/([^/]+)\.md$/.exec(asked)?.[1] ?? asked;
+  if ((await findPushed(around, workflowFile(saved))) !== null)
+    return new CrosstalkError(
+      'NOT_FOUND',
+      `"${saved}" is a saved workflow: why explains its runs`,
+      { fix: orElse(fixBy`crosstalkd workflow check ${saved}`, fixBy`crosstalkd workflow list`) },
+    );
   const pushed = await findPushed(around, asked);
   if (pushed !== null)
     return new CrosstalkError(

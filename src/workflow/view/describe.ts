@@ -208,9 +208,16 @@ function editedReason({ header, input }: Fold): readonly Reason[] {
   return isEdited ? [{ kind: 'marker-edited', run: header.run }] : [];
 }
 
+/** Who may still answer a gate: nobody is waited for whose answer counts already. */
+export function stillAsked({ approvers, answers }: GateView): readonly string[] {
+  const heard = new Set(answers.flatMap(({ from, problem }) => (problem === null ? [from] : [])));
+  const others = approvers.filter((name) => !heard.has(name));
+  return others.length === 0 ? approvers : others;
+}
+
 /** Why an open gate of the run waits. */
 export function gateReason(run: string, of: GateView): ReasonOf<'gate'> {
-  const { gate, title, form, choices, approvers, received, quorum, answers, isVoid } = of;
+  const { gate, title, form, choices, received, quorum, answers, isVoid } = of;
   const ignored = answers.flatMap(({ from, problem }) =>
     problem === null ? [] : [{ from, problem }],
   );
@@ -221,7 +228,7 @@ export function gateReason(run: string, of: GateView): ReasonOf<'gate'> {
     title,
     form,
     choices,
-    approvers,
+    approvers: stillAsked(of),
     received,
     quorum,
     isVoid,
