@@ -43,14 +43,13 @@ export async function readInForce(
   const signing = { repository, tip, trust, right: 'models', isReadable } as const;
   const blob = await blobAt(signing, tip, path);
   if (blob !== null && trust.letThrough.has(standingKey({ path, blob }))) return fallback();
-  const known = state.trust.files.get(path);
-  if (known?.blob === blob && known.trust === trust) return known.text;
-  const { text, isHeld } = await findSigned(signing, path);
-  state.trust.files.set(path, { blob, trust, text });
-  if (isHeld)
+  const found = await findSigned(signing, path);
+  const isNew = state.trust.files.get(path) !== found;
+  state.trust.files.set(path, found);
+  if (isNew && found.isHeld)
     doors.log.warning('file.unsigned', {
       path,
       next: 'nobody known here has signed this version; the one that was signed before counts',
     });
-  return text;
+  return found.text;
 }

@@ -9,8 +9,8 @@ import { decodePeople, type Person } from '../protocol/people.ts';
 import { readTextAt } from '../transport/read-text.ts';
 import type { Repository } from '../transport/repository.ts';
 
-/** Commits that are searched for a signed version, first parents only. */
-const COMMITS_MAX = 5_000;
+/** Changes of the file that are searched for a signed one. */
+const CHANGES_MAX = 5_000;
 
 /** The text that counts (null: none does), and whether the one at the tip is another. */
 export interface SignedFile {
@@ -29,46 +29,53 @@ export interface Signing {
   readonly isReadable: (text: string) => boolean;
 }
 
-/** The newest version of a file, its removal included, that a known person has signed. */
+/**
+ * The newest version of a file, its removal included, that a known person has signed: on any side
+ * of a merge, so who merges puts back nothing. The same value while nobody changes the file.
+ */
 export async function findSigned(signing: Signing, path: string): Promise<SignedFile> {
-  const { repository, tip } = signing;
-  const standing = await blobAt(signing, tip, path);
-  const found = await readSigned(signing, { path, commit: tip, blob: standing });
-  if (standing !== null && found !== null) return { ...found, isHeld: false };
-  const commits = await repository.history({ from: null, to: tip, max: COMMITS_MAX });
-  let isFirst = true;
-  for (let at = commits.length - 1, blob = standing; at >= 0; at -= 1) {
-    const [commit, parent] = [commits[at], commits[at - 1]];
-    if (commit === undefined) break;
-    const before = parent === undefined ? null : await blobAt(signing, parent.oid, path);
-    if (blob !== before) {
-      const counts = await readSigned(signing, { path, commit: commit.oid, blob });
-      if (counts !== null) return { ...counts, isHeld: !isFirst };
-      isFirst = false;
-    }
-    blob = before;
-  }
-  return { text: null, isHeld: !isFirst };
+  const { repository, tip, trust } = signing;
+  const byPath = KNOWN.get(repository) ?? new Map<string, Known>();
+  KNOWN.set(repository, byPath);
+  const known = byPath.get(path);
+  const isSame = known?.trust === trust && (await isUnchanged(signing, path, known.tip));
+  const found = isSame ? known.found : await search(signing, path);
+  byPath.set(path, { trust, tip, found });
+  return found;
 }
 
-/**
- * What came to stand at a path with a commit, if it counts. Who merges does not sign what others
- * have written: the commit that wrote it decides. A removal has no other sign than its commit's.
- */
-async function readSigned(
-  { repository, trust, right, isReadable }: Signing,
-  at: { readonly path: string; readonly commit: Oid; readonly blob: Oid | null },
-): Promise<Pick<SignedFile, 'text'> | null> {
-  const { path, commit, blob } = at;
-  if (blob === null) {
-    const isMerge = ((await repository.readCommit(commit))?.parents.length ?? 0) > 1;
-    const isSigned = !isMerge && isHeard(await repository.readSigned(commit), trust, right);
-    return isSigned ? { text: null } : null;
+interface Known {
+  readonly trust: Judged;
+  readonly tip: Oid;
+  readonly found: SignedFile;
+}
+
+/** What was found last, by its path. */
+const KNOWN = new WeakMap<Repository, Map<string, Known>>();
+
+async function isUnchanged({ repository, tip }: Signing, path: string, from: Oid) {
+  if (from === tip) return true;
+  if (!(await repository.isAncestor(from, tip))) return false;
+  return (await repository.findWrites(path, { from, to: tip })).length === 0;
+}
+
+async function search(signing: Signing, path: string): Promise<SignedFile> {
+  const { repository, tip, trust, right, isReadable } = signing;
+  const standing = await blobAt(signing, tip, path);
+  const writer = standing === null ? null : await repository.findWriters([path], tip);
+  if (isHeard(writer?.get(path)?.signed ?? null, trust, right)) {
+    const text = await readTextAt(repository, tip, path);
+    if (text !== null && isReadable(text)) return { text, isHeld: false };
   }
-  const writer = (await repository.findWriters([path], commit)).get(path);
-  if (!isHeard(writer?.signed ?? null, trust, right)) return null;
-  const text = await readTextAt(repository, commit, path);
-  return text !== null && isReadable(text) ? { text } : null;
+  const writes = await repository.findWrites(path, { from: null, to: tip });
+  for (const commit of writes.slice(0, CHANGES_MAX)) {
+    if (!isHeard(await repository.readSigned(commit), trust, right)) continue;
+    const blob = await blobAt(signing, commit, path);
+    const text = blob === null ? null : await readTextAt(repository, commit, path);
+    if (blob === null || (text !== null && isReadable(text)))
+      return { text, isHeld: blob !== standing };
+  }
+  return { text: null, isHeld: writes.length > 0 };
 }
 
 /** The same keys, with what people may do by data/people.yaml as an operator has signed it. */

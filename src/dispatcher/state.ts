@@ -37,6 +37,7 @@ import type { OtherClaims } from './other-claims.ts';
 import { createLedger, type StartLedger } from './start-ledger.ts';
 import { type AnswerCache, createAnswerCache } from './cached-answers.ts';
 import { createHints, type Hints } from './hints.ts';
+import type { SignedFile } from './signed-file.ts';
 import type { BelievedBeat, ListedRun, TrustNow } from './trust-state.ts';
 
 /** Which models run here, and what keeps one from running. */
@@ -255,11 +256,8 @@ export interface TrustState {
   readonly oldTold: Set<string>;
   /** Work key → why it is held back, as of this tick. */
   held: ReadonlyMap<string, ReasonOf<'unsigned'>>;
-  /** Files that have to be signed, by path: what counts, for which content and by which keys. */
-  readonly files: Map<
-    string,
-    { readonly blob: Oid | null; readonly trust: Trust; readonly text: string | null }
-  >;
+  /** Files that have to be signed, by path: what counts, as it was last told. */
+  readonly files: Map<string, SignedFile>;
 }
 
 /** What the verbs of a dispatcher share. What the last successful look saw stands at the top. */

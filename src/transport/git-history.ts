@@ -175,6 +175,28 @@ export async function findWriters(
   return new Map(found.flat());
 }
 
+/** The commits of a range that changed or removed a path, children first. */
+export async function findWritesOf(
+  git: Git,
+  reader: ObjectReader,
+  { path, range }: { readonly path: string; readonly range: Range },
+): Promise<readonly Oid[]> {
+  const found: Oid[] = [];
+  let at = range.to;
+  for (let step = 0; step < STEPS_IN_PROCESS && at !== range.from; step++) {
+    const [parent, ...others] = (await reader.readCommit(at))?.parents ?? [];
+    if (parent === undefined || others.length > 0) break;
+    const [[now], [before]] = [
+      await reader.lookUp(at, [path]),
+      await reader.lookUp(parent, [path]),
+    ];
+    if (now?.oid !== before?.oid) found.push(at);
+    at = parent;
+  }
+  if (at === range.from) return found;
+  return (await walkChanges(git, { ...ALL, paths: [path], range })).get(path) ?? [];
+}
+
 /**
  * For each path the commits that changed or removed it, children first, as far back as the newest
  * `LINE` commits go, if they are one line and all paths are changed there; else all of history.

@@ -10,7 +10,14 @@ import { shellWord } from '../base/shell-word.ts';
 import { openGitCache, type GitCache } from './git-cache.ts';
 import { branchRef, checkRemoteUrl, type Environment } from './git-environment.ts';
 import { createBlobSupply } from './blob-supply.ts';
-import { findAdding, findSettled, findWriters, isAncestorOf, readHistory } from './git-history.ts';
+import {
+  findAdding,
+  findSettled,
+  findWriters,
+  findWritesOf,
+  isAncestorOf,
+  readHistory,
+} from './git-history.ts';
 import { createGitRemote, type GitRemote, type Wanted } from './git-remote.ts';
 import { findTextIn, listSearched } from './find-text.ts';
 import { checkGit, createGit, type Git } from './git-runner.ts';
@@ -215,6 +222,7 @@ function composeRepository(parts: RepositoryParts): Repository {
         : Promise.resolve(null),
     readCommit: (oid) => reader.readCommit(oid),
     readSigned: (oid) => reader.readSigned(oid),
+    findWrites: (path, range) => findWritesOf(git, reader, { path, range }),
     findWriters: (paths, tip) => findWriters(git, reader, { paths, tip }),
     findAddingCommits: (paths, range) => findAdding(git, reader, { paths, range }),
     findText: async (commit, wanted) => {

@@ -276,6 +276,14 @@ export interface Repository {
    * removed since.
    */
   findWriters(paths: readonly string[], tip: Oid): Promise<ReadonlyMap<string, FileWriter>>;
+  /**
+   * The commits of a range that changed or removed what stands at a path, children first; also those
+   * on a side that a merge left behind.
+   */
+  findWrites(
+    path: string,
+    range: { readonly from: Oid | null; readonly to: Oid },
+  ): Promise<readonly Oid[]>;
   /** What of a commit is signed; null when nothing is, or it is not in the cache. */
   readSigned(oid: Oid): Promise<SignedBytes | null>;
   /**

@@ -67,11 +67,12 @@ function createHistory() {
       tip = remote.commit(tip === null ? [] : [tip], { ...draft, signed });
       cache.add(tip);
     },
-    /** `by` merges, as `git pull` does it, what stands at the tip into what stood at `own`. */
-    merge: (by: string, own: Oid) => {
+    /** `by` merges, as `git pull` does it, what stands at the tip into `own`, and puts `back`. */
+    merge: (by: string, own: Oid, back: Readonly<Record<string, string>> = {}) => {
       const who = { name: by, email: `${by}@example.org` };
       const signed = signAs(by, 'merge');
-      const writes = [...remote.filesOf(tip!)].map(([path, content]) => ({ path, content }));
+      const files = new Map([...remote.filesOf(tip!), ...Object.entries(back)]);
+      const writes = [...files].map(([path, content]) => ({ path, content }));
       const draft = { writes, author: who, committer: who, atMs: 0, message: 'merge' };
       tip = remote.commit([own, tip!], { ...draft, signed });
       cache.add(tip);
@@ -168,6 +169,25 @@ describe('data/people.yaml', () => {
     expect(await rightsOf(history, pinned)).toEqual(['ask']);
     history.write('ada', 'data/people.yaml', '[');
     expect(await rightsOf(history, pinned)).toEqual(['ask']);
+  });
+
+  it('takes nothing back with a merge, however fast it follows on what was signed', async () => {
+    const { repository, tip, write, merge } = createHistory();
+    const path = 'data/people.yaml';
+    const pinned = trusting({ ada: ['operate'] });
+    const mayOf = async () => {
+      const { rights } = await withPeople({ repository, tip: tip() }, pinned);
+      return [...(rights?.get('eve') ?? [])];
+    };
+    const old = 'eve: { name: Eve, may: [ask, approve] }\n';
+    write('ada', path, old);
+    const before = tip();
+    expect(await mayOf()).toEqual(['ask', 'approve']);
+    write('ada', path, 'eve: { name: Eve, may: [ask] }\n');
+    merge('mallory', before, { [path]: old });
+    expect(await mayOf()).toEqual(['ask']);
+    write('mallory', path, old);
+    expect(await mayOf()).toEqual(['ask']);
   });
 
   it('gives none where no operator is pinned, and none against what the host says itself', async () => {

@@ -284,20 +284,18 @@ function openHost(server: Server, host: Host): Repository {
         findAdding(universe, { paths, commits: commitsBetween(universe, own, range) }),
       ),
     readSigned: (oid) => local('readSigned', () => universe.signed.get(oid) ?? null),
+    findWrites: (path, range) =>
+      local('findWrites', () =>
+        writesOf(universe, path, commitsBetween(universe, own, range)).map(({ info }) => info.oid),
+      ),
     findWriters: (paths, tip) =>
       local('findWriters', () => {
-        const blobIn = (oid: Oid, path: string) =>
-          lookUp(universe.commits.get(oid)?.root ?? EMPTY, path)?.oid;
         const commits = commitsBetween(universe, own, { from: null, to: tip });
         return new Map(
           paths.flatMap((path): [string, FileWriter][] => {
-            const blob = blobIn(tip, path);
-            const writes = commits.filter(({ info }) =>
-              info.parents.length === 0
-                ? blobIn(info.oid, path) !== undefined
-                : info.parents.every((parent) => blobIn(parent, path) !== blobIn(info.oid, path)),
-            );
-            const at = writes.findIndex(({ info }) => blobIn(info.oid, path) === blob);
+            const blob = blobIn(universe, tip, path);
+            const writes = writesOf(universe, path, commits);
+            const at = writes.findIndex(({ info }) => blobIn(universe, info.oid, path) === blob);
             const writer = blob === undefined ? undefined : writes[at];
             const isFollowed = writes
               .slice(0, Math.max(0, at))
@@ -780,6 +778,20 @@ function commitsBetween(universe: Universe, own: Own, { from, to }: Range): read
   copyCommits(universe, own(to).info.oid, found);
   const commits = [...found].slice(before).flatMap((oid) => universe.commits.get(oid) ?? []);
   return commits.sort((a, b) => b.generation - a.generation);
+}
+
+function blobIn(universe: Universe, oid: Oid, path: string): Oid | undefined {
+  return lookUp(universe.commits.get(oid)?.root ?? EMPTY, path)?.oid;
+}
+
+/** Those of the commits that changed or removed a path. */
+function writesOf(universe: Universe, path: string, commits: readonly Commit[]): readonly Commit[] {
+  return commits.filter(({ info }) => {
+    const now = blobIn(universe, info.oid, path);
+    return info.parents.length === 0
+      ? now !== undefined
+      : info.parents.every((parent) => blobIn(universe, parent, path) !== now);
+  });
 }
 
 function findAdding(
