@@ -89,12 +89,15 @@ function judgeCompilers(
     ),
     others: [
       ...judged.flatMap(({ name, why }) => (why === null ? [] : [{ name, why }])),
+      ...[...transport.older.keys()].map((name) => ({ name, why: OLDER_FORM })),
       ...[...served.keys()]
         .filter((name) => !entries.has(name))
         .map((name) => ({ name, why: 'is known to its host only, so it has to be named' })),
     ],
   };
 }
+
+const OLDER_FORM = 'has the format of versions before 8';
 
 function whyNoCompiler(entry: ModelEntry, served: ReadonlyMap<string, unknown>): string | null {
   if (!entry.compile) return 'is not an agent that could make a plan';

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeModels } from '../../src/protocol/decode-models.ts';
-import { whoCanBeAsked } from '../../src/protocol/who-can-be-asked.ts';
+import { NOBODY, whoCanBeAsked } from '../../src/protocol/who-can-be-asked.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
 import { readMarker } from '../../src/workflow/language/marker.ts';
 import { chooseCompilers, compilePrompt, readCompiled } from '../../src/workflow/run/compile.ts';
+import { nextTransition } from '../../src/workflow/run/engine.ts';
 import { describeRun } from '../../src/workflow/view/describe.ts';
 import { drive, inputOf, post, subjects, world } from './drive.ts';
 
@@ -63,6 +64,12 @@ test.each<[string, string, Parameters<typeof chosen>[1], string]>([
     'no model can make a plan of this text: zeta is not served by any host that is up; echo is not an agent that could make a plan; deployer has external effects; plain is not an agent that could make a plan; asleep is not served by any host that is up; alpha is not served by any host that is up',
   ],
   [
+    'all are as an older program wrote them',
+    '',
+    { file: 'opus: claude -p', up: [] },
+    'no model can make a plan of this text: opus has the format of versions before 8',
+  ],
+  [
     'there is no model',
     '',
     { file: 'models: {}', up: [] },
@@ -70,6 +77,21 @@ test.each<[string, string, Parameters<typeof chosen>[1], string]>([
   ],
 ])('who compiles: %s', (...[, head, known, expected]) => {
   expect(chosen(head, known)).toBe(expected);
+});
+
+test.each([
+  ['2026/06/20/101112123Z-0a1b2c3d', true],
+  ['2026/11/21/103000123Z-01KBB000000000000000000000', false],
+])('a run in prose that nobody can plan waits only if an older program has it: %s', (id, waits) => {
+  const text = '---\nto: workflow\ntype: workflow\nchild_channel: run-1\n---\nDo it.\n';
+  const asked = inputOf(world(text));
+  const lookUp = { ...asked.lookUp, compilers: NOBODY.compilers };
+  const marker = { ...asked.marker, path: `data/channels/general/${id}.md` };
+  const input = { ...asked, marker, lookUp };
+  expect(nextTransition(input) === null).toBe(waits);
+  expect(describeRun(input).blockedBy).toMatchObject([
+    { kind: waits ? 'plan-refused' : 'unopened' },
+  ]);
 });
 
 test('what a host runs itself is judged by its own entry, not by that of the transport', () => {

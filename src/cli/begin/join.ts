@@ -304,7 +304,9 @@ function nextCommands(directory: string | null, views: readonly ModelView[]): re
   const allow =
     servable === undefined && waiting !== undefined
       ? [`crosstalkd allow${at} ${waiting.offer.name}`]
-      : [];
+      : views.some(({ offer }) => offer.state.kind === 'older')
+        ? [`crosstalkd upgrade-transport${at}`, `crosstalkd allow${at} --all`]
+        : [];
   const model = servable ?? waiting ?? views[0];
   return [
     ...allow,

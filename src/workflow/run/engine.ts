@@ -16,7 +16,7 @@ import { isEnded } from './fold-context.ts';
 import { type FoldedRun, foldRun } from './fold-run.ts';
 import { ENGINE, parseHeader, type RunHeader } from './header.ts';
 import { channelProblem } from '../language/marker.ts';
-import { readOlderRun } from './older-run.ts';
+import { isOlderMarker, readOlderRun } from './older-run.ts';
 import { compiledPlan, whyNobodyCompiles } from './fold-compile.ts';
 import { openFiles, openRun } from './open-run.ts';
 import { endOf } from './end.ts';
@@ -77,7 +77,7 @@ function decideNext(input: RunInput, memo: FoldMemo | undefined): Transition | n
       const opening = openRun(input);
       if (opening.kind === 'refused') return refusal(input, opening.problems);
       const nobody = opening.plan === null ? whyNobodyCompiles(input) : null;
-      if (nobody !== null) return refusal(input, [nobody]);
+      if (nobody !== null) return isOlderMarker(input) ? null : refusal(input, [nobody]);
       return { name: 'open', words: 'start', files: openFiles(channelRoot(input.run), opening) };
     }
     case 'open':

@@ -13,6 +13,7 @@ import { foldAsk } from './fold-people.ts';
 import { planFile } from './open-run.ts';
 import type { NewFile, RunInput } from './run-input.ts';
 import { readTask } from './task-view.ts';
+import { isOlderMarker, readOlderRun } from './older-run.ts';
 import { firstPlanPath, planFolder, taskPath } from '../../protocol/run-paths.ts';
 import type { Fold, Outcome } from './fold.ts';
 
@@ -117,6 +118,14 @@ const ASK: Ask = {
   onTimeout: 'wait',
   onDeny: { kind: 'fail' },
 };
+
+/** Why a run that an older program was asked for in prose does not begin yet, or null. */
+export function whyOlderWaits(input: RunInput): string | null {
+  const isProse = readMarker(input.marker.message).kind === 'prose';
+  return isProse && isOlderMarker(input) && readOlderRun(input) === null
+    ? whyNobodyCompiles(input)
+    : null;
+}
 
 /** Why no model can compile the marker, or null. */
 export function whyNobodyCompiles(input: RunInput): string | null {

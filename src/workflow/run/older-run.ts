@@ -6,7 +6,13 @@
 import { parseAddress } from '../../protocol/address.ts';
 import type { MessageFields } from '../../protocol/message.ts';
 import { isOlderTask } from '../../protocol/older-answer.ts';
-import { channelRoot, parseMessagePath, replyPath, resolveRe } from '../../protocol/paths.ts';
+import {
+  channelRoot,
+  parseMessagePath,
+  replyPath,
+  resolveRe,
+  ulidOf,
+} from '../../protocol/paths.ts';
 import { isJsonObject, type Json, type JsonObject, parseJson } from '../language/json.ts';
 import { readMessage } from './message-memo.ts';
 import type { Reusable, RunInput } from './run-input.ts';
@@ -17,6 +23,14 @@ export interface OlderRun {
   readonly plan: JsonObject | null;
   /** Path of a task below the run's folder → its answer, also a failed one. */
   readonly answers: ReadonlyMap<string, Reusable>;
+}
+
+/**
+ * True for a run that an older program was asked for. While nobody can make its plan it waits, and
+ * is not refused: its models are approved after it was joined.
+ */
+export function isOlderMarker({ marker: { path, message } }: Pick<RunInput, 'marker'>): boolean {
+  return message.fields.childChannel !== null && ulidOf(path.slice(0, -'.md'.length)) === null;
 }
 
 /** The file that an older program froze its plan in. */

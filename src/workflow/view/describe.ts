@@ -10,6 +10,7 @@ import { admission } from '../run/admit.ts';
 import { isPaused } from '../run/controls.ts';
 import { isEnded } from '../run/fold-context.ts';
 import { stageOf } from '../run/engine.ts';
+import { whyOlderWaits } from '../run/fold-compile.ts';
 import { unfollowed } from '../run/amend.ts';
 import { type FoldedRun, foldRun } from '../run/fold-run.ts';
 import type { RunHeader } from '../run/header.ts';
@@ -69,11 +70,15 @@ export function describeRun(input: RunInput): RunView {
     budget: null,
   };
   switch (stage.kind) {
-    case 'unopened':
+    case 'unopened': {
+      const nobody = whyOlderWaits(input);
       return {
         ...empty,
-        blockedBy: [{ kind: 'unopened' }],
+        blockedBy: [
+          nobody === null ? { kind: 'unopened' } : { kind: 'plan-refused', problem: nobody },
+        ],
       };
+    }
     case 'refused':
       return {
         ...empty,
