@@ -45,6 +45,8 @@ export interface StateDirectory {
   readonly sessions: string;
   /** What programs reported of their sessions. */
   readonly sessionUsageFile: string;
+  /** What everybody said, to be looked through. */
+  readonly textIndexFile: string;
 }
 
 /**
@@ -141,6 +143,7 @@ export function locateStateDirectory(root: string, transport: TransportIdentity)
     transcripts: at('transcripts'),
     sessions: at('sessions'),
     sessionUsageFile: at('session-usage.json'),
+    textIndexFile: at('texts'),
   };
 }
 

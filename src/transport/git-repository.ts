@@ -19,7 +19,6 @@ import {
   readHistory,
 } from './git-history.ts';
 import { createGitRemote, type GitRemote, type Wanted } from './git-remote.ts';
-import { findTextIn, listSearched } from './find-text.ts';
 import { checkGit, createGit, type Git } from './git-runner.ts';
 import { formatOf, type ObjectFormat } from './loose-objects.ts';
 import { openObjectReader, type ObjectReader } from './object-reader.ts';
@@ -225,10 +224,6 @@ function composeRepository(parts: RepositoryParts): Repository {
     findWrites: (path, range) => findWritesOf(git, reader, { path, range }),
     findWriters: (paths, tip) => findWriters(git, reader, { paths, tip }),
     findAddingCommits: (paths, range) => findAdding(git, reader, { paths, range }),
-    findText: async (commit, wanted) => {
-      if (parts.cache.isPartial()) await supply.bring(await listSearched(reader, commit, wanted));
-      return findTextIn(git, commit, wanted);
-    },
     isAncestor: (ancestor, tip) => isAncestorOf(git, reader, [ancestor, tip]),
     history: (range) => readHistory(git, reader, range),
     buildCommits: async (parent, drafts) => {

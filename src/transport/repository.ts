@@ -184,16 +184,6 @@ export interface DiffRange {
   readonly refused?: ReadonlySet<string>;
 }
 
-/** What is looked for in the files of a folder. */
-export interface WantedText {
-  readonly text: string;
-  readonly under: string;
-  /** Folders that are left out. */
-  readonly without?: readonly string[];
-  /** Files are left out whose paths contain this: letters, digits, dots and dashes. */
-  readonly notNamed?: string;
-}
-
 export interface Repository {
   /**
    * One look at the branch and at all refs below `prefixes` (full names ending in `/`, or whole ref
@@ -286,12 +276,6 @@ export interface Repository {
   ): Promise<readonly Oid[]>;
   /** What of a commit is signed; null when nothing is, or it is not in the cache. */
   readSigned(oid: Oid): Promise<SignedBytes | null>;
-  /**
-   * Paths below `under` (a folder without trailing slash) of the files whose bytes contain `text`,
-   * which is printable ASCII; its letters in either case. What a partial cache lacks of them is
-   * fetched in one conversation; throws REMOTE_UNREACHABLE when it cannot be.
-   */
-  findText(commit: Oid, wanted: WantedText): Promise<ReadonlySet<string>>;
   /**
    * True when `ancestor` is `tip` or one of its ancestors. False also when `ancestor` is not in the
    * cache.

@@ -1,3 +1,5 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, type Json, letter, listOf, startCli } from '../support/cli.ts';
 import { fixIs } from '../support/fix.ts';
@@ -229,6 +231,28 @@ describe('search, channels and wait', () => {
     expect(await cli.run(['search', 'nobody says this'])).toMatchObject({ code: 3, stdout: '' });
     expect((await cli.run(['search', 'from: grace'])).code).toBe(3);
     expect(listOf((await cli.json(['search', 'a', '-n', '1'])).data, 'messages')).toHaveLength(1);
+  });
+
+  it('search finds what stands now: not what was edited or removed, nor by a damaged index', async () => {
+    const path = 'data/channels/ops/passing.md';
+    const found = async (text: string): Promise<unknown> =>
+      (await cli.json(['search', text])).data['found'];
+    cli.say({ [path]: letter('ada', 'Plugh and XYZZY', 'from: grace\n') });
+    expect(await found('xyzzy')).toBe(1);
+    cli.say({ [path]: letter('ada', 'Plugh', 'from: grace\n') });
+    expect(await found('xyzzy')).toBe(0);
+    expect(await found('plugh')).toBe(1);
+    const state = join(cli.place, 'state');
+    const index = readdirSync(state, { recursive: true, encoding: 'utf8' }).find(
+      (name) => basename(name) === 'texts',
+    );
+    writeFileSync(join(state, index!), 'torn', { flag: 'r+' });
+    expect(await found('plugh')).toBe(1);
+    const elsewhere = cli.elsewhere();
+    cli.git(['rm', '-q', path], elsewhere);
+    cli.git(['commit', '-q', '-m', 'gone'], elsewhere);
+    cli.git(['push', '-q'], elsewhere);
+    expect(await found('plugh')).toBe(0);
   });
 
   it('channels lists them with what is open', async () => {

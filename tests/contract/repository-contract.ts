@@ -5,7 +5,6 @@ import type {
   CommitDraft,
   RefUpdate,
   Repository,
-  WantedText,
 } from '../../src/transport/repository.ts';
 import { draftOf, reached } from '../support/git-fixture.ts';
 
@@ -546,31 +545,6 @@ export function describeRepositoryContract(
         expect(await list(commits[0]!, 10)).toEqual(commits.slice(1));
         expect(await list(null, 2)).toEqual(commits.slice(2));
         expect(await list(commits[3]!, 5)).toEqual([]);
-      });
-
-      it('finds the files that say something, whatever the case of its letters, below the folder it is given', async () => {
-        const tip = await publish(
-          a,
-          draftOf({
-            'd/a.md': 'What is the COST: $5?\n',
-            'd/é b.md': '-e cost: 5',
-            'd/c.md': 'no price\n\0 in it: cost: $5',
-            'cost.md': 'cost:',
-          }),
-        );
-        const find = async (
-          text: string,
-          under = 'd',
-          left: Pick<WantedText, 'without' | 'notNamed'> = {},
-        ): Promise<readonly string[]> =>
-          [...(await a.findText(tip, { text, under, ...left }))].sort();
-        expect(await find('cost: ')).toEqual(['d/a.md', 'd/c.md', 'd/é b.md']);
-        expect(await find('Cost: $5')).toEqual(['d/a.md', 'd/c.md']);
-        expect(await find('-e C')).toEqual(['d/é b.md']);
-        expect(await find('c.st')).toEqual([]);
-        expect(await find('cost', 'nowhere')).toEqual([]);
-        expect(await find('cost', 'd', { notNamed: 'a.m' })).toEqual(['d/c.md', 'd/é b.md']);
-        expect(await find('cost', 'd', { without: ['d/a.md'] })).toEqual(['d/c.md', 'd/é b.md']);
       });
 
       it('finds the commit that added each path, the newest when there were several', async () => {

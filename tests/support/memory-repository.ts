@@ -314,29 +314,6 @@ function openHost(server: Server, host: Host): Repository {
           }),
         );
       }),
-    findText: (commit, { text, under, without = [], notNamed }) =>
-      local('findText', () => {
-        const listed = diffFolders({
-          from: EMPTY,
-          to: folderAt(own(commit).root, under),
-          prefix: under === '' ? '' : `${under}/`,
-        });
-        const isLeftOut = (path: string): boolean =>
-          without.some((left) => `${path}/`.startsWith(`${left}/`)) ||
-          (notNamed !== undefined && path.includes(notNamed));
-        const says = (blob: Oid): boolean =>
-          Buffer.from(universe.blobs.get(blob) ?? [])
-            .toString('latin1')
-            .toLowerCase()
-            .includes(text.toLowerCase());
-        return new Set(
-          listed.flatMap((change) =>
-            change.kind === 'written' && !isLeftOut(change.path) && says(change.blob)
-              ? [change.path]
-              : [],
-          ),
-        );
-      }),
     isAncestor: (ancestor, tip) =>
       local(
         'isAncestor',

@@ -29,6 +29,7 @@ export function createFilter(invocation: Invocation, { mirror }: TransportSessio
   ];
   const failed = given(invocation, 'failed');
   return {
+    isOpen: [from, to, model, sinceMs].every((one) => one === null) && !failed,
     fits: (said) =>
       (from === null || said.from === from) &&
       (to === null || isTo(said, to)) &&

@@ -2,7 +2,6 @@
  * Messages and replies as they stand at the tip, with their heads decoded: the newest ones by what
  * landed last, or all of them in chunks.
  */
-import { refusedFolders } from '../../transport/mirror.ts';
 import type { Oid } from '../../base/ids.ts';
 import { by } from '../../base/order.ts';
 import { formatAddress } from '../../protocol/address.ts';
@@ -16,7 +15,7 @@ import {
   type MessagePath,
   parseMessagePath,
 } from '../../protocol/paths.ts';
-import type { BlobRead, Repository, WantedText } from '../../transport/repository.ts';
+import type { BlobRead, Repository, TreeChange } from '../../transport/repository.ts';
 import { archiveOf } from './read-archive.ts';
 import { tipOf } from './reading.ts';
 import type { TransportSession } from '../session/transport-session.ts';
@@ -67,7 +66,11 @@ export async function listFiles(
   range: Range,
 ): Promise<readonly ListedFile[]> {
   const under = range.channel === null ? CHANNELS : channelFolder(range.channel);
-  const changes = await repository.diff({ from: range.from, to: range.to, under });
+  return filesIn(await repository.diff({ from: range.from, to: range.to, under }));
+}
+
+/** Those that were written and are, by their names, messages or replies. */
+export function filesIn(changes: readonly TreeChange[]): readonly ListedFile[] {
   return changes.flatMap((change): ListedFile[] => {
     const parsed =
       change.kind === 'written' && change.entry === 'file' ? parseMessagePath(change.path) : null;
@@ -101,29 +104,6 @@ export async function listArchived(
   return archive === null
     ? []
     : listFiles(session.repository, { from: null, to: archive, channel });
-}
-
-/** What is looked for in a channel or in all of them. `notNamed`: as in `WantedText`. */
-export interface WantedPaths extends Pick<WantedText, 'text' | 'notNamed'> {
-  readonly channel: string | null;
-}
-
-/**
- * Paths of the tip and of the archive whose files contain a text of printable ASCII, in either
- * case, in no order.
- */
-export async function findPaths(
-  session: TransportSession,
-  { channel, ...wanted }: WantedPaths,
-): Promise<ReadonlySet<string>> {
-  const under = channel === null ? CHANNELS : channelFolder(channel);
-  const archive = await archiveOf(session);
-  const commits = [tipOf(session), ...(archive === null ? [] : [archive])];
-  const without = [...refusedFolders(session.mirror.index())];
-  const found = await Promise.all(
-    commits.map((commit) => session.repository.findText(commit, { ...wanted, under, without })),
-  );
-  return new Set(found.flatMap((paths) => [...paths]));
 }
 
 /** The files at paths, at the tip or else in the archive; null where nothing stands. */
@@ -257,6 +237,8 @@ export async function sign(
  * round.
  */
 export interface Filter {
+  /** Everything fits. */
+  readonly isOpen: boolean;
   readonly fits: (said: Said) => boolean;
   readonly mayFit: (bytes: Uint8Array) => boolean;
 }

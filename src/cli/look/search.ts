@@ -1,24 +1,17 @@
 /**
- * `crosstalkd search <text>`: the messages that say it. Bytes are looked through first, so that
- * only what may fit is decoded.
+ * `crosstalkd search <text>`: the messages that say it, found in an index of what was said.
  */
+import { parseOid } from '../../base/ids.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import type { Message } from '../../protocol/message.ts';
+import type { FoundText } from '../../local/text-index.ts';
+import { channelOf, parseMessagePath } from '../../protocol/paths.ts';
 import { type Invocation, option } from '../command.ts';
+import { askIndex } from './conversation-index.ts';
 import { createFilter, requireChannel } from './filters.ts';
 import { readStates } from './message-state.ts';
 import { formatLines, type Shown, toJson } from './print-message.ts';
-import {
-  decodeBlob,
-  findPaths,
-  inOrder,
-  listAll,
-  type ListedFile,
-  lookUpFiles,
-  type Said,
-  scanBlobs,
-  sign,
-} from './read-conversation.ts';
+import { inOrder, type ListedFile, readSaid } from './read-conversation.ts';
 import { countOption, printJson, wantsJson, withSession } from './reading.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
@@ -31,10 +24,12 @@ export function searchMessages(invocation: Invocation): Promise<number> {
     const channel = await requireChannel(session, option(invocation, 'channel'));
     const max = countOption(invocation, 'number', COUNT_DEFAULT);
     const needle = (invocation.args[0] ?? '').toLowerCase();
-    const files = (await listSaying(session, channel, needle)) ?? (await listAll(session, channel));
-    const found = inOrder(
-      (await findText(session, files, needle)).filter(createFilter(invocation, session).fits),
-    );
+    const hits = await listSaying(session, channel, needle);
+    const { fits, isOpen } = createFilter(invocation, session);
+    // The index knows when, but not who.
+    const { said } = await readSaid(session, filesOf(isOpen ? newestOf(hits, max) : hits));
+    const found = inOrder(said.filter((one) => says(one.message, needle) && fits(one)));
+    const count = isOpen ? hits.length : found.length;
     const newest = found.slice(-max);
     const states = await readStates(session, newest);
     const shown = newest.flatMap((said, at): readonly Shown[] => {
@@ -45,55 +40,48 @@ export function searchMessages(invocation: Invocation): Promise<number> {
       printJson(invocation, {
         ok: true,
         health: 'good',
-        found: found.length,
+        found: count,
         messages: shown.map((one) => toJson(one, { withBody: false })),
       });
     else {
       for (const line of formatLines(invocation.io, shown)) invocation.io.print(line);
-      if (found.length === 0)
-        invocation.io.warn(`nobody said "${oneLine(invocation.args[0] ?? '', 80)}"`);
-      if (found.length > newest.length)
-        invocation.io.warn(
-          `the newest ${newest.length} of ${found.length}; more with -n ${found.length}`,
-        );
+      if (count === 0) invocation.io.warn(`nobody said "${oneLine(invocation.args[0] ?? '', 80)}"`);
+      if (count > newest.length)
+        invocation.io.warn(`the newest ${newest.length} of ${count}; more with -n ${count}`);
     }
-    return found.length === 0 ? 3 : 0;
+    return count === 0 ? 3 : 0;
   });
 }
 
-/**
- * The files that may say it, as git finds them; null when it has to be looked for here: git folds
- * the case of other letters otherwise.
- */
 async function listSaying(
   session: TransportSession,
   channel: string | null,
   needle: string,
-): Promise<readonly ListedFile[] | null> {
-  if (!/^[\x20-\x7e]+$/.test(needle)) return null;
-  const paths = await findPaths(session, { text: needle, channel });
-  return (await lookUpFiles(session, [...paths])).filter((file) => file !== null);
+): Promise<readonly FoundText[]> {
+  const found = await askIndex(session, (index) => index.find(needle));
+  return channel === null ? found : found.filter(({ path }) => channelOf(path) === channel);
 }
 
-async function findText(
-  session: TransportSession,
-  files: readonly ListedFile[],
-  needle: string,
-): Promise<readonly Said[]> {
-  const hits: { file: ListedFile; message: Message }[] = [];
-  await scanBlobs(session.repository, files, (file, blob) => {
-    if (blob.kind !== 'bytes') return;
-    // Bytes that are not UTF-8 are read in another encoding later, so they cannot be ruled out
-    // here.
-    const raw = Buffer.from(blob.bytes.buffer, blob.bytes.byteOffset, blob.bytes.byteLength)
-      .toString('utf8')
-      .toLowerCase();
-    if (!raw.includes(needle) && !raw.includes('\ufffd')) return;
-    const decoded = decodeBlob(blob, file.path);
-    if (decoded.kind === 'message' && says(decoded.message, needle))
-      hits.push({ file, message: decoded.message });
+/** Those among which the newest are, in the order that `inOrder` gives. */
+function newestOf(hits: readonly FoundText[], max: number): readonly FoundText[] {
+  const since =
+    Float64Array.from(hits, ({ atMs }) => atMs)
+      .sort()
+      .at(-max) ?? -Infinity;
+  const newest = new Set(hits.flatMap(({ path, atMs }) => (atMs >= since ? [path] : [])));
+  // A reply stands behind what it answers, whatever its own time is.
+  return hits.filter(({ path }) => newest.has(path) || newest.has(besideOf(path)));
+}
+
+function besideOf(reply: string): string {
+  return reply.includes('.re.') ? (parseMessagePath(reply)?.replyTo?.path ?? '') : '';
+}
+
+function filesOf(hits: readonly FoundText[]): readonly ListedFile[] {
+  return hits.flatMap(({ path, blob }) => {
+    const [parsed, oid] = [parseMessagePath(path), parseOid(blob)];
+    return parsed === null || oid === null ? [] : [{ ...parsed, blob: oid }];
   });
-  return sign(session, hits);
 }
 
 function says({ body, fields }: Message, needle: string): boolean {

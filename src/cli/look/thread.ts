@@ -9,11 +9,11 @@ import { parseMessagePath } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { displayWidth, fitWidth } from '../../base/display-width.ts';
 import { lineFor, paint } from '../io.ts';
+import { askIndex } from './conversation-index.ts';
 import { type MessageState, readStates } from './message-state.ts';
 import { foldFailures, type Shown, stateText, tell, toJson, whoSaid } from './print-message.ts';
 import {
   decodeBlob,
-  findPaths,
   inOrder,
   listAll,
   type ListedFile,
@@ -37,12 +37,12 @@ const DEPTH_MAX = 200;
 /** Prints the whole thread around one message. */
 export function showThread(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
-    const { asked, links, said, unreadable } = await readWholeThread(
+    const { asked, above, said, unreadable } = await readWholeThread(
       session,
       invocation.args[0] ?? '',
     );
     const states = await readStates(session, said);
-    const nodes = plantTree(links, said, states);
+    const nodes = plantTree(above, said, states);
     if (wantsJson(invocation))
       printJson(invocation, {
         ok: true,
@@ -65,19 +65,17 @@ export function showThread(invocation: Invocation): Promise<number> {
  */
 export async function readWholeThread(session: TransportSession, id: string) {
   const { asked, run } = await findAsked(session, id);
-  const since = await findSince(session, await readAbove(session, asked));
-  const files =
-    since === null
-      ? await listAll(session)
-      : await listFiles(session.repository, { from: since, to: tipOf(session), channel: null });
-  const found = await readLinks(session, files, since);
-  const links = run === null ? found : withTasks(found, { files, run, marker: asked.path });
-  const members = collectThread(links, asked.path);
+  const found = createLinks(session, await readNamed(session, asked));
+  const links = run === null ? found : await withTasks(session, found, { run, marker: asked.path });
+  const top = await spread([asked.path], links.above);
+  const members = await lookUpFiles(session, await spread(top, links.below));
   const { said, unreadable } = await readSaid(
     session,
-    files.filter(({ path }) => members.has(path)),
+    members.filter((file) => file !== null),
   );
-  return { asked, links, said: inOrder(said), unreadable };
+  const above = new Map<string, readonly string[]>();
+  for (const { file } of said) above.set(file.path, await links.above(file.path));
+  return { asked, above, said: inOrder(said), unreadable };
 }
 
 /** What `id` names; `run`: it names the run that this message began, or is the beginning of it. */
@@ -99,52 +97,58 @@ async function findAsked(
   }
 }
 
-/** Who answers whom, of what stands. */
-interface Links {
-  readonly above: (path: string) => readonly string[];
-  readonly below: (path: string) => readonly string[];
+/** What messages say that they answer, by their paths. */
+type Named = ReadonlyMap<string, readonly string[]>;
+
+/** Everything that can belong to the thread of a message. */
+async function readNamed(session: TransportSession, asked: ListedFile): Promise<Named> {
+  const above = await readAbove(session, asked);
+  const since = above === null ? null : await findSince(session, [...above.keys()]);
+  if (above === null || since === null) return askIndex(session, (index) => index.links());
+  const { repository } = session;
+  const range = { from: since, to: tipOf(session), channel: null };
+  return new Map([...above, ...(await readRe(session, await listFiles(repository, range)))]);
+}
+
+async function readRe(session: TransportSession, files: readonly ListedFile[]): Promise<Named> {
+  const named = new Map<string, readonly string[]>();
+  await scanBlobs(session.repository, files, (file, blob) => {
+    const decoded = decodeBlob(blob, file.path);
+    if (decoded.kind === 'message') named.set(file.path, decoded.message.fields.re);
+  });
+  return named;
 }
 
 /** Messages above one that are looked for one after the other. */
 const ABOVE_MAX = 256;
 
-/**
- * Paths of a message and of those that it answers, as far up as they stand; null when they are too
- * many to be worth it.
- */
-async function readAbove(
-  session: TransportSession,
-  asked: ListedFile,
-): Promise<readonly string[] | null> {
-  const above = new Set([asked.path]);
+/** A message and those that it answers, as far up as they stand; null when they are many. */
+async function readAbove(session: TransportSession, asked: ListedFile): Promise<Named | null> {
+  const above = new Map<string, readonly string[]>();
   for (let level: readonly ListedFile[] = [asked]; level.length > 0;) {
     if (above.size > ABOVE_MAX) return null;
-    const named: string[] = [];
-    await scanBlobs(session.repository, level, (file, blob) => {
-      const decoded = decodeBlob(blob, file.path);
-      named.push(...(file.replyTo === null ? [] : [file.replyTo.path]));
-      if (decoded.kind === 'message') named.push(...decoded.message.fields.re);
-    });
-    const fresh = [...new Set(named)].filter((path) => !above.has(path));
+    const named = await readRe(session, level);
+    for (const { path } of level) above.set(path, named.get(path) ?? []);
+    const paths = level.flatMap(({ path, replyTo }) => [
+      ...(replyTo === null ? [] : [replyTo.path]),
+      ...(named.get(path) ?? []),
+    ]);
+    const fresh = [...new Set(paths)].filter((path) => !above.has(path));
     level = (await lookUpFiles(session, fresh)).filter((file) => file !== null);
-    for (const { path } of level) above.add(path);
   }
-  return [...above];
+  return above;
 }
 
-/** Commits back that are tried before everything is read. */
+/** Commits back that are tried before the index is. */
 const COMMITS_TRIED = [64, 4_096];
 
 /**
  * A commit in which none of them stood yet: what names a message is written after it. Null when
  * they are older than a few thousand commits, or something is in the archive.
  */
-async function findSince(
-  session: TransportSession,
-  above: readonly string[] | null,
-): Promise<Oid | null> {
+async function findSince(session: TransportSession, above: readonly string[]): Promise<Oid | null> {
   const { repository } = session;
-  if (above === null || (await archiveOf(session)) !== null) return null;
+  if ((await archiveOf(session)) !== null) return null;
   for (const max of COMMITS_TRIED) {
     const commits = await repository.history({ from: null, to: tipOf(session), max });
     const since = commits.length < max ? undefined : commits[0]?.oid;
@@ -154,114 +158,94 @@ async function findSince(
   return null;
 }
 
-/** Stands in the path of every reply. */
-const REPLY = '.re.';
+/** Who answers whom, of what stands. */
+interface Links {
+  readonly above: Next;
+  readonly below: Next;
+}
 
-/**
- * The links between files, which are in the order of their paths. Heads are decoded only where they
- * can matter: a reply's path tells what it answers.
- */
-async function readLinks(
-  session: TransportSession,
-  files: readonly ListedFile[],
-  since: Oid | null,
-): Promise<Links> {
-  const naming =
-    since === null
-      ? await findPaths(session, { text: 're:', channel: null, notNamed: REPLY })
-      : null;
-  const stands = (path: string): boolean => files[placeOf(files, path)]?.path === path;
-  let last = '';
-  const mayName = files.filter(({ path, replyTo }) => {
-    if (replyTo !== null) return replyTo.path !== last && !stands(replyTo.path);
-    last = path;
-    return naming?.has(path) !== false || path.includes(REPLY);
-  });
-  const read = since === null ? mayName : await withoutReplies(session, mayName);
-  const named = new Map<string, readonly string[]>();
+type Next = (path: string) => Promise<readonly string[]>;
+
+/** A reply answers what it stands beside; any other message, and one alone, what it names. */
+function createLinks(session: TransportSession, named: Named): Links {
   const namedBy = new Map<string, string[]>();
-  await scanBlobs(session.repository, read, (file, blob) => {
-    const decoded = blob.kind === 'bytes' ? decodeBlob(blob, file.path) : null;
-    if (decoded?.kind !== 'message') return;
-    const answered = decoded.message.fields.re.filter((path) => path !== file.path && stands(path));
-    named.set(file.path, answered);
-    for (const path of answered) {
-      const by = namedBy.get(path);
-      if (by === undefined) namedBy.set(path, [file.path]);
-      else by.push(file.path);
+  for (const [path, answered] of named)
+    for (const one of answered) {
+      const by = namedBy.get(one);
+      if (by === undefined) namedBy.set(one, [path]);
+      else by.push(path);
     }
-  });
+  const folderOf = createFolders(session);
+  const stands = async (path: string): Promise<boolean> => (await folderOf(path)).has(path);
+  const beside = async (path: string): Promise<string | null> => {
+    const original = parseMessagePath(path)?.replyTo?.path;
+    return original !== undefined && (await stands(original)) ? original : null;
+  };
   return {
-    above: (path) => {
-      const original = parseMessagePath(path)?.replyTo?.path;
-      return original !== undefined && stands(original) ? [original] : (named.get(path) ?? []);
+    above: async (path) => {
+      const original = await beside(path);
+      if (original !== null) return [original];
+      const others = (named.get(path) ?? []).filter((one) => one !== path);
+      return filterAsync(others, stands);
     },
-    below: (path) => [...repliesTo(files, path), ...(namedBy.get(path) ?? [])],
+    below: async (path) => [
+      ...((await folderOf(path)).get(path) ?? []),
+      ...(await filterAsync(namedBy.get(path) ?? [], async (one) => (await beside(one)) === null)),
+    ],
+  };
+}
+
+async function filterAsync(
+  paths: readonly string[],
+  fits: (path: string) => Promise<boolean>,
+): Promise<readonly string[]> {
+  const fitting: string[] = [];
+  for (const path of paths) if (await fits(path)) fitting.push(path);
+  return fitting;
+}
+
+/** What stands in the folder of a path, each with the replies beside it; each is listed once. */
+function createFolders(
+  session: TransportSession,
+): (path: string) => Promise<ReadonlyMap<string, readonly string[]>> {
+  const folders = new Map<string, Promise<ReadonlyMap<string, readonly string[]>>>();
+  const list = async (folder: string): Promise<ReadonlyMap<string, readonly string[]>> => {
+    const archive = await archiveOf(session);
+    const standing = new Map<string, string[]>();
+    for (const commit of [tipOf(session), ...(archive === null ? [] : [archive])])
+      for (const { name, kind } of await session.repository.list(commit, folder))
+        if (kind === 'file') standing.set(`${folder}/${name}`, []);
+    for (const path of standing.keys())
+      standing.get(parseMessagePath(path)?.replyTo?.path ?? '')?.push(path);
+    return standing;
+  };
+  return (path) => {
+    const folder = path.slice(0, path.lastIndexOf('/'));
+    const known = folders.get(folder) ?? list(folder);
+    folders.set(folder, known);
+    return known;
   };
 }
 
 /** The same with what stands in the channel of a run below its marker, where nothing else is. */
-function withTasks(
+async function withTasks(
+  session: TransportSession,
   links: Links,
-  of: { readonly files: readonly ListedFile[]; readonly run: string; readonly marker: string },
-): Links {
-  const { files, run, marker } = of;
-  const begun = files.filter(
-    ({ channel, path, replyTo }) =>
-      channel === run && replyTo === null && links.above(path).length === 0,
-  );
-  const tasks = new Set(begun.map(({ path }) => path));
+  { run, marker }: { readonly run: string; readonly marker: string },
+): Promise<Links> {
+  const tasks = new Set<string>();
+  for (const { path, replyTo } of await listAll(session, run))
+    if (replyTo === null && (await links.above(path)).length === 0) tasks.add(path);
   return {
-    above: (path) => (tasks.has(path) ? [marker] : links.above(path)),
-    below: (path) => [...links.below(path), ...(path === marker ? tasks : [])],
+    above: async (path) => (tasks.has(path) ? [marker] : links.above(path)),
+    below: async (path) => [...(await links.below(path)), ...(path === marker ? tasks : [])],
   };
 }
 
-/** Some of the files answer what is older than all of them. */
-async function withoutReplies(
-  session: TransportSession,
-  files: readonly ListedFile[],
-): Promise<readonly ListedFile[]> {
-  const originals = files.flatMap(({ replyTo }) => replyTo?.path ?? []);
-  const standing = new Set(
-    (await lookUpFiles(session, originals)).flatMap((file) => file?.path ?? []),
-  );
-  return files.filter(({ replyTo }) => replyTo === null || !standing.has(replyTo.path));
-}
-
-function repliesTo(files: readonly ListedFile[], path: string): readonly string[] {
-  const beginning = `${path.slice(0, -'.md'.length)}${REPLY}`;
-  const replies: string[] = [];
-  for (let at = placeOf(files, beginning); ; at += 1) {
-    const file = files[at];
-    if (file?.path.startsWith(beginning) !== true) return replies;
-    if (file.replyTo?.path === path) replies.push(file.path);
-  }
-}
-
-/** Where the first file stands that is not before `path`. */
-function placeOf(files: readonly ListedFile[], path: string): number {
-  let [from, to] = [0, files.length];
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if ((files[middle]?.path ?? '') < path) from = middle + 1;
-    else to = middle;
-  }
-  return from;
-}
-
-/** Everything connected with `start`: up to the beginnings, then down from each of them. */
-function collectThread(links: Links, start: string): ReadonlySet<string> {
-  return spread([...spread([start], links.above)], links.below);
-}
-
-function spread(
-  from: readonly string[],
-  next: (path: string) => readonly string[],
-): ReadonlySet<string> {
+async function spread(from: readonly string[], next: Next): Promise<readonly string[]> {
   const seen = new Set(from);
-  for (const path of seen) for (const other of next(path)) seen.add(other);
-  return seen;
+  for (const path of seen) for (const other of await next(path)) seen.add(other);
+  return [...seen];
 }
 
 interface Node extends Shown {
@@ -274,7 +258,7 @@ interface Node extends Shown {
  * first of them.
  */
 function plantTree(
-  links: Links,
+  above: ReadonlyMap<string, readonly string[]>,
   said: readonly Said[],
   states: readonly MessageState[],
 ): readonly Node[] {
@@ -282,7 +266,7 @@ function plantTree(
   const parentOf = new Map(
     said.map(({ file }) => [
       file.path,
-      links.above(file.path).find((path) => present.has(path)) ?? null,
+      above.get(file.path)?.find((path) => present.has(path)) ?? null,
     ]),
   );
   const below = new Map<string | null, number[]>();
