@@ -1,11 +1,7 @@
 /** What every implementation of the Repository door promises. Run with git and with memory. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Oid } from '../../src/base/ids.ts';
-import type {
-  CommitDraft,
-  RefUpdate,
-  Repository,
-} from '../../src/transport/repository.ts';
+import type { CommitDraft, RefUpdate, Repository } from '../../src/transport/repository.ts';
 import { draftOf, reached } from '../support/git-fixture.ts';
 
 /** One remote and the hosts on it. */
