@@ -307,7 +307,7 @@ function expectedAddress(item: string): string {
     .trim()
     .slice(0, MEANT_CHARS_MAX)
     .replace(/(?<!\s)\s+@\s*|@\s+/g, '@')
-    .split(/[\s;|&+]+/)
+    .split(/[\s;|&+、，،；]+/)
     .map((word) => word.replace(/^[^\p{L}\p{N}]+|(?<![^\p{L}\p{N}])[^\p{L}\p{N}]+$/gu, ''))
     .filter((word) => word !== '' && !BETWEEN.includes(word.toLowerCase()));
   const areNames = names.every((word) => parseAddress(word) !== null);
@@ -397,4 +397,17 @@ function addressesOf(field: Field): readonly Address[] {
       else field.refuse(describe(item.trim()), expectedAddress(item));
     }
   return addresses;
+}
+
+/** Every field that is read. */
+export const FIELD_NAMES: ReadonlySet<string> = namesOfFields();
+
+function namesOfFields(): ReadonlySet<string> {
+  const names = new Set<string>();
+  const note: Taker = (key) => {
+    names.add(key);
+    return ABSENT;
+  };
+  decodeFields(note, null);
+  return names;
 }

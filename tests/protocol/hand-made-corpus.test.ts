@@ -3,6 +3,7 @@
  * in the one line that stands beside it: where, what is there, what would be right.
  */
 import { describe, expect, it } from 'vitest';
+import { headSlips } from '../../src/protocol/head-slips.ts';
 import { decodeMessage } from '../../src/protocol/message.ts';
 import { NAME_RULE } from '../../src/protocol/names.ts';
 
@@ -52,6 +53,10 @@ const FILES: readonly (readonly [string, string])[] = [
   [
     '---\nto: opus;gpt\n---\nhello\n',
     '2: to: text "opus;gpt"; commas between several names: opus, gpt',
+  ],
+  [
+    '---\nto: opus、gpt，sonnet\n---\nhello\n',
+    '2: to: text "opus、gpt，sonnet"; commas between several names: opus, gpt, sonnet',
   ],
   [
     '---\nto: opus and gpt\n---\nhello\n',
@@ -355,5 +360,34 @@ describe('a file made by hand', () => {
   it.each(FILES)('%j', (text, line) => {
     expect(tell(text)).toBe(line);
     expect(tell(text)).not.toContain('\n');
+  });
+});
+
+describe('what a head says and nobody reads', () => {
+  it.each([
+    [
+      'to: opus\nsubject: PR #42 fails',
+      ['"#42 fails" is a comment in YAML and left out: quote the subject'],
+    ],
+    ['to: opus\nsubject: #42', ['"#42" is a comment in YAML and left out: quote the subject']],
+    ['to: opus # the best\nsubject: "PR #42"', []],
+    ['to: opus\nsubject: C#', []],
+    ['to: opus\nTo: gpt', ['"To:" is no field and is left out; "to:" is one']],
+    ['to: opus\nCC: gpt', ['"CC:" is no field and is left out; "to:" is one']],
+    ['to: opus\nRe: hello', ['"Re:" is no field and is left out; "re:" is one']],
+    ['to: opus\nin-reply-to: x', ['"in-reply-to:" is no field and is left out; "re:" is one']],
+    [
+      'to: opus\ntimeout-minutes: 5',
+      ['"timeout-minutes:" is no field and is left out; "timeout_minutes:" is one'],
+    ],
+    [
+      'to: opus\nattachments: [a.csv]',
+      ['"attachments:" is no field and is left out; "files:" is one'],
+    ],
+    ['to: opus\nsubject: x\ntitle: y\ntags: [z]\nisolate: none', []],
+    ['to: workflow\ntype: workflow\nPriority: 5\ntitle: x', []],
+  ])('%j', (head, slips) => {
+    const read = decodeMessage(Buffer.from(`---\n${head}\n---\nhello\n`));
+    expect(read.kind === 'message' ? headSlips(read.message) : read).toEqual(slips);
   });
 });

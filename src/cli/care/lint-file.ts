@@ -6,6 +6,7 @@ import type { Rejection } from '../../protocol/rejection.ts';
 import { ADAPTER_NAMES } from '../../agents/adapters.ts';
 import { unknownAdapters } from '../../local/served-models.ts';
 import { wholePaths } from '../../protocol/attachments.ts';
+import { headSlips } from '../../protocol/head-slips.ts';
 import { decodeMessage, type Message } from '../../protocol/message.ts';
 import { decodeModels } from '../../protocol/decode-models.ts';
 import type { Oid } from '../../base/ids.ts';
@@ -90,6 +91,7 @@ export async function lintBytes(
   const warnings = [
     ...nameWarning(run === null ? path : `${path ?? ''}/${run}`),
     ...read.message.warnings,
+    ...headSlips(read.message),
     ...bodyWarnings(read.message),
     ...replyWarnings(path, read.message),
   ];

@@ -10,6 +10,7 @@ import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { formatAddress } from '../../protocol/address.ts';
+import { headSlips } from '../../protocol/head-slips.ts';
 import { isWholePath } from '../../protocol/attachments.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
 import type { Message, MessageFields, NewMessage } from '../../protocol/message.ts';
@@ -85,7 +86,8 @@ export async function readDraft(
   });
 }
 
-function plainDraft(letter: Letter, notes: readonly string[] = []): Draft {
+function plainDraft(letter: Letter, more: readonly string[] = []): Draft {
+  const notes = [...headSlips(letter.message), ...more];
   return { letter, notes, keeping: (act) => act(), done: () => Promise.resolve() };
 }
 
