@@ -448,46 +448,6 @@ steps:
       data: { ok: false },
     });
   }, 240_000);
-
-  it('finds its way among hundreds of runs: the newest are listed, the open ones first, and any is shown', async () => {
-    await cli.answer();
-    const before = listOf(
-      (await cli.json(['workflow', 'list', '--open', '-n', '500'])).data,
-      'runs',
-    ).length;
-    const ended = await start(
-      'pattern',
-      'name: pattern\nsteps:\n  a: { model: echo, prompt: one }',
-    );
-    const open = await start('waiting', 'name: waiting\nsteps:\n  ok: { ask: { title: "Fine?" } }');
-    await cli.answer();
-    const copies = (run: string, count: number) => {
-      const original = filesOf(run);
-      return Array.from({ length: count }, (_, index) =>
-        copyOf(original, `${run}-${String(index + 1).padStart(3, '0')}`),
-      );
-    };
-    importCommits([...copies(ended, 250), ...copies(open, 60)]);
-    const all = listOf((await cli.json(['workflow', 'list'])).data, 'runs');
-    expect(all).toHaveLength(20);
-    expect(new Set(all.map(({ status: is }) => is))).toEqual(new Set(['waiting-human']));
-    expect(
-      listOf((await cli.json(['workflow', 'list', '--open', '-n', '500'])).data, 'runs').map(
-        ({ run }) => run,
-      ),
-    ).toHaveLength(before + 61);
-    const many = listOf((await cli.json(['workflow', 'list', '-n', '300'])).data, 'runs');
-    expect(many).toHaveLength(300);
-    expect(many[before + 61]).toMatchObject({
-      run: 'pattern-250',
-      status: 'succeeded',
-      counts: { succeeded: 1 },
-    });
-    expect((await cli.json(['workflow', 'show', 'pattern-007'])).data).toMatchObject({
-      status: 'succeeded',
-    });
-    expect((await cli.run(['workflow', 'show', 'pattern-0'])).stderr).toContain('fits 99 runs');
-  }, 240_000);
 });
 
 interface Original {
@@ -583,7 +543,7 @@ describe('isolate: worktree', () => {
   });
 });
 
-// The last of all: its run stays as it is.
+// Its run stays as it is.
 it('names what stands where an answer belongs, and what to do, when nobody can answer a task', async () => {
   const run = await start('blocked', STEPS.replace('name: hello', 'name: blocked'), [
     '-i',
@@ -628,3 +588,41 @@ it.each([
   await cli.answer();
   expect(await status(run)).toBe('succeeded');
 });
+
+// The last of all: every command that comes later would read hundreds of runs.
+it('finds its way among hundreds of runs: the newest are listed, the open ones first, and any is shown', async () => {
+  await cli.answer();
+  const before = listOf(
+    (await cli.json(['workflow', 'list', '--open', '-n', '500'])).data,
+    'runs',
+  ).length;
+  const ended = await start('pattern', 'name: pattern\nsteps:\n  a: { model: echo, prompt: one }');
+  const open = await start('waiting', 'name: waiting\nsteps:\n  ok: { ask: { title: "Fine?" } }');
+  await cli.answer();
+  const copies = (run: string, count: number) => {
+    const original = filesOf(run);
+    return Array.from({ length: count }, (_, index) =>
+      copyOf(original, `${run}-${String(index + 1).padStart(3, '0')}`),
+    );
+  };
+  importCommits([...copies(ended, 250), ...copies(open, 60)]);
+  const all = listOf((await cli.json(['workflow', 'list'])).data, 'runs');
+  expect(all).toHaveLength(20);
+  expect(new Set(all.map(({ status: is }) => is))).toEqual(new Set(['waiting-human']));
+  expect(
+    listOf((await cli.json(['workflow', 'list', '--open', '-n', '500'])).data, 'runs').map(
+      ({ run }) => run,
+    ),
+  ).toHaveLength(before + 61);
+  const many = listOf((await cli.json(['workflow', 'list', '-n', '300'])).data, 'runs');
+  expect(many).toHaveLength(300);
+  expect(many[before + 61]).toMatchObject({
+    run: 'pattern-250',
+    status: 'succeeded',
+    counts: { succeeded: 1 },
+  });
+  expect((await cli.json(['workflow', 'show', 'pattern-007'])).data).toMatchObject({
+    status: 'succeeded',
+  });
+  expect((await cli.run(['workflow', 'show', 'pattern-0'])).stderr).toContain('fits 99 runs');
+}, 240_000);
