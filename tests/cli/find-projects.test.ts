@@ -1,10 +1,11 @@
 /** Which directory a message's `project:` means on a host that lists its clones. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { findProjects, nameProject, samePlace } from '../../src/cli/session/find-projects.ts';
+import { readAccess } from '../../src/cli/session/project-access.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'crosstalk-projects-'));
 const env = { PATH: process.env['PATH'], HOME: home, GIT_CONFIG_NOSYSTEM: '1' };
@@ -67,4 +68,23 @@ it.each([
   ['/srv/a', 'srv:a', false],
 ])('%s and %s are the same repository: %s', (one, other, isSame) => {
   expect(samePlace(one, other)).toBe(isSame);
+});
+
+it('a repository is reached as it says itself, and as includeIf says of it and of no other', async () => {
+  writeFileSync(
+    join(home, '.gitconfig'),
+    `[credential]\n\thelper = store\n[includeIf "gitdir:${home}/work/"]\n\tpath = of-work\n`,
+  );
+  writeFileSync(
+    join(home, 'of-work'),
+    '[core]\n\tsshCommand = ssh -i work\n[credential]\n\thelper = store\n[user]\n\temail = a@work\n',
+  );
+  execFileSync('git', ['config', 'http.proxy', 'http://p:1'], { cwd: fork, env });
+  expect(await readAccess(fork, env)).toEqual([
+    ['core.sshcommand', 'ssh -i work'],
+    ['credential.helper', 'store'],
+    ['http.proxy', 'http://p:1'],
+  ]);
+  expect(await readAccess(site, env)).toEqual([]);
+  rmSync(join(home, '.gitconfig'));
 });

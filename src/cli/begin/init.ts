@@ -15,13 +15,12 @@ import { HOSTED_NOTE } from '../care/set-pace.ts';
 import { openGitRepository } from '../../transport/git-repository.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { composeFirstModels } from './first-models.ts';
-import { type ClonePlan, createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
+import { beginClone, createMade, finishClone, type Made, missingIdentity } from './make-clone.ts';
 import { placeTransport, type TransportPlace, urlFrom } from './place-transport.ts';
 import { checkAlias, rememberAlias } from './remember-alias.ts';
 import { offerKey } from '../session/offer-keys.ts';
 import { hostname } from '../session/host-name.ts';
 import { MAILBOX_BRANCH } from '../session/project.ts';
-import { readAccess, withAccess } from '../session/project-access.ts';
 import {
   asPerson,
   findTransports,
@@ -40,19 +39,15 @@ import { printCreated, type Begun } from './tell-created.ts';
 /**
  * Makes a transport and says how to continue. What it made is taken away again when it is refused.
  */
-export async function initTransport(asked: Invocation): Promise<number> {
-  const alias = option(asked, 'alias');
-  await checkAlias(asked, alias);
-  const place = await placeTransport(asked);
-  const access = await readAccess(place.project, asked.env);
-  const invocation = withAccess(asked, access);
+export async function initTransport(invocation: Invocation): Promise<number> {
+  const alias = option(invocation, 'alias');
+  await checkAlias(invocation, alias);
+  const place = await placeTransport(invocation);
   const made = createMade();
-  const begun = await beginTransport(invocation, { ...place, access }, made).catch(
-    async (error: unknown) => {
-      await made.undo();
-      throw error;
-    },
-  );
+  const begun = await beginTransport(invocation, place, made).catch(async (error: unknown) => {
+    await made.undo();
+    throw error;
+  });
   if (alias !== null) await rememberAlias(invocation, alias);
   const approved = (await mayApprove(invocation, begun.models))
     ? await approveOwn(invocation, place.directory, begun.models)
@@ -69,22 +64,24 @@ export async function initTransport(asked: Invocation): Promise<number> {
 
 async function beginTransport(
   invocation: Invocation,
-  place: TransportPlace & Pick<ClonePlan, 'access'>,
+  place: TransportPlace,
   made: Made,
 ): Promise<Omit<Begun, 'approved'>> {
   const { env } = invocation;
   const url = urlFrom(place);
+  const { directory } = place;
   if (place.newRemote !== null)
     await makeRemote(place.newRemote, place.branch ?? 'main', { env, made });
+  await made.directory(directory);
+  const at = { url: place.url, directory, project: place.project?.directory ?? null };
+  const { git, inside } = await beginClone(invocation, at);
   const tell = tellWaits(invocation.io, url);
-  const traits = await tell(() => probe(invocation, url, place.branch ?? 'main'));
-  const heads = await tell(() => readHeads(asPerson(url, env)));
-  const branch = await chooseBranch(invocation, { place, url, heads });
+  const traits = await tell(() => probe(inside, url, place.branch ?? 'main'));
+  const heads = await tell(() => readHeads(asPerson(url, inside.env)));
+  const branch = await chooseBranch(inside, { place, url, heads });
   const exists = heads.branches.includes(branch);
-  await made.directory(place.directory);
-  const { directory, access } = place;
   const isAlone = heads.branches.every((name) => name === branch);
-  const git = await makeClone({ url: place.url, directory, branch, exists, isAlone, access }, env);
+  await finishClone(git, { branch, exists, isAlone });
   const models = await composeFirstModels(env, given(invocation, 'demo'));
   const written = await writeTemplate(directory, { models, traits, pace: paceOfUrl(url) });
   await commit(git, { directory, written, branch });

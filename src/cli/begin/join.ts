@@ -22,14 +22,13 @@ import { addressIn } from '../session/locate.ts';
 import { type ModelView, programToJson, readModelsAndPrograms } from '../look/models.ts';
 import type { PersonGit } from '../session/person-git.ts';
 import { findPlace, OWN_REPOSITORY, type Project } from '../session/project.ts';
-import { readAccess, withAccess } from '../session/project-access.ts';
 import {
   asPerson,
   findTransports,
   readHeads,
   type RemoteHeads,
 } from '../session/remote-branches.ts';
-import { type ClonePlan, createMade, type Made, makeClone, missingIdentity } from './make-clone.ts';
+import { beginClone, createMade, finishClone, type Made, missingIdentity } from './make-clone.ts';
 import { remoteOf } from './place-transport.ts';
 import { RemoteAway } from '../session/remote-errors.ts';
 import { tellWaits } from '../session/tell-waits.ts';
@@ -49,30 +48,23 @@ export async function joinTransport(asked: Invocation): Promise<number> {
   await checkAlias(asked, alias);
   const { config } = await readConfig({ env: asked.env, flags: {}, hostname: hostname() });
   const { url, directory, project } = await placeClone(asked, config.allowHttp);
-  const access = await readAccess(project, asked.env);
-  const invocation = withAccess(asked, access);
   const made = createMade();
-  const { git, ...cloned } = await clone(invocation, { url, directory, made, access }).catch(
-    async (error: unknown) => {
-      await made.undo();
-      throw error;
-    },
-  );
-  if (alias !== null) await rememberAlias(invocation, alias);
+  const place = { url, directory, project: project?.directory ?? null };
+  const git = await clone(asked, place, made).catch(async (error: unknown) => {
+    await made.undo();
+    throw error;
+  });
+  if (alias !== null) await rememberAlias(asked, alias);
   const identity = await missingIdentity(git);
-  const key = await offerKey(git, invocation.env);
-  const session = await openSession(
-    { ...invocation, options: withoutDir(invocation) },
-    { where: directory },
-  );
+  const key = await offerKey(git, asked.env);
+  const session = await openSession({ ...asked, options: withoutDir(asked) }, { where: directory });
   try {
-    return printJoined(invocation, {
+    return printJoined(asked, {
       directory,
       url: shownUrl(url),
       session,
-      ...(await readModelsAndPrograms(session, invocation.env)),
+      ...(await readModelsAndPrograms(session, asked.env)),
       limits: [
-        ...cloned.notes,
         ...(identity === null ? [] : [identity]),
         ...(await findLimits(session)),
         ...(await missingPace(session)),
@@ -144,13 +136,16 @@ function refuseOccupied(directory: string): void {
 /** The branch that was said, else the one of the remote that is a transport. */
 async function clone(
   invocation: Invocation,
-  at: Pick<ClonePlan, 'url' | 'directory' | 'access'> & { readonly made: Made },
-): Promise<{ readonly git: PersonGit; readonly notes: readonly string[] }> {
-  const { url, directory, made, access } = at;
-  const { env } = invocation;
+  at: Parameters<typeof beginClone>[1],
+  made: Made,
+): Promise<PersonGit> {
+  const { url, directory } = at;
   const asked = option(invocation, 'branch');
   if (asked !== null) branchRef(asked);
   try {
+    await made.directory(directory);
+    const { git, inside } = await beginClone(invocation, at);
+    const { env } = inside;
     const heads = await tellWaits(invocation.io, url)(() => readHeads(asPerson(url, env)));
     const branch = asked ?? (await findBranch(url, heads, env));
     if (branch === null) throw noTransport(invocation, shownUrl(url), null);
@@ -158,12 +153,10 @@ async function clone(
       throw new CrosstalkError('NOT_A_TRANSPORT', `${shownUrl(url)} has no branch "${branch}"`, {
         fix: fixBy`git ls-remote --heads ${shownUrl(url)}`,
       });
-    await made.directory(directory);
-    const isAlone = branch === heads.head;
-    const git = await makeClone({ url, directory, branch, exists: true, isAlone, access }, env);
+    await finishClone(git, { branch, exists: true, isAlone: branch === heads.head });
     if (!existsSync(join(directory, VERSION_FILE)))
       throw noTransport(invocation, shownUrl(url), branch);
-    return { git, notes: [] };
+    return git;
   } catch (error) {
     const isTold = error instanceof CrosstalkError && !(error instanceof RemoteAway);
     throw isTold ? error : cloneFailed(shownUrl(url), error);

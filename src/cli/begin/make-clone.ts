@@ -3,39 +3,54 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { errorText } from '../../base/errors.ts';
 import type { Invocation } from '../command.ts';
-import type { Setting } from '../../transport/remote-url.ts';
 import { nameRemote, openPersonGit, type PersonGit } from '../session/person-git.ts';
-import { keepAccess } from '../session/project-access.ts';
+import { keepAccess, readAccess, withAccess } from '../session/project-access.ts';
 
-export interface ClonePlan {
-  readonly url: string;
-  readonly directory: string;
-  readonly branch: string;
-  /** The branch stands on the remote. */
-  readonly exists: boolean;
-  /** The remote has other branches, which are no business of this clone. */
-  readonly isAlone: boolean;
-  /** How the remote is reached, as the project of a mailbox says. */
-  readonly access: readonly Setting[];
+export interface CloneBegun {
+  readonly git: PersonGit;
+  /** The command in which every call of git reaches the remote as it does in the clone. */
+  readonly inside: Invocation;
 }
 
 /**
- * A clone with the branch checked out: what the remote has of it, else an empty one with a root of
- * its own. `git pull` puts what was written here on top, since two that send at once are the
- * rule; a file that was staged and sent by `crosstalkd send` does not hold it up.
+ * An empty clone that knows its remote, and reaches it as git does there: its place and its remote
+ * decide what of the person's own configuration counts. `project`: the directory whose
+ * configuration is taken along, or null.
  */
-export async function makeClone(plan: ClonePlan, env: Invocation['env']): Promise<PersonGit> {
-  const { url, directory, branch, exists, isAlone, access } = plan;
-  const git = openPersonGit(directory, env);
-  await git.raw(['init', '--quiet', `--initial-branch=${branch}`]);
-  await nameRemote(git, url, isAlone ? [] : ['-t', branch]);
-  await keepAccess(git, access);
+export async function beginClone(
+  asked: Invocation,
+  at: { readonly url: string; readonly directory: string; readonly project: string | null },
+): Promise<CloneBegun> {
+  const { env } = asked;
+  const git = openPersonGit(at.directory, env);
+  await git.raw(['init', '--quiet']);
+  await nameRemote(git, at.url);
+  await keepAccess(git, await readAccess(at.project, env));
+  return { git, inside: withAccess(asked, await readAccess(at.directory, env)) };
+}
+
+export interface ClonePlan {
+  readonly branch: string;
+  /** The branch stands on the remote. */
+  readonly exists: boolean;
+  /** False for a remote with other branches, which are no business of this clone. */
+  readonly isAlone: boolean;
+}
+
+/**
+ * Checks the branch out: what the remote has of it, else an empty one with a root of its own. `git
+ * pull` puts what was written here on top, since two that send at once are the rule; a file that
+ * was staged and sent by `crosstalkd send` does not hold it up.
+ */
+export async function finishClone(git: PersonGit, plan: ClonePlan): Promise<void> {
+  const { branch, exists, isAlone } = plan;
+  await git.raw(['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);
+  if (!isAlone) await git.raw(['remote', 'set-branches', 'origin', branch]);
   await git.raw(['config', 'pull.rebase', 'true']);
   await git.raw(['config', 'rebase.autoStash', 'true']);
-  if (!exists) return git;
+  if (!exists) return;
   await git.raw(['fetch', '--quiet', 'origin']);
   await git.raw(['checkout', '--quiet', '-B', branch, '--track', `origin/${branch}`]);
-  return git;
 }
 
 /** What is said where git does not know whose commits these are; null where it does. */

@@ -242,7 +242,7 @@ async function examineProtection(session: TransportSession): Promise<readonly Fi
     'receive.fsckObjects',
     'transfer.fsckObjects',
   ];
-  const settings = await readSettings(git);
+  const settings = await readSettings(git, session.env);
   const missing = wanted.filter((key) => !settings.isOn(key.toLowerCase()));
   if (missing.length === 0)
     return [fine('protection', 'the remote refuses rewritten history and broken objects')];

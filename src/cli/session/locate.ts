@@ -16,7 +16,7 @@ import {
   type RemoteAccess,
   shownUrl,
 } from '../../transport/remote-url.ts';
-import { type GitSettings, LIST_SETTINGS, parseSettings } from './git-settings.ts';
+import { type GitSettings, LIST_SETTINGS, listElsewhere, parseSettings } from './git-settings.ts';
 import { openPersonGit } from './person-git.ts';
 import { nameProject } from './find-projects.ts';
 import { findPlace, hasMailbox } from './project.ts';
@@ -126,7 +126,7 @@ async function locateRemote(
     ask(...LIST_SETTINGS),
     ask('remote', '--verbose'),
   ]);
-  const settings = parseSettings(listed ?? '');
+  const settings = parseSettings(listed ?? '', await listElsewhere(listed ?? '', env));
   const ofBranch = (key: string): string | undefined =>
     settings.valueOf(`branch.${branch ?? ''}.${key}`);
   const configured = ofBranch('remote');

@@ -9,21 +9,19 @@ import {
   joinAccess,
   OF_REMOTES,
   type Setting,
-  splitSettings,
 } from '../../transport/remote-url.ts';
 import type { Invocation } from '../command.ts';
+import { lacking, LIST_SETTINGS, parseSettings, readSettings } from './git-settings.ts';
 import { openPersonGit, type PersonGit } from './person-git.ts';
-import type { Project } from './project.ts';
 
-/** What the project says; nothing outside of a project. */
+/** What git is told in a repository alone; `null` is none. */
 export async function readAccess(
-  project: Pick<Project, 'directory'> | null,
+  directory: string | null,
   env: Invocation['env'],
 ): Promise<readonly Setting[]> {
-  if (project === null) return [];
-  const git = openPersonGit(project.directory, env, 10_000);
-  const listed = await git.raw(['config', '--local', '--includes', '--null', '--list']);
-  return splitSettings(listed).filter(([key]) => OF_REMOTES.test(key));
+  if (directory === null) return [];
+  const { own } = await readSettings(openPersonGit(directory, env, 10_000), env);
+  return own.filter(([key]) => OF_REMOTES.test(key));
 }
 
 /** The invocation in which every call of git has these settings, before there is a clone. */
@@ -33,8 +31,12 @@ export function withAccess(invocation: Invocation, settings: readonly Setting[])
   return { ...invocation, env: { ...invocation.env, ...accessVariables(access) } };
 }
 
-/** Writes them into a clone's configuration, which may be a secret then: no argument has them. */
-export async function keepAccess(git: PersonGit, settings: readonly Setting[]): Promise<void> {
+/**
+ * Writes those that do not count in a clone already into its configuration, which may be a secret
+ * then: no argument has them.
+ */
+export async function keepAccess(git: PersonGit, wanted: readonly Setting[]): Promise<void> {
+  const settings = lacking(wanted, parseSettings(await git.raw(LIST_SETTINGS)).all);
   if (settings.length === 0) return;
   const asked = ['rev-parse', '--path-format=absolute', '--git-path', 'config'];
   const file = (await git.raw(asked)).trim();

@@ -45,7 +45,7 @@ interface Committing {
 export async function findSign({ env, located, directory }: Committing): Promise<Sign | null> {
   if ((env['CROSSTALK_MODEL'] ?? '') !== '') return hostSign(directory.path);
   const git = openPersonGit(located.clone ?? directory.path, env, 10 * SECOND);
-  const settings = located.settings ?? (await readSettings(git));
+  const settings = located.settings ?? (await readSettings(git, env));
   if (!settings.isOn('commit.gpgsign') || settings.valueOf('gpg.format') !== 'ssh') return null;
   // Git expands `~`.
   const asked = ['config', '--type=path', '--get', 'user.signingKey'];

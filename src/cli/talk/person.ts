@@ -143,7 +143,7 @@ async function readIdentity(
   { env, cwd }: Invocation,
   settings: GitSettings | null,
 ): Promise<Identity | null> {
-  const { valueOf } = settings ?? (await readSettings(openPersonGit(cwd, env, 10_000)));
+  const { valueOf } = settings ?? (await readSettings(openPersonGit(cwd, env, 10_000), env));
   const name = present(env['GIT_AUTHOR_NAME']) ?? present(valueOf('user.name')?.trim());
   const email = present(env['GIT_AUTHOR_EMAIL']) ?? present(valueOf('user.email')?.trim());
   if (name === null && email === null) return null;
