@@ -10,8 +10,8 @@ const BEFORE_MAX = 30;
 const NEAR_MAX = 300;
 
 /**
- * The line with its number and a caret below the column; without a column only the line; nothing
- * where the text has no such line.
+ * The line with its number and a caret below the column, or below all of it; nothing where the text
+ * has no such line.
  */
 export function pointAt(
   io: Pick<Io, 'columns' | 'colors'>,
@@ -26,8 +26,13 @@ export function pointAt(
   const before = at < 1 ? '' : beginningBefore(whole.slice(0, at - 1), room);
   const text = before + spaced(whole.slice(Math.max(0, at - 1)));
   const shown = `${paint(io, 'dim', number)}${bar} ${fitWidth(text, room)}`;
-  if (at < 1) return [shown];
-  return [shown, `${gutter} ${' '.repeat(displayWidth(before))}${paint(io, 'red', '^')}`];
+  // Without a column the whole line is meant.
+  const indent = at < 1 ? text.length - text.trimStart().length : displayWidth(before);
+  const signs = at < 1 ? Math.min(displayWidth(text.trim()), room - indent) : 1;
+  return [
+    shown,
+    `${gutter} ${' '.repeat(indent)}${paint(io, 'red', '^'.repeat(Math.max(1, signs)))}`,
+  ];
 }
 
 /** What is shown before the caret: all of it, or an ellipsis and the end. */

@@ -350,8 +350,10 @@ function unsignedFileFix({ path, found }: ReasonOf<'unsigned'>): Fix {
   return withNote(orElse(remove, accept), 'in a clone; without the file the message is open again');
 }
 
+const IN_CLONE = 'in a clone; that of the mailbox of a project is .git/crosstalk';
+
 /** A change in a clone, which may be behind, and everything until all hosts see it. */
 function inClone(change: Fix, subject: string): Fix {
   const published = andThen(fixBy`git commit -m ${subject}`, fixBy`git push`);
-  return withNote(andThen(fixBy`git pull --rebase`, andThen(change, published)), 'in a clone');
+  return withNote(andThen(fixBy`git pull --rebase`, andThen(change, published)), IN_CLONE);
 }

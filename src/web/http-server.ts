@@ -122,6 +122,13 @@ function nameOf({ host, tls }: ListenAt, port: number): Pick<Own, 'authority' | 
   return { authority, origin: `${scheme}://${authority}` };
 }
 
+const WHY_NOT: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there',
+  EADDRNOTAVAIL: 'this machine does not have that address',
+  ENOTFOUND: 'this machine cannot resolve that name',
+  EACCES: 'this user may not listen there',
+};
+
 function listen(
   server: Server,
   { host, port }: { readonly host: string; readonly port: number },
@@ -131,7 +138,7 @@ function listen(
       reject(
         new CrosstalkError(
           'USAGE',
-          `port ${port} of ${host} cannot be used: ${error.code ?? error.message}`,
+          `port ${port} of ${host} cannot be used: ${WHY_NOT[error.code ?? ''] ?? error.message}`,
           { fix: `crosstalkd web --${host === '127.0.0.1' ? 'port 0' : 'help'}`, cause: error },
         ),
       ),

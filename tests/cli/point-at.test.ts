@@ -22,8 +22,8 @@ describe('the line of a file that something is wrong with', () => {
       lines: [' 1 | a: b', '   |   ^'],
     },
     {
-      ...{ what: 'no column', text: 'to: opus', place: { line: 1 } },
-      lines: [' 1 | to: opus'],
+      ...{ what: 'no column', text: '  to: opus', place: { line: 1 } },
+      lines: [' 1 |   to: opus', '   |   ^^^^^^^^'],
     },
     { what: 'a line that is not there', text: 'one', place: { line: 7, column: 1 }, lines: [] },
   ])('$what', ({ text, place, lines }) => {
@@ -31,14 +31,15 @@ describe('the line of a file that something is wrong with', () => {
   });
 
   it('lets no control code through and fits the window, with the caret below a long line', () => {
-    expect(pointAt(WIDE, { text: 'a\u001b[2Jb', line: 1 })).toEqual([' 1 | a[2Jb']);
+    expect(pointAt(WIDE, { text: 'a\u001b[2Jb', line: 1 })).toEqual([' 1 | a[2Jb', '   | ^^^^^']);
     fc.assert(
       fc.property(
         fc.string({ unit: 'grapheme', minLength: 1, maxLength: 300, size: 'max' }),
         fc.integer({ min: 1, max: 300 }),
         fc.integer({ min: 20, max: 100 }),
-        (text, column, columns) => {
-          for (const line of pointAt({ columns, colors: false }, { text, line: 1, column }))
+        (text, at, columns) => {
+          const place = at > 200 ? { line: 1 } : { line: 1, column: at };
+          for (const line of pointAt({ columns, colors: false }, { text, ...place }))
             expect(displayWidth(line)).toBeLessThanOrEqual(columns);
         },
       ),

@@ -49,7 +49,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   [
     'twin',
     'has the same id as data/channels/b/x.md, which counts; this copy is never run',
-    "git pull --rebase && git rm data/channels/a/x.md && git commit -m 'Remove a copy' && git push   (in a clone)",
+    "git pull --rebase && git rm data/channels/a/x.md && git commit -m 'Remove a copy' && git push   (in a clone; that of the mailbox of a project is .git/crosstalk)",
   ],
   ['unsigned', 'is from ada, but signed by eve', 'crosstalkd trust message data/channels/a/x.md'],
   ['workflow', 'is a workflow; its run shows where it stands', 'crosstalkd workflow show build'],
@@ -237,12 +237,12 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   [
     'odd-reply',
     'cannot be answered: a folder stands where the answer belongs (d/x.re.opus.md); remove it in a clone',
-    "git pull --rebase && git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push   (in a clone)",
+    "git pull --rebase && git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push   (in a clone; that of the mailbox of a project is .git/crosstalk)",
   ],
   [
     'unreadable-reply',
     'is closed by d/x.re.opus.md, which is not a message: line 1: found no front matter; expected "---"; fix it, or remove it to ask again',
-    "git pull --rebase && git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push   (in a clone)",
+    "git pull --rebase && git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push   (in a clone; that of the mailbox of a project is .git/crosstalk)",
   ],
   [
     'asks',

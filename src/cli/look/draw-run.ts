@@ -32,7 +32,7 @@ const WAITS_SHOWN = 5;
 
 const MARKS: Readonly<Record<string, readonly [string, Colour]>> = {
   succeeded: ['✓', 'green'],
-  degraded: ['✓', 'yellow'],
+  degraded: ['!', 'yellow'],
   failed: ['✗', 'red'],
   rejected: ['✗', 'yellow'],
   cancelled: ['✗', 'dim'],

@@ -9,7 +9,7 @@ import type { Told } from './explain-message.ts';
 import type { Surroundings } from './look-around.ts';
 import { tipOf } from './reading.ts';
 import type { Need } from './status-needs.ts';
-import { gateReason } from '../../workflow/view/describe.ts';
+import { gateReason, shortTitle } from '../../workflow/view/describe.ts';
 import type { ListedFile } from './read-conversation.ts';
 import { describeDecision } from './draw-run.ts';
 import { openMarkers, unfinishedMarkers } from './run-markers.ts';
@@ -64,7 +64,7 @@ export async function tellGate(
   const seen = await findChannel(around, channel);
   const gate = seen?.view.gates.find((one) => one.path === path);
   if (seen == null || gate === undefined) return null;
-  const asked = { run: channel, gate: gate.gate, title: gate.title };
+  const asked = { run: channel, gate: gate.gate, title: shortTitle(gate) };
   const reason: Reason =
     gate.state === 'decided'
       ? { kind: 'gate-decided', ...asked, decision: describeDecision(gate) }

@@ -45,7 +45,8 @@ export function GateCard({
   );
 }
 
-function Answers({ gate }: { readonly gate: OpenGate }): VNode {
+/** The ways to answer it. */
+export function Answers({ gate }: { readonly gate: OpenGate }): VNode {
   const [text, setText] = useState('');
   const needsText = gate.form === 'input';
   const decide = (decision: 'approve' | 'deny', choice?: string): void => {

@@ -304,7 +304,7 @@ function aboutStep({ steps }: PlanStep, tasks: readonly Task[], max: number): st
     return whole.length + cost.length <= max ? whole + cost : whole;
   }
   const time = only.durationMs === null ? '' : ` · ${formatSpan(only.durationMs)}`;
-  const whole = whoDoes(only);
+  const whole = only.state === 'failed' ? `failed · ${whoDoes(only)}` : whoDoes(only);
   return [`${whole}${time}${cost}`, `${whole}${time}`].find((text) => text.length <= max) ?? whole;
 }
 

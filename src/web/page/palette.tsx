@@ -125,17 +125,17 @@ function placesOf(summary: Summary | null, runs: RunList | null): readonly Entry
       act: () => goTo({ at: 'hosts', name: null }),
     },
     { icon: 'charts', text: 'Charts', kind: 'place', act: () => goTo({ at: 'charts' }) },
-    ...(summary?.channels ?? []).map(({ name, isRun }) => ({
-      icon: 'hash',
-      text: `#${name}`,
-      kind: isRun ? 'channel of a run' : 'channel',
-      act: () => goTo({ at: 'channel', name }),
-    })),
     ...(runs?.runs ?? []).map(({ run, name, status }) => ({
       icon: 'runs',
       text: name === run ? run : `${name} (${run})`,
       kind: `run, ${wordOf(status)}`,
       act: () => goTo({ at: 'run', id: run, tab: 'graph' as const }),
+    })),
+    ...(summary?.channels ?? []).map(({ name, isRun }) => ({
+      icon: 'hash',
+      text: `#${name}`,
+      kind: isRun ? 'channel of a run' : 'channel',
+      act: () => goTo({ at: 'channel', name }),
     })),
     ...(names?.hosts ?? []).map((name) => ({
       icon: 'hosts',

@@ -7,6 +7,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Answer, useAnswer } from './api.ts';
 import { confirmCancel, planRetry } from './changes.ts';
 import { formatCount, formatSpan, formatUsd, plural } from './format.ts';
+import { Answers } from './gate-card.tsx';
 import { LongText } from './long-text.tsx';
 import { Avatar } from './avatar.tsx';
 import { Icon } from './icon.tsx';
@@ -16,7 +17,7 @@ import { OutputView } from './output.tsx';
 import { WhyView } from './why.tsx';
 import { Reply } from './reply-form.tsx';
 import { useTitle } from './state.ts';
-import type { Message, Summary, ThreadPage } from './told.ts';
+import type { Message, Status, Summary, ThreadPage } from './told.ts';
 
 export function ThreadView({
   asked,
@@ -42,6 +43,8 @@ export function ThreadView({
     else element?.scrollIntoView({ block: 'center' });
   }, [data]);
   const [root] = data?.messages ?? [];
+  const { data: status } = useAnswer<Status>('status');
+  const gate = status?.gates.find(({ id, mine }) => mine && id === data?.asked);
   const title = root?.subject ?? firstLine(root?.body ?? '');
   useTitle(title);
   if (data === null)
@@ -94,7 +97,13 @@ export function ThreadView({
           {plural(data.total - data.end, 'later message')}
         </button>
       ) : null}
-      <Reply page={data} summary={summary} />
+      {gate === undefined ? (
+        <Reply page={data} summary={summary} />
+      ) : (
+        <section class="gate" aria-label={`Gate ${gate.gate}`}>
+          <Answers gate={gate} />
+        </section>
+      )}
     </article>
   );
 }

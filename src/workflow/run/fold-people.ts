@@ -28,6 +28,9 @@ import { askPath, decisionPath, gateFolder, ONLY_KEY } from '../../protocol/run-
 import { formatAsk } from './ask-file.ts';
 import type { Fold, Outcome } from './fold.ts';
 
+/** Characters of the title of a gate; lists show the beginning of it. */
+const TITLE_MAX = 600;
+
 /** What asks: a step, or what comes before the steps. */
 export type Asking = Pick<Unit, 'values' | 'atMs'> & { readonly step: Pick<Unit['step'], 'id'> };
 
@@ -45,7 +48,7 @@ export function foldAsk(
 ): Outcome {
   const { ask, gate, round } = given;
   const folder = gateFolder(fold.root, gate, round);
-  const title = oneLine(showValue(evaluateTemplate(ask.title, unit.values)), 120);
+  const title = oneLine(showValue(evaluateTemplate(ask.title, unit.values)), TITLE_MAX);
   const approvers = ask.approvers.length > 0 ? ask.approvers : [fold.header.from];
   const path = askPath(folder);
   if (!hasFile(fold, path)) {

@@ -220,9 +220,14 @@ export function stillAsked({ approvers, answers }: GateView): readonly string[] 
   return others.length === 0 ? approvers : others;
 }
 
+/** The title of a gate as lists show it. */
+export function shortTitle({ title }: Pick<GateView, 'title'>): string {
+  return oneLine(title, 120);
+}
+
 /** Why an open gate of the run waits. */
 export function gateReason(run: string, of: GateView): ReasonOf<'gate'> {
-  const { gate, title, form, choices, received, quorum, answers, isVoid } = of;
+  const { gate, form, choices, received, quorum, answers, isVoid } = of;
   const ignored = answers.flatMap(({ from, problem }) =>
     problem === null ? [] : [{ from, problem }],
   );
@@ -230,7 +235,7 @@ export function gateReason(run: string, of: GateView): ReasonOf<'gate'> {
     kind: 'gate',
     run,
     gate,
-    title,
+    title: shortTitle(of),
     form,
     choices,
     approvers: stillAsked(of),
