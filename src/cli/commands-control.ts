@@ -20,7 +20,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = commands('control', {
     exits: WRITE,
     load: async () => (await import('./control/retry.ts')).retryMessage,
   },
-  'ack [id...]': {
+  'ack [id|run...]': {
     about: 'Dismiss a failure, or a file that is not a message',
     options: {
       '--failed': 'every failure listed',

@@ -96,7 +96,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = commands('look', {
     exits: READ,
     load: async () => (await import('./look/show.ts')).showMessage,
   },
-  'thread <id>': {
+  'thread <id|run>': {
     about: 'Draw the thread of a message or run as a tree',
     agents: true,
     examples: ['crosstalkd thread 01M8PJ0ECC12'],

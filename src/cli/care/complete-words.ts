@@ -66,7 +66,7 @@ const WORDS: Readonly<
   },
   runs: (git) => linesOf(git, [...NEWEST, `--format=${trailerFormat('Run', '%x0A')}`, TIP_REF]),
   channels: async (git) =>
-    (await linesOf(git, ['ls-tree', '--name-only', TIP_REF, `${CHANNELS}/`])).map((path) =>
+    (await linesOf(git, ['ls-tree', '-d', '--name-only', TIP_REF, `${CHANNELS}/`])).map((path) =>
       path.slice(CHANNELS.length + 1),
     ),
   models: async (git, { env }) => {

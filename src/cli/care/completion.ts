@@ -38,6 +38,7 @@ const OF_ARGS: Readonly<Record<string, WordKind>> = {
 /** An option → what is offered as its value; a file, where it is not here. */
 const OF_OPTIONS: Readonly<Record<string, WordKind>> = {
   to: 'models',
+  on: 'hosts',
   only: 'models',
   model: 'models',
   channel: 'channels',
