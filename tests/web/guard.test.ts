@@ -249,7 +249,9 @@ describe('the server of the page', () => {
   it('says which port is taken, and what works', async () => {
     const second = await cli.run(['web', '--no-open', '--port', String(web.port)]);
     expect(second).toMatchObject({ code: 2 });
-    expect(second.stderr).toContain(`port ${web.port} of 127.0.0.1 cannot be used: another program listens`);
+    expect(second.stderr).toContain(
+      `port ${web.port} of 127.0.0.1 cannot be used: another program listens`,
+    );
     expect(second.stderr).toContain('crosstalkd web --port 0');
     expect((await cli.run(['web', '--port', '70000'])).code).toBe(2);
   });
