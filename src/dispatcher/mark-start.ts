@@ -4,6 +4,7 @@
  * once and finally.
  */
 import { SECOND } from '../base/clock.ts';
+import type { Oid } from '../base/ids.ts';
 import { findStart } from '../protocol/find-start.ts';
 import { composeStart } from '../protocol/started.ts';
 import { replyPath, startedPath } from '../protocol/paths.ts';
@@ -18,9 +19,10 @@ const STOPPING_MS = 2 * SECOND;
 
 /**
  * `marked`: this claim's own mark stands, the agent may be started. `elsewhere`: it was started
- * under another claim, or answered meanwhile. `stopped`: the attempt was ended before.
+ * under another claim, or answered meanwhile. `removed`: it was started, and somebody has removed the
+ * mark. `stopped`: the attempt was ended before.
  */
-export type Marked = 'marked' | 'elsewhere' | 'stopped';
+export type Marked = 'marked' | 'elsewhere' | 'removed' | 'stopped';
 
 /** Whether the branch says that this very claim has started its work. */
 export function isMarkedBy({ mirror }: Dispatcher, { work, state }: HeldClaim): boolean {
@@ -32,7 +34,8 @@ export async function markStart(dispatcher: Dispatcher, held: LiveClaim): Promis
   if (isMarkedBy(dispatcher, held)) return 'marked';
   const { doors } = dispatcher;
   const settled = new AbortController();
-  const transaction = markTransaction(dispatcher, held);
+  let isRemoved = false;
+  const transaction = markTransaction(dispatcher, held, () => (isRemoved = true));
   const done = (): Promise<void> => {
     settled.abort();
     return Promise.resolve();
@@ -42,7 +45,8 @@ export async function markStart(dispatcher: Dispatcher, held: LiveClaim): Promis
   if (!settled.signal.aborted) await doors.clock.sleep(STOPPING_MS, settled.signal);
   withdraw(dispatcher, outgoing);
   if (isMarkedBy(dispatcher, held)) return 'marked';
-  return held.state.stopped === null ? 'elsewhere' : 'stopped';
+  if (held.state.stopped !== null) return 'stopped';
+  return isRemoved ? 'removed' : 'elsewhere';
 }
 
 function firstOf(one: AbortSignal, other: AbortSignal): Promise<void> {
@@ -54,7 +58,27 @@ function firstOf(one: AbortSignal, other: AbortSignal): Promise<void> {
   });
 }
 
-function markTransaction(dispatcher: Dispatcher, held: LiveClaim): Transaction {
+/**
+ * Whether there was a mark since the message was added: a push can remove it, but not from the
+ * history.
+ */
+async function wasMarked(
+  { doors: { repository } }: Dispatcher,
+  { path, mark, tip }: { readonly path: string; readonly mark: string; readonly tip: Oid },
+): Promise<boolean> {
+  const written = (await repository.findWriters([path], tip)).get(path)?.commit ?? null;
+  const [parent] = written === null ? [] : ((await repository.readCommit(written))?.parents ?? []);
+  const [before] = parent === undefined ? [] : await repository.lookUp(parent, [path]);
+  // An edit is not where it began.
+  const from = before == null ? written : null;
+  return (await repository.findWrites(mark, { from, to: tip })).length > 0;
+}
+
+function markTransaction(
+  dispatcher: Dispatcher,
+  held: LiveClaim,
+  onRemoved: () => void,
+): Transaction {
   const { work } = held;
   const { mirror, doors } = dispatcher;
   return {
@@ -62,14 +86,16 @@ function markTransaction(dispatcher: Dispatcher, held: LiveClaim): Transaction {
     fences: [],
     decide: async (view) => {
       const path = currentPath(dispatcher, work);
-      const standing = findStart(mirror.index(), work);
-      if (standing !== null) return standing.by?.nonce === held.state.claim.nonce ? [] : null;
+      const known = findStart(mirror.index(), work);
+      if (known !== null) return known.by?.nonce === held.state.claim.nonce ? [] : null;
       if (held.state.stopped !== null) return null;
-      const [mark, reply] = await view.lookUp([
-        startedPath(path, work.recipient),
-        replyPath(path, work.recipient),
-      ]);
-      if (mark != null || reply != null) return null;
+      const mark = startedPath(path, work.recipient);
+      const standing = await view.lookUp([mark, replyPath(path, work.recipient)]);
+      if (standing.some((entry) => entry != null)) return null;
+      if (view.tip !== null && (await wasMarked(dispatcher, { path, mark, tip: view.tip }))) {
+        onRemoved();
+        return null;
+      }
       const { channel, from: asker } = work.message;
       const atMs = doors.clock.wallMs();
       return [composeStart({ claim: held.state.claim, path, channel, asker, atMs })];

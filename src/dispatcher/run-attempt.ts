@@ -188,6 +188,11 @@ async function invoke(
     const effects = effectsOf(current.entry, held.work.message);
     const marked = effects === 'external' ? await markStart(dispatcher, held) : 'marked';
     if (marked === 'stopped') return STOPPED;
+    if (marked === 'removed')
+      return failedHere(
+        'host-lost',
+        'it was started before, and somebody has removed the mark of that',
+      );
     if (marked === 'elsewhere') {
       releaseClaim(dispatcher, held, 'started elsewhere');
       return null;

@@ -116,6 +116,32 @@ it('what acts outside is not started again where it ran, though the branch forge
   expect(replyOf(story, 'mailer')).toContain('outcome unknown');
 });
 
+it.each([
+  ['the host that ran it is gone', (story: Story) => story],
+  [
+    'the message was edited since',
+    (story: Story) => story.say({ [NOTE]: `${ask('mailer')}and more\n` }),
+  ],
+])('nor on another host, which finds the mark in the history: %s', async (_, meddle) => {
+  const story = tell(answerIn(1_000));
+  story.say({ [NOTE]: ask('mailer') });
+  await story.pass(20_000);
+  const ran = story.world.runs[0]?.host;
+  killProcess(
+    story.world,
+    story.hosts.find(({ alias }) => alias === ran)!,
+    'machine',
+  );
+  story.say({}, [
+    'data/channels/general/note.re.mailer.md',
+    'data/channels/general/note.started.mailer',
+  ]);
+  meddle(story);
+  await story.pass(300_000);
+  expect(story.world.runs).toHaveLength(1);
+  expect(replyOf(story, 'mailer')).toContain('error: host-lost');
+});
+
 describe('a forged claim', () => {
   it.each([
     ['acts outside', 'mailer', { attempt: 1, effects: 'external' }],
