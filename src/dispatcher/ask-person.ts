@@ -54,6 +54,7 @@ export async function askPerson(
     });
     const asking: Asking = {
       path: question.path,
+      text: question.text,
       people: question.people,
       isSlotFree: ask.permissions.hold === 'free',
       decide: (says, by) => {
@@ -74,6 +75,7 @@ export async function askPerson(
 
 interface Composed {
   readonly path: string;
+  readonly text: string;
   readonly people: readonly string[];
   readonly claim: LiveClaim['state']['claim'];
   readonly draft: CommitDraft;
@@ -104,7 +106,7 @@ function compose(
       : composeQuestion({
           ...{ asked, claim, path, message, channel, hops, people, directory, atMs, untilMs },
         });
-  if (draft !== null) return { path, people, claim, draft };
+  if (draft !== null) return { path, text: draft.writes[0].content, people, claim, draft };
   doors.log.warning('question.denied', {
     message: work.message.path,
     model: work.recipient,
@@ -192,10 +194,13 @@ export async function heedAnswers(dispatcher: Dispatcher): Promise<void> {
     }
 }
 
-/** The answer of a person who was asked; a no weighs more than a yes. */
+/**
+ * The answer of a person who was asked; a no weighs more than a yes, and a yes to a question that
+ * somebody had changed until then is a no.
+ */
 async function readAnswer(
   dispatcher: Dispatcher,
-  asked: { readonly tip: Oid; readonly path: string; readonly people: readonly string[] },
+  asked: Pick<Asking, 'path' | 'text' | 'people'> & { readonly tip: Oid },
 ) {
   const { doors, mirror } = dispatcher;
   const { tip, path, people } = asked;
@@ -215,5 +220,16 @@ async function readAnswer(
     const isTheirs = speakers.get(file)?.names.includes(by) === true;
     return says === null || !isTheirs ? [] : [{ says, by }];
   });
-  return answers.find(({ says }) => says === 'deny') ?? answers[0] ?? null;
+  const answer = answers.find(({ says }) => says === 'deny') ?? answers[0] ?? null;
+  if (answer === null || answer.says === 'deny') return answer;
+  const file = replyPath(path, answer.by);
+  const adding = await doors.repository.findAddingCommits([file], { from: null, to: tip });
+  const { oid } = adding.get(file) ?? { oid: tip };
+  if ((await readTextAt(doors.repository, oid, path)) === asked.text) return answer;
+  doors.log.alert('question.edited', {
+    question: path,
+    by: answer.by,
+    next: 'it was changed before the answer, so nobody knows what was allowed: denied',
+  });
+  return { ...answer, says: 'deny' as const };
 }

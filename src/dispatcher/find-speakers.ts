@@ -16,58 +16,76 @@ export interface Hearing {
   readonly trust: Trust | null;
 }
 
-interface Known {
-  readonly text: string;
+/** What was heard at a tip, by path; null: nobody who counts. */
+interface Heard {
+  readonly trust: Trust | null;
   readonly called: Called;
-  readonly speaker: Speaker | null;
+  readonly tip: Oid;
+  readonly byPath: Map<string, { readonly text: string; readonly speaker: Speaker | null }>;
 }
 
-/** Commits do not change, and the same files are read with every look. */
-const SPEAKERS = new WeakMap<Repository | Trust, Map<string, Known>>();
-const SPEAKERS_MAX = 10_000;
+/** The same files are read with every look. */
+const HEARD = new WeakMap<Repository, Heard>();
+const HEARD_MAX = 10_000;
 
 /**
  * The speaker of each file, of those that have one. A file that was edited since speaks for nobody,
  * because somebody else may have done that.
  */
 export async function findSpeakers(
-  { repository, tip, called, trust }: Hearing,
+  { repository, tip, called, trust: pinned }: Hearing,
   files: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, Speaker>> {
-  const isSigned = trust !== null && requires(trust, 'gates');
-  const key = isSigned ? trust : repository;
-  const known = SPEAKERS.get(key) ?? new Map<string, Known>();
-  SPEAKERS.set(key, known);
-  const isKnown = (path: string, text: string): boolean =>
-    known.get(path)?.text === text && known.get(path)?.called === called;
-  const asked = [...files].filter(([path, text]) => !isKnown(path, text));
-  if (asked.length > 0 && tip !== null) {
+  if (tip === null || files.size === 0) return new Map();
+  const trust = pinned !== null && requires(pinned, 'gates') ? pinned : null;
+  const known = await recall({ repository, tip, called, trust });
+  const asked = [...files].filter(([path, text]) => known.get(path)?.text !== text);
+  if (asked.length > 0) {
     const paths = asked.map(([path]) => path);
     const commits = await repository.findAddingCommits(paths, { from: null, to: tip });
     const now = await repository.lookUp(tip, paths);
-    const writers = isSigned ? await repository.findWriters(paths, tip) : null;
+    const writers = trust === null ? null : await repository.findWriters(paths, tip);
     for (const [at, [path, text]] of asked.entries()) {
       const commit = commits.get(path);
       if (commit === undefined) continue;
       const [then] = await repository.lookUp(commit.oid, [path]);
       const isSame = then?.oid === now[at]?.oid;
       const speaker = isSame ? speakerOf(commit, called) : null;
-      remember(known, path, {
+      const signed = writers?.get(path)?.signed ?? null;
+      known.set(path, {
         text,
-        called,
         speaker:
-          speaker === null || writers === null || trust === null
+          speaker === null || trust === null
             ? speaker
-            : signerOf(speaker, hear(writers.get(path)?.signed ?? null, trust.signers), trust),
+            : signerOf(speaker, hear(signed, trust.signers), trust),
       });
     }
   }
   return new Map(
     [...files].flatMap(([path, text]) => {
-      const speaker = isKnown(path, text) ? (known.get(path)?.speaker ?? null) : null;
-      return speaker === null ? [] : [[path, speaker]];
+      const heard = known.get(path);
+      return heard?.text === text && heard.speaker !== null ? [[path, heard.speaker]] : [];
     }),
   );
+}
+
+/** What is known already, without the files that anybody has written since. */
+async function recall(asked: Required<Hearing> & { readonly tip: Oid }): Promise<Heard['byPath']> {
+  const { repository, tip, called, trust } = asked;
+  const before = HEARD.get(repository);
+  const isKnown =
+    before?.trust === trust &&
+    before.called === called &&
+    before.byPath.size < HEARD_MAX &&
+    (await repository.isAncestor(before.tip, tip));
+  const byPath: Heard['byPath'] = isKnown ? before.byPath : new Map<string, never>();
+  if (isKnown && before.tip !== tip && byPath.size > 0) {
+    const range = { from: before.tip, to: tip };
+    for (const path of (await repository.findWrites([...byPath.keys()], range)).keys())
+      byPath.delete(path);
+  }
+  HEARD.set(repository, { trust, called, tip, byPath });
+  return byPath;
 }
 
 /** The person whose key it is, in place of what the commit says of itself; null: nobody who may. */
@@ -75,9 +93,4 @@ function signerOf(speaker: Speaker, voice: Voice, trust: Trust): Speaker | null 
   const names = peopleWho(voice, 'approve', trust);
   const [name] = names;
   return name === undefined ? null : { ...speaker, name, names, voice: name };
-}
-
-function remember(known: Map<string, Known>, path: string, said: Known): void {
-  if (known.size >= SPEAKERS_MAX) known.clear();
-  known.set(path, said);
 }

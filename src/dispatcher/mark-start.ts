@@ -19,8 +19,8 @@ const STOPPING_MS = 2 * SECOND;
 
 /**
  * `marked`: this claim's own mark stands, the agent may be started. `elsewhere`: it was started
- * under another claim, or answered meanwhile. `removed`: it was started, and somebody has removed the
- * mark. `stopped`: the attempt was ended before.
+ * under another claim, or answered meanwhile. `removed`: it was started, and somebody has removed
+ * the mark. `stopped`: the attempt was ended before.
  */
 export type Marked = 'marked' | 'elsewhere' | 'removed' | 'stopped';
 
@@ -34,8 +34,8 @@ export async function markStart(dispatcher: Dispatcher, held: LiveClaim): Promis
   if (isMarkedBy(dispatcher, held)) return 'marked';
   const { doors } = dispatcher;
   const settled = new AbortController();
-  let isRemoved = false;
-  const transaction = markTransaction(dispatcher, held, () => (isRemoved = true));
+  const seen = { isRemoved: false };
+  const transaction = markTransaction(dispatcher, held, () => (seen.isRemoved = true));
   const done = (): Promise<void> => {
     settled.abort();
     return Promise.resolve();
@@ -46,7 +46,7 @@ export async function markStart(dispatcher: Dispatcher, held: LiveClaim): Promis
   withdraw(dispatcher, outgoing);
   if (isMarkedBy(dispatcher, held)) return 'marked';
   if (held.state.stopped !== null) return 'stopped';
-  return isRemoved ? 'removed' : 'elsewhere';
+  return seen.isRemoved ? 'removed' : 'elsewhere';
 }
 
 function firstOf(one: AbortSignal, other: AbortSignal): Promise<void> {
@@ -71,7 +71,7 @@ async function wasMarked(
   const [before] = parent === undefined ? [] : await repository.lookUp(parent, [path]);
   // An edit is not where it began.
   const from = before == null ? written : null;
-  return (await repository.findWrites(mark, { from, to: tip })).length > 0;
+  return (await repository.findWrites([mark], { from, to: tip })).size > 0;
 }
 
 function markTransaction(

@@ -20,6 +20,8 @@ export interface Saved {
 /** A question that waits for a person. */
 export interface Asking {
   readonly path: string;
+  /** The question as it was asked. */
+  readonly text: string;
   readonly people: readonly string[];
   /** The slot is free for other work meanwhile. */
   readonly isSlotFree: boolean;

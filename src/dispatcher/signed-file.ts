@@ -56,7 +56,7 @@ const KNOWN = new WeakMap<Repository, Map<string, Known>>();
 async function isUnchanged({ repository, tip }: Signing, path: string, from: Oid) {
   if (from === tip) return true;
   if (!(await repository.isAncestor(from, tip))) return false;
-  return (await repository.findWrites(path, { from, to: tip })).length === 0;
+  return (await repository.findWrites([path], { from, to: tip })).size === 0;
 }
 
 async function search(signing: Signing, path: string): Promise<SignedFile> {
@@ -67,7 +67,8 @@ async function search(signing: Signing, path: string): Promise<SignedFile> {
     const text = await readTextAt(repository, tip, path);
     if (text !== null && isReadable(text)) return { text, isHeld: false };
   }
-  const writes = await repository.findWrites(path, { from: null, to: tip });
+  const found = await repository.findWrites([path], { from: null, to: tip });
+  const writes = found.get(path) ?? [];
   for (const commit of writes.slice(0, CHANGES_MAX)) {
     if (!isHeard(await repository.readSigned(commit), trust, right)) continue;
     const blob = await blobAt(signing, commit, path);

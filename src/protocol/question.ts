@@ -81,7 +81,7 @@ Or put a file beside this one, called ${answerFile}, with this text:
 ${quoted(`---\nto: ${claim.recipient}\n---\napprove`)}
 `;
   return {
-    writes: [{ path, content: writeFrontMatter(fields, body) }],
+    writes: [{ path, content: writeFrontMatter(fields, body) }] as const,
     author: modelIdentity(claim.recipient, claim.alias),
     committer: dispatcherIdentity(claim.alias),
     atMs,

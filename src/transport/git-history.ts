@@ -175,26 +175,23 @@ export async function findWriters(
   return new Map(found.flat());
 }
 
-/** The commits of a range that changed or removed a path, children first. */
+/** For each path the commits of a range that changed or removed it, children first. */
 export async function findWritesOf(
   git: Git,
   reader: ObjectReader,
-  { path, range }: { readonly path: string; readonly range: Range },
-): Promise<readonly Oid[]> {
-  const found: Oid[] = [];
+  { paths, range }: { readonly paths: readonly string[]; readonly range: Range },
+): Promise<ReadonlyMap<string, readonly Oid[]>> {
+  const found = new Map<string, Oid[]>();
   let at = range.to;
   for (let step = 0; step < STEPS_IN_PROCESS && at !== range.from; step++) {
     const [parent, ...others] = (await reader.readCommit(at))?.parents ?? [];
     if (parent === undefined || others.length > 0) break;
-    const [[now], [before]] = [
-      await reader.lookUp(at, [path]),
-      await reader.lookUp(parent, [path]),
-    ];
-    if (now?.oid !== before?.oid) found.push(at);
+    const [now, before] = [await reader.lookUp(at, paths), await reader.lookUp(parent, paths)];
+    for (const [index, path] of paths.entries())
+      if (now[index]?.oid !== before[index]?.oid) found.set(path, [...(found.get(path) ?? []), at]);
     at = parent;
   }
-  if (at === range.from) return found;
-  return (await walkChanges(git, { ...ALL, paths: [path], range })).get(path) ?? [];
+  return at === range.from ? found : walkChanges(git, { ...ALL, paths, range });
 }
 
 /**

@@ -221,7 +221,7 @@ function composeRepository(parts: RepositoryParts): Repository {
         : Promise.resolve(null),
     readCommit: (oid) => reader.readCommit(oid),
     readSigned: (oid) => reader.readSigned(oid),
-    findWrites: (path, range) => findWritesOf(git, reader, { path, range }),
+    findWrites: (paths, range) => findWritesOf(git, reader, { paths, range }),
     findWriters: (paths, tip) => findWriters(git, reader, { paths, tip }),
     findAddingCommits: (paths, range) => findAdding(git, reader, { paths, range }),
     isAncestor: (ancestor, tip) => isAncestorOf(git, reader, [ancestor, tip]),

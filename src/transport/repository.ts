@@ -267,13 +267,13 @@ export interface Repository {
    */
   findWriters(paths: readonly string[], tip: Oid): Promise<ReadonlyMap<string, FileWriter>>;
   /**
-   * The commits of a range that changed or removed what stands at a path, children first; also those
-   * on a side that a merge left behind.
+   * For each path the commits of a range that changed or removed what stands there, children first;
+   * also those on a side that a merge left behind. Paths without any are left out.
    */
   findWrites(
-    path: string,
+    paths: readonly string[],
     range: { readonly from: Oid | null; readonly to: Oid },
-  ): Promise<readonly Oid[]>;
+  ): Promise<ReadonlyMap<string, readonly Oid[]>>;
   /** What of a commit is signed; null when nothing is, or it is not in the cache. */
   readSigned(oid: Oid): Promise<SignedBytes | null>;
   /**

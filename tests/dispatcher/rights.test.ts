@@ -120,6 +120,9 @@ describe('rights of the host itself', () => {
       'eve eve@example.org',
       'ada ada',
     ]);
+    await whoSpeaks(trust);
+    for (const text of ['deny', 'approve']) history.write(null, `${gate}.ada.md`, text);
+    expect(await whoSpeaks(trust)).toEqual([]);
   });
 });
 

@@ -19,6 +19,8 @@ export type Act =
       readonly class: FailureClass;
       readonly resetInMs: number | null;
     }
+  /** Asks to be allowed something first, and says what came of it. */
+  | { readonly kind: 'ask'; readonly ms: number; readonly title: string }
   | { readonly kind: 'endless' };
 
 /** Where programs run. */
@@ -88,6 +90,12 @@ async function live(
   const aborted = new Promise<'aborted'>((resolve) =>
     request.signal.addEventListener('abort', () => resolve('aborted'), { once: true }),
   );
+  const allowed =
+    act.kind === 'ask' &&
+    (await Promise.race([
+      request.onAsk?.({ title: act.title, kind: null, input: null }, '/work') ?? false,
+      aborted.then(() => false),
+    ]));
   const cause = await Promise.race([
     work.done.then(() => 'done' as const),
     aborted,
@@ -100,7 +108,8 @@ async function live(
   }
   if (act.kind === 'endless') return failed({ class: 'timeout', resetInMs: null }, stage);
   if (act.kind === 'fail') return failed(act, stage);
-  const text = program.says ?? `answer ${program.id} to ${program.marker}`;
+  const asked = act.kind === 'ask' ? (allowed ? 'allowed: ' : 'denied: ') : '';
+  const text = asked + (program.says ?? `answer ${program.id} to ${program.marker}`);
   request.onOutput(text);
   return {
     kind: 'answered',

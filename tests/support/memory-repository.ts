@@ -284,10 +284,16 @@ function openHost(server: Server, host: Host): Repository {
         findAdding(universe, { paths, commits: commitsBetween(universe, own, range) }),
       ),
     readSigned: (oid) => local('readSigned', () => universe.signed.get(oid) ?? null),
-    findWrites: (path, range) =>
-      local('findWrites', () =>
-        writesOf(universe, path, commitsBetween(universe, own, range)).map(({ info }) => info.oid),
-      ),
+    findWrites: (paths, range) =>
+      local('findWrites', () => {
+        const commits = commitsBetween(universe, own, range);
+        return new Map(
+          paths.flatMap((path) => {
+            const writes = writesOf(universe, path, commits).map(({ info }) => info.oid);
+            return writes.length === 0 ? [] : [[path, writes] as const];
+          }),
+        );
+      }),
     findWriters: (paths, tip) =>
       local('findWriters', () => {
         const commits = commitsBetween(universe, own, { from: null, to: tip });

@@ -73,7 +73,26 @@ async function findQuestion(around: Surroundings, asked: string): Promise<Said> 
     throw new CrosstalkError('REFUSED', `${messageId(path)} needs no answer any more`, {
       fix: fixBy`crosstalkd why ${messageId(path)}`,
     });
+  await refuseEdited(session, question);
   return question;
+}
+
+/** What was changed since an agent asked it says nothing of what the agent would do. */
+async function refuseEdited(
+  { repository, mirror }: Surroundings['session'],
+  { file }: Said,
+): Promise<void> {
+  const { tip } = mirror.index();
+  if (tip === null) return;
+  const range = { from: null, to: tip };
+  const commit = (await repository.findAddingCommits([file.path], range)).get(file.path);
+  const [asked] = commit === undefined ? [] : await repository.lookUp(commit.oid, [file.path]);
+  if (asked == null || asked.oid === file.blob) return;
+  throw new CrosstalkError(
+    'REFUSED',
+    `${messageId(file.path)} was edited since it was asked: it may say something else than what is wanted`,
+    { fix: fixBy`git log -p -- ${file.path}` },
+  );
 }
 
 /** The name under which the sender was asked. Throws REFUSED for anybody else. */
