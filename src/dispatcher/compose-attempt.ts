@@ -48,6 +48,8 @@ export interface AttemptInput {
 export interface AttemptPlace {
   /** Bytes of thread that may go along. */
   readonly threadBytesMax: number;
+  /** The one that runs: the recipient, or a fallback. */
+  readonly model: string;
   /** The attempt's own directory. */
   readonly directory: string;
 }
@@ -59,7 +61,7 @@ export interface AttemptPlace {
 export async function composeAttemptPrompt(
   dispatcher: Dispatcher,
   held: LiveClaim,
-  { threadBytesMax, directory }: AttemptPlace,
+  { threadBytesMax, model, directory }: AttemptPlace,
 ): Promise<AttemptInput> {
   const { doors, settings, mirror } = dispatcher;
   const { message } = held.work;
@@ -89,7 +91,7 @@ export async function composeAttemptPrompt(
     tip === null
       ? NO_ATTACHMENTS
       : await readSigned(dispatcher, held, { tip, ...files, personaPath });
-  const before = await readCapsule(dispatcher, held, fields);
+  const before = await readCapsule(dispatcher, held, { model, fields });
   const parts: PromptParts = {
     before,
     recipient: held.work.recipient,

@@ -7,7 +7,8 @@
 import { MINUTE } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';
 import { errorText } from '../base/errors.ts';
-import type { MessageFields } from '../protocol/message.ts';
+import { expandAddresses } from '../protocol/address.ts';
+import { decodeMessage, type MessageFields } from '../protocol/message.ts';
 import { claimKey, identityOf, parseMessagePath } from '../protocol/paths.ts';
 import type { Oid } from '../base/ids.ts';
 import {
@@ -21,6 +22,7 @@ import {
 } from '../protocol/capsule.ts';
 import { listSuperseded, openByKey } from '../protocol/list-work.ts';
 import type { Said } from '../agents/agent.ts';
+import { readTextAt } from '../transport/read-text.ts';
 import type { PushOutcome, RefUpdate } from '../transport/repository.ts';
 import { note, noteOf } from './capsule-notes.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -36,7 +38,11 @@ const REMOVED_MAX = 64;
 const REFUSED_REST_MS = 10 * MINUTE;
 
 /** Remembers where to ask what the agent that begins now says. */
-export function noteSaid(dispatcher: Dispatcher, held: LiveClaim, said: Said): void {
+export function noteSaid(
+  dispatcher: Dispatcher,
+  held: LiveClaim,
+  said: Said & { readonly model: string },
+): void {
   note(dispatcher, held, { said: { ...said, attempt: held.state.claim.attempt } });
 }
 
@@ -104,25 +110,31 @@ export function hasLeftCapsule(dispatcher: Dispatcher): boolean {
   return staleCapsules(dispatcher).some((key) => capsules.has(key));
 }
 
-/** What an earlier attempt at the same work had said; null: nothing is known. */
+/**
+ * What an earlier attempt had said at the same work, or at the message that it asks again; null:
+ * nothing is known. Its model is told where that is not the one that begins now.
+ */
 export async function readCapsule(
   dispatcher: Dispatcher,
   held: LiveClaim,
-  fields: Pick<MessageFields, 'retries'> | null,
+  { model, fields }: { readonly model: string; readonly fields: MessageFields | null },
 ): Promise<Capsule | null> {
-  const before = keyBefore(held, fields?.retries ?? null);
-  const own =
-    saidHere(dispatcher, held) ?? (before === null ? null : saidHere(dispatcher, { key: before }));
+  const keys = [held.key, ...(await keysBefore(dispatcher, held, fields?.retries ?? null))];
+  const [own = null] = keys.flatMap((key) => saidHere(dispatcher, { key }) ?? []);
   const { prefix, standing } = capsulesOf(dispatcher);
-  const ofFailed = [...standing.keys()].filter((one) => parseFailedName(one)?.key === before);
-  const name = standing.has(held.key) ? held.key : (ofFailed.sort(byCodeUnit).at(-1) ?? held.key);
+  const ofFailed = [...standing.keys()].sort(byCodeUnit).reverse();
+  const [name = held.key] = keys.flatMap((key) => [
+    ...(standing.has(key) ? [key] : []),
+    ...ofFailed.filter((one) => parseFailedName(one)?.key === key),
+  ]);
   const oid = standing.get(name);
   const there = oid === undefined ? null : await readThere(dispatcher, prefix + name, oid);
-  const found = own !== null && own.attempt >= (there?.attempt ?? 0) ? own : there;
-  const continues =
-    found === null ? null : { alias: found.alias, attempt: found.attempt, hasChanges: false };
-  if (found !== null || noteOf(dispatcher, held).continues !== null)
-    note(dispatcher, held, { continues });
+  const latest = own !== null && own.attempt >= (there?.attempt ?? 0) ? own : there;
+  if (latest === null && noteOf(dispatcher, held).continues === null) return null;
+  const found = latest?.model === model ? { ...latest, model: undefined } : latest;
+  const { alias = '', attempt = 0, model: by } = found ?? {};
+  const continues = found === null ? null : { alias, attempt, model: by, hasChanges: false };
+  note(dispatcher, held, { continues });
   return found;
 }
 
@@ -178,18 +190,27 @@ function saidHere(dispatcher: Dispatcher, held: Pick<OwnClaim, 'key'>): Capsule 
   if (text.trim() === '' && changed === null) return null;
   const { alias } = dispatcher.settings;
   return {
-    ...{ alias, attempt: said.attempt, text },
+    ...{ alias, attempt: said.attempt, model: said.model, text },
     ...(changed === null ? {} : { work: changed }),
     ...(continues === null ? {} : { before: continues }),
   };
 }
 
-/** The key of the same model's work on the message that is asked again, which a failure closed. */
-function keyBefore({ work: { recipient } }: LiveClaim, retries: string | null): string | null {
+/** The keys of the work on the message that is asked again: the same model's, then the others'. */
+async function keysBefore(
+  { doors, mirror }: Dispatcher,
+  { work: { recipient } }: LiveClaim,
+  retries: string | null,
+): Promise<readonly string[]> {
   const parsed = retries === null ? null : parseMessagePath(retries);
-  return parsed === null
-    ? null
-    : claimKey({ channel: parsed.channel, identity: identityOf(parsed), recipient });
+  const { tip, models } = mirror.index();
+  if (retries === null || parsed === null || tip === null) return [];
+  const text = await readTextAt(doors.repository, tip, retries);
+  const read = text === null ? null : decodeMessage(Buffer.from(text), retries);
+  const to = read?.kind === 'message' ? expandAddresses(read.message.fields.to, models) : [];
+  const names = [recipient, ...to.map(({ name }) => name).filter((name) => name !== recipient)];
+  const { channel } = parsed;
+  return names.map((name) => claimKey({ channel, identity: identityOf(parsed), recipient: name }));
 }
 
 function takeLeft(dispatcher: Dispatcher): readonly RefUpdate[] {
@@ -224,7 +245,12 @@ function staleCapsules(dispatcher: Dispatcher): readonly string[] {
   const { state, settings, mirror } = dispatcher;
   const index = mirror.index();
   const open = openByKey(index);
-  const superseded = new Set(listSuperseded(index).map(({ key }) => key));
+  const awaited = new Set(
+    [...index.retried].flatMap(([by, path]) => (index.messages.has(by) ? [path] : [])),
+  );
+  const superseded = new Set(
+    listSuperseded(index).flatMap(({ key, message }) => (awaited.has(message.path) ? [key] : [])),
+  );
   const claims = namesUnder(state.refs, settings.refs.claims);
   const failed = failedNow(standing.keys(), dispatcher.doors.clock.wallMs());
   // What was moved is still worked on under the key of its claim.

@@ -166,7 +166,7 @@ const END_TRIES_MAX = 3;
 
 /**
  * Ends attempts that the last look has shown to be pointless: the claim is gone or another's, or
- * the message has its answer.
+ * the message has its answer, or is asked again.
  */
 export async function stopLostAttempts(dispatcher: Dispatcher): Promise<void> {
   const { state } = dispatcher;
@@ -174,6 +174,7 @@ export async function stopLostAttempts(dispatcher: Dispatcher): Promise<void> {
     if (!isLive(held) || state.seenMs < held.state.confirmedMs) continue;
     const standing = state.refs.get(held.ref) ?? null;
     if (await isAnswered(dispatcher, held)) stopAttempt(held, 'answered');
+    else if (isAskedAgain(dispatcher, held)) stopAttempt(held, 'asked again');
     else if (standing !== held.state.oid && !(await restoreClaim(dispatcher, held, standing)))
       stopAttempt(held, 'claim-lost');
   }
@@ -194,6 +195,11 @@ async function isAnswered({ mirror, doors }: Dispatcher, { work }: LiveClaim): P
     replyPath(work.message.path, work.recipient),
   ]);
   return reply != null;
+}
+
+/** Somebody wants it from another host or model. What may have acted is waited for. */
+function isAskedAgain({ mirror }: Dispatcher, { state: { claim }, work }: LiveClaim): boolean {
+  return claim.effects === 'none' && mirror.index().superseded.has(work.message.path);
 }
 
 /**

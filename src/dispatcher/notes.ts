@@ -45,8 +45,8 @@ export interface WorkNote {
 
 /** What the agents of a piece of work have said here, and what of it is in its capsule. */
 export interface CapsuleNote {
-  /** The end of it, and in which attempt; null: no agent was started. */
-  readonly said: (Said & { readonly attempt: number }) | null;
+  /** The end of it, of which model and in which attempt; null: no agent was started. */
+  readonly said: (Said & { readonly attempt: number; readonly model: string }) | null;
   /** What they have changed in their worktree; null: nothing, or nothing that may be shared. */
   readonly work: WorkNote | null;
   /** What this process has pushed into its capsule. */

@@ -9,7 +9,7 @@ import type { Claim } from '../protocol/claim.ts';
 import type { Work } from '../protocol/list-work.ts';
 
 /** Why a running attempt is ended by us. */
-export type StopReason = 'claim-lost' | 'lease-lapsed' | 'answered' | 'shutdown';
+export type StopReason = 'claim-lost' | 'lease-lapsed' | 'answered' | 'asked again' | 'shutdown';
 
 /** What an attempt left in its project. */
 export interface Saved {

@@ -179,6 +179,7 @@ async function invoke(
   try {
     const input = await composeAttemptPrompt(dispatcher, held, {
       threadBytesMax: current.threadBytesMax,
+      model: current.entry.name,
       directory,
     });
     if (input.loop !== null) return failedHere('loop', input.loop);
@@ -240,7 +241,7 @@ async function invoke(
       onStarted: ({ pgid, startTicks }) =>
         journal(dispatcher, { kind: 'started', attemptId, pgid, startTicks }),
       onOutput: (text) => doors.onOutput(held.key, text),
-      onSaid: (said) => noteSaid(dispatcher, held, said),
+      onSaid: (said) => noteSaid(dispatcher, held, { ...said, model: current.entry.name }),
       ...(permissions === null
         ? {}
         : {

@@ -20,6 +20,7 @@ export type SettledHow =
   | typeof RAN_BEFORE
   | 'answered'
   | 'answered by hand'
+  | 'asked again'
   | 'broken'
   | 'claim-lost'
   | 'lease-lapsed'

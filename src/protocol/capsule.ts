@@ -6,13 +6,15 @@ import { DAY } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';
 import { type CapsuleWork, packWork, unpackWork } from './capsule-work.ts';
 import { parseRecord } from './claim.ts';
-import { isAlias } from './names.ts';
+import { isAlias, isName } from './names.ts';
 import { isMapping } from './yaml.ts';
 
 export interface Capsule {
   /** Host and attempt that said it. */
   readonly alias: string;
   readonly attempt: number;
+  /** The model that said it; absent = unknown. */
+  readonly model?: string | undefined;
   /** The end of what it said, secrets removed. It is data for its reader. */
   readonly text: string;
   /** What it had changed in its worktree; absent = nothing, or nothing is told. */
@@ -25,6 +27,8 @@ export interface Capsule {
 interface Continued {
   readonly alias: string;
   readonly attempt: number;
+  /** Its model, where that was another one. */
+  readonly model?: string | undefined;
   /** Its changes were in the worktree. */
   readonly hasChanges: boolean;
 }
@@ -42,9 +46,8 @@ const ATTEMPTS_MAX = 1_000_000;
 const RECORD_CHARS_MAX = 65_000;
 
 /** The one line of JSON that a capsule's commit carries. */
-export function formatCapsule({ alias, attempt, text, work, before }: Capsule): string {
-  const told = before === undefined ? {} : { before };
-  const said = { v: 1, alias, attempt, text: tailOf(text), ...told };
+export function formatCapsule({ alias, attempt, model, text, work, before }: Capsule): string {
+  const said = { v: 1, alias, attempt, model, text: tailOf(text), before };
   if (work === undefined) return JSON.stringify(said);
   const room = RECORD_CHARS_MAX - JSON.stringify(said).length;
   return JSON.stringify({ ...said, work: packWork(work, room) });
@@ -54,13 +57,13 @@ export function formatCapsule({ alias, attempt, text, work, before }: Capsule): 
 export function parseCapsule(message: string): Capsule | null {
   const raw = parseRecord(message);
   if (raw === null || raw['v'] !== 1) return null;
-  const { alias, attempt, text } = raw;
+  const { alias, attempt, model, text } = raw;
   if (typeof alias !== 'string' || !isAlias(alias) || typeof text !== 'string') return null;
   const work = unpackWork(raw['work']);
   const before = parseContinued(raw['before']);
   return isCount(attempt) && (text.trim() !== '' || work !== null)
     ? {
-        ...{ alias, attempt, text: tailOf(text) },
+        ...{ alias, attempt, model: nameIn(model), text: tailOf(text) },
         ...(work === null ? {} : { work }),
         ...(before === null ? {} : { before }),
       }
@@ -71,11 +74,15 @@ function isCount(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) > 0 && Number(value) <= ATTEMPTS_MAX;
 }
 
+function nameIn(value: unknown): string | undefined {
+  return typeof value === 'string' && isName(value) ? value : undefined;
+}
+
 function parseContinued(raw: unknown): Continued | null {
   if (!isMapping(raw)) return null;
-  const { alias, attempt, hasChanges } = raw;
+  const { alias, attempt, model, hasChanges } = raw;
   return typeof alias === 'string' && isAlias(alias) && isCount(attempt)
-    ? { alias, attempt, hasChanges: hasChanges === true }
+    ? { alias, attempt, model: nameIn(model), hasChanges: hasChanges === true }
     : null;
 }
 

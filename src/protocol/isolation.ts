@@ -53,6 +53,13 @@ export function readIsolation(path: string, message: Message): IsolationRead {
   return { kind: 'worktree', isolation: { base, branch, keep: raw['keep'] === true } };
 }
 
+/** What a message that asks the same again says of it. */
+export function isolationOf({ yaml }: Message): Readonly<Record<string, unknown>> {
+  const read = readYamlMapping(yaml, 'typed');
+  const { isolate, base, branch, keep } = read.kind === 'mapping' ? read.value : {};
+  return isolate === undefined ? {} : { isolate, base, branch, keep };
+}
+
 /**
  * Whether a message says that its work may change what nobody can take back: `external`, or `git`
  * outside its own worktree.

@@ -204,6 +204,7 @@ export interface NewMessage {
   readonly project?: string | undefined;
   readonly files?: readonly string[] | undefined;
   readonly effects?: MessageFields['effects'] | undefined;
+  readonly dispatch_host?: string | undefined;
   readonly timeout_minutes?: number | undefined;
   readonly idle_minutes?: number | undefined;
   readonly retries?: string | undefined;

@@ -71,7 +71,7 @@ export function composePrompt(parts: PromptParts): string {
 
 function formatBefore({ before, isWorkHere, nonce }: PromptParts): string | null {
   if (before == null) return null;
-  const { alias, attempt, text, work } = before;
+  const { alias, attempt, model, text, work } = before;
   const changed =
     work === undefined
       ? []
@@ -89,7 +89,7 @@ function formatBefore({ before, isWorkHere, nonce }: PromptParts): string | null
         ];
   return [
     '## An earlier attempt at this message',
-    `Attempt ${attempt} on ${alias} ended before it was done.`,
+    `Attempt ${attempt} on ${alias}${model === undefined ? '' : `, by another agent (${model}),`} ended before it was done.`,
     ...changed,
     ...said,
   ].join('\n\n');

@@ -48,6 +48,8 @@ export interface ReplyFacts {
   readonly continues?: {
     readonly alias: string;
     readonly attempt: number;
+    /** Its model; absent = the same that answers. */
+    readonly model?: string | undefined;
     /** What that had changed stood in its worktree. */
     readonly hasChanges: boolean;
   };
@@ -210,13 +212,14 @@ export function isFailureSubject(subject: string, model: string): boolean {
   return subject.startsWith(`${model} ${FAILS} `);
 }
 
-/** What an attempt began with: `attempt 1 on mbp, with changes`. */
+/** What an attempt began with: `attempt 1 of gpt on mbp, with changes`. */
 export function sayContinues({
   alias,
   attempt,
+  model,
   hasChanges,
 }: NonNullable<ReplyFacts['continues']>): string {
-  return `attempt ${attempt} on ${alias}${hasChanges ? ', with changes' : ''}`;
+  return `attempt ${attempt}${model === undefined ? '' : ` of ${model}`} on ${alias}${hasChanges ? ', with changes' : ''}`;
 }
 
 function outcomeOf({ failure }: ReplyFacts): 'answered' | 'unknown' | null {

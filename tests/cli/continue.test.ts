@@ -1,4 +1,6 @@
 /** A conversation goes on with its last model, or another one, here or on another host. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, startCli } from '../support/cli.ts';
 
@@ -28,6 +30,7 @@ describe('continue', () => {
     expect(sent(data)).toMatch(
       new RegExp(`^---\nto: echo\n[^]*\nre: .*${id}\\.re\\.echo\\.md\n[^]*Go on\\.`),
     );
+    await cli.answer();
     const next = await goOn(String(data['id']), '-m', 'Finish it.');
     expect(sent(next.data)).toMatch(/\nre: .*\n[^]*Finish it\./);
     await cli.answer();
@@ -39,6 +42,28 @@ describe('continue', () => {
     const id = await send('--to', 'echo', '-m', 'Move');
     const { data } = await goOn(id, '--on', 'server', '--as', 'other', '--from', 'Bea');
     expect(sent(data)).toMatch(/^---\nto: other@server\nfrom: bea\n/);
+  });
+
+  it('asks again elsewhere what still waits for its answer, as it was asked', async () => {
+    const draft = join(cli.place, 'draft.md');
+    const head = 'to: echo\nisolate: worktree\nproject: app\nbranch: door\nkeep: true\n';
+    writeFileSync(draft, `---\n${head}---\nPaint it\n`);
+    const id = await send(draft);
+    for (const args of [[], ['--as', 'echo']]) {
+      const { code, stderr } = await cli.run(['continue', id, ...args]);
+      expect({ code, stderr }).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('echo is still awaited') as string,
+      });
+    }
+    const { code, data } = await goOn(id, '--as', 'other', '-m', 'Be quick');
+    expect(code).toBe(0);
+    const text = sent(data);
+    expect(text).toMatch(new RegExp(`^---\nto: other\n[^]*\nretries: .*${id}\\.md\n`));
+    for (const kept of ['isolate: worktree', 'project: app', 'branch: door', 'keep: true'])
+      expect(text).toContain(`\n${kept}\n`);
+    expect(text).toContain('Paint it\n\nBe quick');
+    await cli.run(['cancel', String(data['id'])]);
   });
 
   it('says what is missing: a thread, a model in it, a model of that name', async () => {

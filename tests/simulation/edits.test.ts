@@ -274,3 +274,24 @@ describe('a file that says how work is done, edited while work is open', () => {
     expect(replyTo(story, NOTE)).toBe('');
   });
 });
+
+it('an attempt ends when its message is asked again of another model, which knows what it had said', async () => {
+  let ms = 60_000;
+  const story = tell(() => ({ kind: 'answer', ms }), { hosts: 1 });
+  const at = 'data/channels/general/';
+  const reply = (name: string): string => story.files().get(`${at}${name}.md`) ?? '';
+  story.say({
+    [`${at}a.md`]: '---\nto: opus\n---\nPaint\n',
+    [`${at}x.md`]: '---\nto: mailer\n---\nMail\n',
+  });
+  await story.pass(10_000);
+  ms = 10;
+  const again = (of: string): string => `---\nto: sonnet\nretries: ${at}${of}.md\n---\nPaint\n`;
+  story.say({ [`${at}b.md`]: again('a'), [`${at}y.md`]: again('x') });
+  await story.pass(10_000);
+  expect(reply('b.re.sonnet')).toContain('continues: attempt 1 of opus on h0');
+  await story.pass(120_000);
+  // What may have acted is waited for.
+  expect([reply('a.re.opus') === '', reply('x.re.mailer') === '']).toEqual([true, false]);
+  expect(story.claims()).toEqual([]);
+});

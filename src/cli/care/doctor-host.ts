@@ -267,7 +267,7 @@ function examineModels(
           return stranger === undefined
             ? fine(name, `served${program === null ? '' : ` by ${program.path}`}`)
             : trouble('warn', name, {
-                says: `asks "${stranger}" for permissions, who is no person that is known here; what nobody answers is denied`,
+                says: `asks "${stranger}" for permissions, who is not a person known here; what nobody answers is denied`,
                 fix: fixByHand('name people in its "permissions: { ask: [NAME] }"'),
               });
         case 'invalid':

@@ -9,6 +9,7 @@ import { systemRandom } from '../../base/random.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { sendControl } from '../../local/control-client.ts';
 import { expandAddresses, formatAddress } from '../../protocol/address.ts';
+import { isolationOf } from '../../protocol/isolation.ts';
 import { wholePaths } from '../../protocol/attachments.ts';
 import { messageId, newMessagePath } from '../../protocol/paths.ts';
 import { type Invocation } from '../command.ts';
@@ -37,20 +38,14 @@ export async function retryMessage(invocation: Invocation): Promise<number> {
     const said = await readOriginal(around.session, invocation.args[0] ?? '');
     const recipients = await selectRecipients(around, said, wantedNames(invocation));
     const sender = await identifySender(invocation, around.session);
-    const letter = composeRetry(sender, { said, recipients });
-    const commit = await publishLetter(
-      around.session,
-      { sender, letter },
-      { retries: said.file.path },
-    );
-    await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
-    const id = messageId(letter.path);
+    const { path, commit } = await askAgain(around, { sender, said, recipients });
+    const id = messageId(path);
     if (wantsJson(invocation))
       printJson(invocation, {
         ok: true,
         health: 'good',
         id,
-        path: letter.path,
+        path,
         retries: said.file.path,
         to: recipients.to,
         commit,
@@ -63,6 +58,26 @@ export async function retryMessage(invocation: Invocation): Promise<number> {
   } finally {
     await around.session.close();
   }
+}
+
+interface Again {
+  readonly sender: Sender;
+  readonly said: Said;
+  readonly recipients: Recipients;
+  /** Said besides. */
+  readonly more?: string | null;
+}
+
+/** Publishes a message that asks the same once more; gives its path and its commit. */
+export async function askAgain(
+  { session }: Surroundings,
+  again: Again,
+): Promise<{ readonly path: string; readonly commit: string }> {
+  const { sender, said } = again;
+  const letter = composeRetry(again);
+  const commit = await publishLetter(session, { sender, letter }, { retries: said.file.path });
+  await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
+  return { path: letter.path, commit };
 }
 
 async function readOriginal(session: TransportSession, text: string): Promise<Said> {
@@ -169,10 +184,7 @@ function nothingToRetry(id: string, { open, replies, wanted }: NotRetried): Cros
   );
 }
 
-function composeRetry(
-  sender: Sender,
-  { said, recipients }: { readonly said: Said; readonly recipients: Recipients },
-): Letter {
+function composeRetry({ sender, said, recipients, more }: Again): Letter {
   const { fields, body } = said.message;
   const atMs = systemClock.wallMs();
   return composeLetter(
@@ -191,10 +203,11 @@ function composeRetry(
       project: fields.project ?? undefined,
       files: wholePaths(said.file.path, fields.files),
       effects: fields.effects ?? undefined,
+      ...isolationOf(said.message),
       timeout_minutes: fields.timeoutMinutes ?? undefined,
       idle_minutes: fields.idleMinutes ?? undefined,
       retries: recipients.closes ? said.file.path : undefined,
     },
-    body,
+    more == null ? body : `${body.trimEnd()}\n\n${more}\n`,
   );
 }

@@ -46,6 +46,8 @@ export interface Sending {
   readonly sender: Sender;
   /** The sender waits for the answer. */
   readonly waits: boolean;
+  /** Where its agent has its session. */
+  readonly host: string | null;
 }
 
 /**
@@ -131,6 +133,7 @@ async function composeNew(
       re,
       hops: sender.agent?.hops,
       wait: sender.agent !== null && sending.waits,
+      dispatch_host: sending.host ?? undefined,
       ...chooseDetails(invocation, session, fields),
       ...(attached.length === 0
         ? {}

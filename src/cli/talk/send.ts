@@ -24,15 +24,15 @@ import { fixBy, withNote } from '../../base/fix.ts';
 /** A dispatcher that does not take a wake-up at once will find the message on its own. */
 const WAKE_MS = 1_000;
 
-/** Sends a message and, with --wait, prints the answers. */
-export function sendMessage(invocation: Invocation): Promise<number> {
+/** Sends a message and, with --wait, prints the answers. `host`: the one that goes first. */
+export function sendMessage(invocation: Invocation, host: string | null = null): Promise<number> {
   const waitMs = given(invocation, 'wait')
     ? durationValue(option(invocation, 'wait') || WAIT_DEFAULT, '--wait')
     : null;
   return withSession(invocation, async (session) => {
     const sender = await identifySender(invocation, session);
     refuseTooFar(session, sender);
-    const draft = await readDraft(invocation, session, { sender, waits: waitMs !== null });
+    const draft = await readDraft(invocation, session, { sender, waits: waitMs !== null, host });
     const commit = await draft.keeping(async () => {
       const { to, as } = draft.letter.message.fields;
       refuseForbidden(sender, to);
@@ -52,7 +52,8 @@ export function sendMessage(invocation: Invocation): Promise<number> {
       ...letter.message.warnings,
     ])
       invocation.io.warn(warning);
-    if (waitMs === null) return tellSent(invocation, { letter, commit, notes: draft.notes });
+    if (waitMs === null)
+      return tellSent(invocation, { path: letter.path, commit, notes: draft.notes });
     if (!wantsJson(invocation))
       for (const line of [`sent ${messageId(letter.path)}`, ...draft.notes])
         invocation.io.warn(line);
@@ -145,11 +146,12 @@ async function publishLetter(
   );
 }
 
-function tellSent(
+/** Prints what was sent. */
+export function tellSent(
   invocation: Invocation,
-  sent: { readonly letter: Letter; readonly commit: string; readonly notes: readonly string[] },
+  sent: { readonly path: string; readonly commit: string; readonly notes: readonly string[] },
 ): number {
-  const { path } = sent.letter;
+  const { path } = sent;
   if (wantsJson(invocation)) {
     printJson(invocation, {
       ok: true,
