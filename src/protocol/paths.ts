@@ -322,8 +322,10 @@ export function foldName(name: string): string {
  */
 export function newMessagePath(channel: string, wallMs: number, ulid: string): string {
   const iso = new Date(wallMs).toISOString();
-  const time = iso.slice(11, 23).replace(/[:.]/g, '');
-  return `${channelFolder(channel)}/${iso.slice(0, 10).replaceAll('-', '/')}/${time}Z-${ulid}.md`;
+  const part = (from: number, to: number): string => iso.slice(from, to);
+  const day = `${part(0, 4)}/${part(5, 7)}/${part(8, 10)}`;
+  const time = `${part(11, 13)}${part(14, 16)}${part(17, 19)}${part(20, 23)}`;
+  return `${channelFolder(channel)}/${day}/${time}Z-${ulid}.md`;
 }
 
 /**

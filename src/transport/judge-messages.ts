@@ -92,6 +92,19 @@ export interface Judge {
 }
 
 /**
+ * Nearly everything of a long history is over at a glance: a message whose answers were all seen
+ * beside it, a reply to a person. Only of a whole tree: of changes more has to be told.
+ */
+export function isOver(judge: Judge, candidate: Candidate, into: Judged): boolean {
+  const { file, fields, answeredBy } = candidate;
+  if (judge.range.from !== null || asksAll(fields)) return false;
+  if (file.replyTo !== null) return !fields.to.some(({ name }) => judge.models.has(name));
+  if (!fields.to.every(({ name }) => answeredBy.has(name))) return false;
+  noteFields(judge, candidate, into);
+  return true;
+}
+
+/**
  * The candidates that may be work. Answered ones are left out early: of a long history only they
  * are many.
  */

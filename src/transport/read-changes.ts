@@ -21,6 +21,7 @@ import {
   type Candidate,
   type ChangeRange,
   filterUnanswered,
+  isOver,
   type Judge,
   type Judged,
   judgeMessages,
@@ -195,7 +196,7 @@ async function readChunk(
         { ...file, read, answeredBy: answersAt(files, at) },
         judged,
       );
-      if (candidate !== null) candidates.push(candidate);
+      if (candidate !== null && !isOver(judge, candidate, judged)) candidates.push(candidate);
     }
     if (candidates.length >= CANDIDATES_HELD) await filter();
   }
