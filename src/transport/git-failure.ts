@@ -2,6 +2,7 @@
  * The only place that interprets git's error texts. They only explain a failure to people; flags
  * decide whether a push landed (judge-push.ts).
  */
+import { STATUS_CODES } from 'node:http';
 import { oneLine } from '../base/plain-text.ts';
 import type { RemoteFailure } from './repository.ts';
 import type { GitResult } from './git-runner.ts';
@@ -28,7 +29,7 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
     'certificate',
   ],
   [
-    /no DAV locking|git-http-push failed|not valid: |bad line length character|url base from redirection|expected flush after ref listing/i,
+    /no DAV locking|git-http-push failed|not valid: |bad line length character|url base from redirection|redirects followed|expected flush after ref listing/i,
     'not-git',
   ],
   [/dubious ownership/i, 'forbidden'],
@@ -140,6 +141,9 @@ interface Failure {
 
 function describeFailure({ text, words, code, reason }: Failure): string {
   if (/remote host identification has changed/i.test(text)) return describeHostKey(text);
+  // Git says no more than the number, and the address once more.
+  const meaning = Number.isNaN(code) || words !== '' ? undefined : STATUS_CODES[code];
+  if (meaning !== undefined) return `HTTP ${code}: ${meaning}`;
   const line = tellingLine(text, reason);
   if (words !== '') return bounded(Number.isNaN(code) ? words : `HTTP ${code}: ${words}`);
   return bounded(reason === 'not-git' ? `${NOT_GIT}: ${line}` : line);

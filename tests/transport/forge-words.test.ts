@@ -150,7 +150,7 @@ describe.each<readonly [string, readonly Row[]]>([
         'read only mode',
       ],
       ['Gitea', http(503, 'Gitea is in maintenance mode'), 'unavailable', 'maintenance'],
-      ['Codeberg', git('The requested URL returned error: 502'), 'unavailable', '502'],
+      ['Codeberg', git('The requested URL returned error: 502'), 'unavailable', 'HTTP 502: Bad Gateway'],
       ['GitHub', ssh('ERROR: Repository not found.'), 'missing', 'Repository not found'],
       [
         'GitLab',
@@ -283,6 +283,7 @@ describe.each<readonly [string, readonly Row[]]>([
         'not-git',
         'redirection',
       ],
+      ['login page', git('Maximum (20) redirects followed'), 'not-git', 'redirects followed'],
       [
         'login page',
         'fatal: https://h/o/r.git/info/refs not valid: is this a git repository?\n',
