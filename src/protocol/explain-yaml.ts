@@ -118,7 +118,7 @@ function faultOfReason(words: string, { line, column, reason }: GaveUp): YamlFau
   if (reason.includes('alias'))
     return {
       ...place,
-      why: `an alias (${reason})`,
+      why: 'an alias',
       remedy: `the value itself: aliases are refused; text in quotes: "${short(said)}"`,
     };
   if (reason.includes('tag'))

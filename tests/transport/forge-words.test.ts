@@ -150,7 +150,12 @@ describe.each<readonly [string, readonly Row[]]>([
         'read only mode',
       ],
       ['Gitea', http(503, 'Gitea is in maintenance mode'), 'unavailable', 'maintenance'],
-      ['Codeberg', git('The requested URL returned error: 502'), 'unavailable', 'HTTP 502: Bad Gateway'],
+      [
+        'Codeberg',
+        git('The requested URL returned error: 502'),
+        'unavailable',
+        'HTTP 502: Bad Gateway',
+      ],
       ['GitHub', ssh('ERROR: Repository not found.'), 'missing', 'Repository not found'],
       [
         'GitLab',

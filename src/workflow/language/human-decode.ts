@@ -17,6 +17,13 @@ export function decodeAsk(outer: Mapping): Ask {
   const form = take.choice('kind', ['approve', 'choose', 'input']) ?? 'approve';
   const choices = decodeChoices(mapping);
   const approvers = take.texts('approvers').map((name) => personOf(name, mapping, 'approvers'));
+  // An empty list would let anybody approve.
+  if (Array.isArray(mapping.raw['approvers']) && approvers.length === 0)
+    mapping.report(
+      [...mapping.path, 'approvers'],
+      '"approvers" names nobody, and so nobody could answer',
+      'name people, or leave it out: then whoever started the run is asked',
+    );
   if (form === 'choose' && choices.length < 2)
     mapping.report(
       mapping.path,

@@ -74,11 +74,21 @@ export function mappingAt(
   return { raw: isJsonObject(value) ? value : {}, path, report: mapping.report };
 }
 
+/** A key of this language, and what others call it. */
+const CALLED: readonly (readonly [string, string])[] = [
+  ['each', 'foreach for-each for_each for items with_items'],
+  ['repeat', 'loop while until'],
+  ['needs', 'depends depends-on depends_on dependsOn after requires'],
+  ['prompt', 'message text task instructions'],
+  ['if', 'when condition'],
+];
+
 /** Reports every key that is not in `known`, with the one that was probably meant. */
 export function refuseUnknownKeys(mapping: Mapping, known: readonly string[], where: string): void {
   for (const key of Object.keys(mapping.raw)) {
     if (known.includes(key)) continue;
-    const meant = suggestName(key, known);
+    const called = CALLED.find(([, words]) => words.split(' ').includes(key))?.[0] ?? '';
+    const meant = known.includes(called) ? called : suggestName(key, known);
     mapping.report(
       [...mapping.path, key],
       `unknown key "${key}" in ${where}`,
