@@ -14,7 +14,7 @@ import { parseBeat, parseBeatName } from '../protocol/beat.ts';
 import { decodeModels } from '../protocol/decode-models.ts';
 import { NOBODY, whoCanBeAsked } from '../protocol/who-can-be-asked.ts';
 import { rememberText } from '../workflow/run/text-memo.ts';
-import { channelFolder, SCHEMAS, WORKFLOWS } from '../protocol/paths.ts';
+import { channelFolder, parseGatePath, SCHEMAS, WORKFLOWS } from '../protocol/paths.ts';
 import { summarizeRun } from '../workflow/run/engine.ts';
 import { createFoldMemo } from '../workflow/run/fold-memo.ts';
 import { tellTransition } from '../workflow/run/tell-transition.ts';
@@ -97,6 +97,7 @@ function forgetEnded({ state }: Dispatcher, markers: readonly OpenMessage[]): vo
     state.workflows.runTexts,
     state.workflows.foldMemos,
     state.workflows.channelOf,
+    state.workflows.gates,
   ])
     for (const path of known.keys()) if (!open.has(path)) known.delete(path);
   const runs = new Set(state.workflows.channelOf.values());
@@ -175,6 +176,7 @@ async function advanceRun(
   const input = await readInput(dispatcher, marker, { view, others });
   if (input === null) return;
   state.workflows.channelOf.set(marker.path, input.run);
+  state.workflows.gates.set(marker.path, openGates(input));
   const memo = memoOf(dispatcher, marker);
   if ((await nextWithCache(cacheAt(dispatcher, view.tip), input, memo)) === null) return;
   state.workflows.advancing.add(marker.path);
@@ -194,6 +196,13 @@ async function advanceRun(
         state.workflows.runs.set(marker.path, { ...seen, askedMs: Number.NEGATIVE_INFINITY });
       return Promise.resolve();
     },
+  });
+}
+
+function openGates({ files }: RunInput): readonly string[] {
+  return [...files.keys()].flatMap((path) => {
+    const asked = parseGatePath(path);
+    return asked === null || files.has(asked.decision) ? [] : [asked.gate];
   });
 }
 

@@ -185,6 +185,7 @@ function listWaiting(
     message: work.message.path,
     model: work.recipient,
     forMs: nowMs - (firstSeen.get(work.key) ?? nowMs),
+    gates: dispatcher.state.workflows.gates.get(work.message.path) ?? [],
   }));
   return { waiting, waitingCount: all.length };
 }

@@ -45,6 +45,8 @@ export interface HostReport {
     /** Absent from a version that did not say it. */
     readonly message?: string;
     readonly model?: string;
+    /** Of a run: its gates that wait for people. */
+    readonly gates?: readonly string[];
   }[];
   readonly waitingCount: number;
   readonly serves: readonly string[];

@@ -114,6 +114,8 @@ export interface WorkflowState {
   /** What folds of each found, by marker path: it only saves work. */
   readonly foldMemos: Map<string, FoldMemo>;
   readonly channelOf: Map<string, string>;
+  /** Gates of each that wait for people, by marker path. */
+  readonly gates: Map<string, readonly string[]>;
   /** The marker of each run that has not ended, by channel. */
   readonly markerOf: Map<string, MarkerPlace>;
   /** The closing runs at a tip (closing-runs.ts); null = none was looked at yet. */
@@ -339,6 +341,7 @@ export function createState(): State {
       runTexts: new Map(),
       foldMemos: new Map(),
       channelOf: new Map(),
+      gates: new Map(),
       markerOf: new Map(),
       closing: { tip: null, markers: [] },
       advancing: new Set(),

@@ -272,6 +272,11 @@ describe('the list of run', () => {
       expect.stringMatching(/^ {2}· opus {2}old {2}waits: is 8d 0h old/) as string,
       '  ◆ workflow  ship  is open',
     ]);
+    const [, ship] = waiting;
+    const asking = listRows({ ...REPORT, running: [], waiting: [{ ...ship!, gates: ['ok'] }] });
+    expect(drawList({ columns: 80, rows: 24, colors: false }, LIST_AT_START, asking)).toEqual([
+      '  ◆ workflow  ship  asks people: ok',
+    ]);
   });
 
   it.each<[string, readonly string[], readonly string[]]>([

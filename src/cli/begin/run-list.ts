@@ -75,10 +75,11 @@ export function listRows(
         question: asks?.question ?? null,
       };
     }),
-    ...waiting.flatMap(({ message, model, reason }): readonly ListRow[] => {
+    ...waiting.flatMap(({ message, model, reason, gates = [] }): readonly ListRow[] => {
       if (message === undefined) return [];
       const isRun = reason.kind === 'workflow';
-      const says = isRun ? 'is open' : `waits: ${sayReason(reason)}`;
+      const stands = gates.length === 0 ? 'is open' : `asks people: ${gates.join(', ')}`;
+      const says = isRun ? stands : `waits: ${sayReason(reason)}`;
       const state = isRun ? 'run' : 'waits';
       const id = messageId(message);
       return [{ ...rowOf(message, model, says), id, path: message, state }];

@@ -11,6 +11,7 @@ import {
   isWholePath,
   nameAttachments,
 } from '../../protocol/attachments.ts';
+import { isErrno } from '../../local/durable-file.ts';
 import { attachmentFolder } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { startDirectory } from '../look/reading.ts';
@@ -132,14 +133,14 @@ function refuseTooMuch(files: readonly Uint8Array[]): void {
 async function readAttached(full: string, name: string): Promise<Uint8Array> {
   const broken = (why: string, cause?: unknown): CrosstalkError =>
     new CrosstalkError('USAGE', `send: cannot attach "${name}": ${why}; expected a regular file`, {
-      fix: fixBy`ls -l FILE`,
+      fix: fixBy`ls -l ${name}`,
       cause,
     });
   const file = await open(
     full,
     constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
   ).catch((error: unknown) => {
-    throw broken(errorText(error), error);
+    throw broken(isErrno(error, 'ENOENT') ? 'there is none' : errorText(error), error);
   });
   try {
     const found = await file.stat();

@@ -5,7 +5,6 @@
 import { dirname } from 'node:path';
 import { fixBy } from '../../base/fix.ts';
 import { CrosstalkError } from '../../base/errors.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { isWholePath } from '../../protocol/attachments.ts';
 import { decodeMessage, type Message } from '../../protocol/message.ts';
 import { lineOfKey } from '../../protocol/yaml.ts';
@@ -26,7 +25,7 @@ export interface WrittenFile {
  */
 export async function carryDraft(path: string, draft: WrittenFile): Promise<Letter> {
   const { name, bytes } = draft;
-  const message = requireMessage(name, bytes, { fileName: shellWord(name), at: path });
+  const message = requireMessage(name, bytes, { fileName: name, at: path });
   const beside = message.fields.files.filter((file) => !isWholePath(file));
   if (beside.length === 0) return { path, content: bytes, message };
   const attachments = await attachBeside(dirname(draft.full), path, beside);

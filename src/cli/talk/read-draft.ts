@@ -8,7 +8,6 @@ import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { formatAddress } from '../../protocol/address.ts';
 import { headSlips } from '../../protocol/head-slips.ts';
 import { isWholePath } from '../../protocol/attachments.ts';
@@ -295,10 +294,12 @@ async function readWritten(
 ): Promise<Draft> {
   const full = resolve(startDirectory(invocation), file);
   const bytes = await readFileOf(full, file);
-  if (!/^(?:\ufeff)?---/.test(Buffer.from(bytes.subarray(0, 16)).toString('utf8')))
-    return plainDraft(
-      await composeNew(invocation, session, { sending, body: decodeUtf8(bytes, file) }),
-    );
+  if (!/^(?:\ufeff)?---/.test(Buffer.from(bytes.subarray(0, 16)).toString('utf8'))) {
+    const body = decodeUtf8(bytes, file);
+    // A text that begins by naming who is asked was meant as a message.
+    if (/^\s*["']?to["']?[ \t]*:/i.test(body)) requireMessage(file, bytes, { fileName: file });
+    return plainDraft(await composeNew(invocation, session, { sending, body }));
+  }
   // Whatever stands there would be believed: another sender, fewer hops, an order to a run.
   if (sending.sender.agent !== null)
     throw new CrosstalkError(
@@ -343,7 +344,7 @@ async function readWritten(
       },
     );
   await refuseTwin(session, path);
-  const message = requireMessage(file, bytes, { fileName: shellWord(file), at: path });
+  const message = requireMessage(file, bytes, { fileName: file, at: path });
   const attachments = await attachNamed(session.located.clone, path, message.fields.files);
   return plainDraft({ path, content: bytes, message, attachments }, [
     `before the next "git pull" in the clone: git add ${path}   (git keeps your copy, it is the same)`,
