@@ -338,20 +338,29 @@ describe('what would count for nobody', () => {
   const config = (): string => join(cli.place, 'config', 'config.yaml');
   it('is refused before it is pushed', async () => {
     const before = readFileSync(config(), 'utf8');
-    writeFileSync(config(), 'require-signed: [external, gates, control, hosts]\n');
     signWith(null);
     cli.say({
       [`${GENERAL}/for-nobody.md`]: letter('deploy', 'x', 'from: ada\n'),
       [`${GENERAL}/wrong.md`]: '---\nto: echo\npriority: high\n---\nx\n',
+      [`${GENERAL}/failed.md`]: letter('deploy', 'x', 'from: ada\n'),
+      [`${GENERAL}/failed.re.deploy.md`]: letter('ada', 'x', 'from: deploy\nfailed: true\n'),
+      [`${GENERAL}/question.md`]: letter('ada', 'Which?', 'from: deploy\nasks: answer\n'),
+      'data/channels/old/x.md': letter('ada', 'x', 'from: grace\n'),
     });
+    expect((await cli.run(['archive', 'old'])).code).toBe(0);
     const refs = (): string => cli.git(['for-each-ref'], cli.remote);
     const standing = refs();
-    for (const command of [
-      ['send', '--to', 'deploy', '-m', 'x'],
-      ['cancel', 'for-nobody'],
-      ['ack', `${GENERAL}/wrong.md`],
-      ['pause', '--all'],
-    ]) {
+    for (const [kinds, ...command] of [
+      ['external', 'send', '--to', 'deploy', '-m', 'x'],
+      ['hosts', 'cancel', 'for-nobody'],
+      ['gates', 'ack', `${GENERAL}/wrong.md`],
+      ['control', 'pause', '--all'],
+      ['external', 'retry', 'failed'],
+      ['external', 'answer', 'question', '-m', 'blue'],
+      ['all', 'answer', 'question', '-m', 'blue'],
+      ['hosts', 'archive', '--undo', 'old'],
+    ] as const) {
+      writeFileSync(config(), `require-signed: [${kinds}]\n`);
       const { code, stderr } = await cli.run(command);
       expect([code, stderr], command.join(' ')).toEqual([
         1,

@@ -20,6 +20,7 @@ import { durationValue, printJson, tipOf, wantsJson, withSession } from '../look
 import { counted } from '../../protocol/say-reason.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { publishFor } from '../session/publish-for.ts';
+import { REPLY } from '../session/sign-as-person.ts';
 import { fixBy, fixByHand } from '../../base/fix.ts';
 
 /** How often another host may move the archive first before this gives up. */
@@ -241,25 +242,25 @@ async function bringBack(
   const files = back.flat();
   const writes = await readFiles(session, files);
   const draft = composeDraft(sender, `archive: ${args.join(', ')} back`, args);
-  const [outcome] = await publishFor(session, [
-    {
-      name: 'archive --undo',
-      fences: [],
-      decide: async (view) => {
-        const marks = await view.lookUp(args.map(archivedPath));
-        if (marks.every((mark) => mark === null)) return null;
-        // What was put there meanwhile stays as it is.
-        const standing = await view.lookUp(writes.map(({ path }) => path));
-        return [
-          {
-            ...draft,
-            removes: args.map(archivedPath),
-            writes: writes.filter((_, at) => standing[at] === null),
-          },
-        ];
-      },
+  const transaction: Transaction = {
+    name: 'archive --undo',
+    fences: [],
+    decide: async (view) => {
+      const marks = await view.lookUp(args.map(archivedPath));
+      if (marks.every((mark) => mark === null)) return null;
+      // What was put there meanwhile stays as it is.
+      const standing = await view.lookUp(writes.map(({ path }) => path));
+      return [
+        {
+          ...draft,
+          removes: args.map(archivedPath),
+          writes: writes.filter((_, at) => standing[at] === null),
+        },
+      ];
     },
-  ]);
+  };
+  // The replies among them are from then on the word of who brings them back.
+  const [outcome] = await publishFor(session, [transaction], REPLY);
   if (outcome?.kind !== 'landed')
     throw new CrosstalkError('NOT_FOUND', `${args.join(', ')}: not in the archive`, {
       fix: 'crosstalkd channels',

@@ -116,16 +116,16 @@ async function publishPlan(
   session: TransportSession,
   sender: Sender,
 ): Promise<string | null> {
-  const [outcome] = await publishFor(session, [
-    {
-      name: TRAILER,
-      fences: [],
-      decide: async () => {
-        const plan = await makePlan(invocation, session);
-        return plan.writes.length === 0 ? null : [draftOf(plan, sender)];
-      },
+  const transaction = {
+    name: TRAILER,
+    fences: [],
+    decide: async () => {
+      const plan = await makePlan(invocation, session);
+      return plan.writes.length === 0 ? null : [draftOf(plan, sender)];
     },
-  ]);
+  };
+  const needs = { kinds: ['models'], right: 'models' } as const;
+  const [outcome] = await publishFor(session, [transaction], needs);
   return outcome?.kind === 'landed' ? (outcome.commits[0] ?? null) : null;
 }
 

@@ -7,7 +7,6 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { fixBy, orElse, withNote } from '../../base/fix.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import { sendControl } from '../../local/control-client.ts';
-import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
 import { textForLog } from '../../protocol/reply.ts';
 import { formatTrailers } from '../../protocol/trailers.ts';
@@ -22,7 +21,9 @@ import { resolveId } from '../look/resolve-id.ts';
 import { publishFor } from '../session/publish-for.ts';
 import { DECISION } from '../session/sign-as-person.ts';
 import { formatSubject } from '../../protocol/subject.ts';
+import { composeLetter, type Letter } from '../talk/compose-message.ts';
 import { identifyPerson, type Sender } from '../talk/person.ts';
+import { needsOf } from '../talk/publish-letter.ts';
 
 /** Answers a question, named by its id or by that of the message that its agent works on. */
 export async function answerQuestion(invocation: Invocation): Promise<number> {
@@ -36,8 +37,14 @@ export async function answerQuestion(invocation: Invocation): Promise<number> {
     const question = await findQuestion(around, invocation.args[0] ?? '');
     const by = nameFor(question, sender);
     const words = wordsOf(invocation, question);
-    const transaction = answerTransaction(sender, { question, by, words });
-    const [outcome] = await publishFor(around.session, [transaction], DECISION);
+    const answer = composeAnswer(question, by, words);
+    // The answer that an agent waits for decides; the other is a message to it.
+    const needs =
+      question.message.fields.asks === 'permission'
+        ? { ...DECISION, from: by }
+        : needsOf(around.session, answer, by);
+    const transaction = answerTransaction(sender, { question, answer, words });
+    const [outcome] = await publishFor(around.session, [transaction], needs);
     const id = messageId(question.file.path);
     if (outcome?.kind === 'dropped')
       throw new CrosstalkError('REFUSED', `${by} has answered ${id} already`, {
@@ -140,32 +147,36 @@ function wordsOf(invocation: Invocation, question: Said): Words {
   );
 }
 
+function composeAnswer({ file, from, message }: Said, by: string, { body }: Words): Letter {
+  const fields = {
+    ...{ to: [from], from: by, re: [file.path], timestamp: formatIso(systemClock.wallMs()) },
+    // Where it has its session.
+    dispatch_host: message.fields.host ?? undefined,
+  };
+  return composeLetter(replyPath(file.path, by), fields, `${body}\n`);
+}
+
 function answerTransaction(
-  { identity }: Sender,
-  { question, by, words }: { readonly question: Said; readonly by: string; readonly words: Words },
+  { identity, name }: Sender,
+  {
+    question: { file, from },
+    answer: { path, content, message },
+    words,
+  }: { readonly question: Said; readonly answer: Letter; readonly words: Words },
 ): Transaction {
-  const { file, from } = question;
-  const path = replyPath(file.path, by);
   return {
     name: `answer ${path}`,
     fences: [],
     decide: async (view) => {
       const [standing] = await view.lookUp([path]);
       if (standing != null) return null;
-      const atMs = systemClock.wallMs();
-      const { host } = question.message.fields;
-      const fields = {
-        ...{ to: from, from: by, re: file.path, timestamp: formatIso(atMs) },
-        // Where it has its session.
-        dispatch_host: host ?? undefined,
-      };
-      const subject = formatSubject(`${by} → ${from}: ${words.body}`);
+      const subject = formatSubject(`${message.fields.from ?? name} → ${from}: ${words.body}`);
       return [
         {
-          writes: [{ path, content: writeFrontMatter(fields, `${words.body}\n`) }],
+          writes: [{ path, content }],
           author: identity,
           committer: identity,
-          atMs,
+          atMs: systemClock.wallMs(),
           message: `${subject}\n\n${textForLog(words.body)}\n\n${formatTrailers([
             ['Re', messageId(file.path)],
             ['Channel', file.channel],

@@ -59,7 +59,7 @@ export async function findSign({ env, located, directory }: Committing): Promise
 export interface Needs {
   readonly kinds: readonly SignedKind[];
   readonly right: Right;
-  /** Absent: any person who has the right. */
+  /** Whose word it is. Absent: any person who has the right. */
   readonly from?: string;
 }
 
@@ -86,10 +86,11 @@ export async function findCountingSign(
   return async (payload) => {
     const signature = await sign(payload);
     const voice = hear({ payload, signature }, trust.signers);
+    const { from, right } = needs;
     const counts =
-      needs.from === undefined
-        ? peopleWho(voice, needs.right, trust).length > 0
-        : maySpeakAs(voice, needs.from, trust);
+      from === undefined || right !== 'ask'
+        ? peopleWho(voice, right, trust).some((name) => name === (from ?? name))
+        : maySpeakAs(voice, from, trust);
     if (counts) return signature;
     throw countsForNobody(needs, voice);
   };
