@@ -192,12 +192,14 @@ describe('a repository with code', () => {
 it.each([
   ['a remote that is not there', ['init', 'new/deep', '--remote', 'nowhere.git']],
   ['a remote that takes no pushes', ['init', 'new/deep', '--remote', 'closed.git']],
+  ['a remote that is not there, in a folder that is', ['init', 'stood', '--remote', 'nowhere.git']],
   ['an alias that is none', ['init', 'new/deep', '--alias', 'my host']],
   ['a branch that is not there', ['join', 'team.git', 'new', '--branch', 'nope']],
   ['a repository that is not a transport', ['join', 'code2.git', 'new']],
 ])('a command that is refused leaves nothing behind: %s', async (_, args) => {
   if (!existsSync(at('closed.git'))) {
     makeProject('code2', 'code2.git');
+    mkdirSync(at('stood'));
     cli.git(['init', '-q', '--bare', at('closed.git')], cli.place);
     const hook = join(at('closed.git'), 'hooks', 'pre-receive');
     writeFileSync(hook, '#!/bin/sh\nexit 1\n', { mode: 0o755 });

@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
-import { shellWord } from '../../base/shell-word.ts';
 import { readConfig } from '../../local/read-config.ts';
 import { paceOfUrl } from '../../protocol/pace.ts';
 import { HOSTED_NOTE } from '../care/set-pace.ts';
@@ -29,6 +28,8 @@ import {
 } from '../session/remote-branches.ts';
 import { tellWaits } from '../session/tell-waits.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
+import { asUnreachable } from '../session/remote-errors.ts';
+import { branchRef, checkRemoteUrl } from '../../transport/git-environment.ts';
 import { probeRemote } from '../care/probe-remote.ts';
 import type { RemoteTraits } from '../../protocol/remote-traits.ts';
 import { fixBy, fixByHand } from '../../base/fix.ts';
@@ -70,15 +71,20 @@ async function beginTransport(
   const { env } = invocation;
   const url = urlFrom(place);
   const { directory } = place;
+  branchRef(place.branch ?? 'main');
+  const { config } = await readConfig({ env, flags: {}, hostname: hostname() });
+  checkRemoteUrl(url, config.allowHttp);
   if (place.newRemote !== null)
     await makeRemote(place.newRemote, place.branch ?? 'main', { env, made });
   await made.directory(directory);
   const at = { url: place.url, directory, project: place.project?.directory ?? null };
   const { git, inside } = await beginClone(invocation, at);
   const tell = tellWaits(invocation.io, url);
-  const traits = await tell(() => probe(inside, url, place.branch ?? 'main'));
-  const heads = await tell(() => readHeads(asPerson(url, inside.env)));
+  const heads = await tell(() => readHeads(asPerson(url, inside.env))).catch((error: unknown) => {
+    throw asUnreachable(`cannot reach ${shownUrl(url)}`, error);
+  });
   const branch = await chooseBranch(inside, { place, url, heads });
+  const traits = await tell(() => probe(inside, url, branch));
   const exists = heads.branches.includes(branch);
   const isAlone = heads.branches.every((name) => name === branch);
   await finishClone(git, { branch, exists, isAlone });
@@ -117,7 +123,7 @@ async function chooseBranch(
       'ALREADY_EXISTS',
       `${shownUrl(url)} is a transport already (branch ${found})`,
       {
-        fix: project === null ? `crosstalkd join ${shellWord(shownUrl(url))}` : 'crosstalkd join',
+        fix: project === null ? fixBy`crosstalkd join ${shownUrl(url)}` : fixBy`crosstalkd join`,
       },
     );
   if (heads.branches.includes(chosen) && (branch === null || project !== null))

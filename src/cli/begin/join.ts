@@ -4,13 +4,12 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { CrosstalkError, errorText } from '../../base/errors.ts';
+import { CrosstalkError } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
 import { shellWord } from '../../base/shell-word.ts';
 import { readConfig } from '../../local/read-config.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
 import { branchRef, checkRemoteUrl } from '../../transport/git-environment.ts';
-import { judgeFailure } from '../../transport/git-failure.ts';
 import { describeOlder } from '../look/older-transport.ts';
 import type { ProgramView } from '../look/agent-programs.ts';
 import { type Invocation, option } from '../command.ts';
@@ -30,7 +29,7 @@ import {
 } from '../session/remote-branches.ts';
 import { beginClone, createMade, finishClone, type Made, missingIdentity } from './make-clone.ts';
 import { remoteOf } from './place-transport.ts';
-import { RemoteAway } from '../session/remote-errors.ts';
+import { asUnreachable } from '../session/remote-errors.ts';
 import { tellWaits } from '../session/tell-waits.ts';
 import { checkAlias, rememberAlias } from './remember-alias.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
@@ -40,7 +39,7 @@ import { printJson, startDirectory, wantsJson } from '../look/reading.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 import { tellReason } from '../../protocol/remedy.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
-import { fixBy, fixByHand, formatFix } from '../../base/fix.ts';
+import { fixBy, formatFix } from '../../base/fix.ts';
 
 /** Clones a transport and says what can be done there from this host. */
 export async function joinTransport(asked: Invocation): Promise<number> {
@@ -142,8 +141,8 @@ async function clone(
   const { url, directory } = at;
   const asked = option(invocation, 'branch');
   if (asked !== null) branchRef(asked);
+  await made.directory(directory);
   try {
-    await made.directory(directory);
     const { git, inside } = await beginClone(invocation, at);
     const { env } = inside;
     const heads = await tellWaits(invocation.io, url)(() => readHeads(asPerson(url, env)));
@@ -158,8 +157,7 @@ async function clone(
       throw noTransport(invocation, shownUrl(url), branch);
     return git;
   } catch (error) {
-    const isTold = error instanceof CrosstalkError && !(error instanceof RemoteAway);
-    throw isTold ? error : cloneFailed(shownUrl(url), error);
+    throw asUnreachable(`cannot clone ${shownUrl(url)}`, error);
   }
 }
 
@@ -191,16 +189,6 @@ function noTransport({ args }: Invocation, url: string, branch: string | null): 
   return new CrosstalkError('NOT_A_TRANSPORT', `${url} has no ${VERSION_FILE} ${where}`, {
     // Without an address it is the remote of a project, which is to have a mailbox.
     fix: args.length === 0 ? 'crosstalkd init' : fixBy`crosstalkd init DIR --remote ${url}`,
-  });
-}
-
-function cloneFailed(url: string, error: unknown): CrosstalkError {
-  const stderr = errorText(error);
-  const failure = error instanceof RemoteAway ? error.failure : null;
-  const { line } =
-    failure ?? judgeFailure({ ended: 'exited', code: 128, stdout: Buffer.alloc(0), stderr });
-  return new CrosstalkError('REMOTE_UNREACHABLE', `cannot clone ${url}: ${line}`, {
-    fix: fixByHand('check the address and your access to it, then the same command again'),
   });
 }
 

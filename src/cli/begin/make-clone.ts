@@ -1,6 +1,7 @@
 /** A person's clone of a transport's branch, and what has to be undone when it comes to nothing. */
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { errorText } from '../../base/errors.ts';
 import type { Invocation } from '../command.ts';
 import { nameRemote, openPersonGit, type PersonGit } from '../session/person-git.ts';
@@ -74,16 +75,19 @@ export interface Made {
 
 /** Keeps count of what was made. */
 export function createMade(): Made {
-  const paths: string[] = [];
+  const made: { readonly path: string; readonly stood: boolean }[] = [];
   return {
     directory: async (path) => {
-      // An empty one that stood before is emptied again.
       const first = await mkdir(path, { recursive: true });
-      paths.push(first ?? path);
+      made.push({ path: first ?? path, stood: first === undefined });
     },
     undo: async () => {
-      for (const path of paths.reverse())
-        if (existsSync(path)) await rm(path, { recursive: true, force: true });
+      for (const { path, stood } of made.reverse()) {
+        // An empty one that stood before is empty again: somebody may be in it.
+        const names = stood && existsSync(path) ? await readdir(path) : [];
+        const gone = stood ? names.map((name) => join(path, name)) : [path];
+        for (const one of gone) await rm(one, { recursive: true, force: true });
+      }
     },
   };
 }

@@ -15,6 +15,7 @@ import {
   OWN_REPOSITORY,
   type Project,
 } from '../session/project.ts';
+import { VERSION_FILE } from '../../protocol/paths.ts';
 import { startDirectory } from '../look/reading.ts';
 import { fixBy } from '../../base/fix.ts';
 
@@ -109,6 +110,10 @@ function refuseOccupied(directory: string): void {
       `${directory} is a bare repository: it can be a remote, and a clone of it is worked in`,
       { fix: fixBy`crosstalkd init NEW-DIRECTORY --remote ${directory}` },
     );
+  if (names.includes(VERSION_FILE))
+    throw new CrosstalkError('ALREADY_EXISTS', `${directory} is a clone of a transport already`, {
+      fix: fixBy`crosstalkd status -C ${directory}`,
+    });
   if (names.length > 0)
     throw new CrosstalkError('ALREADY_EXISTS', `${directory} is not empty`, {
       fix: fixBy`crosstalkd init NEW-DIRECTORY`,

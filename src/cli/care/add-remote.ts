@@ -16,6 +16,7 @@ import { printJson, wantsJson, withSession } from '../look/reading.ts';
 import { lacksPace, setHostedPace } from './set-pace.ts';
 import { readRemotes, samePlace } from '../session/find-projects.ts';
 import { addressIn } from '../session/locate.ts';
+import { asUnreachable } from '../session/remote-errors.ts';
 import { openState } from '../session/open-state.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
 import { redact } from '../../transport/server-words.ts';
@@ -62,14 +63,7 @@ interface Move {
 async function push(session: TransportSession, { url }: Move): Promise<void> {
   const { branch, located, env } = session;
   const heads = await readHeads(asPerson(url, env)).catch((error: unknown) => {
-    if (error instanceof CrosstalkError) throw error;
-    throw new CrosstalkError(
-      'REMOTE_UNREACHABLE',
-      `cannot reach ${shownUrl(url)}: ${redact(errorText(error))}`,
-      {
-        fix: fixByHand('check the address and your access to it, then the same command again'),
-      },
-    );
+    throw asUnreachable(`cannot reach ${shownUrl(url)}`, error);
   });
   if (heads.branches.includes(branch))
     throw new CrosstalkError('REFUSED', `${shownUrl(url)} has a branch "${branch}" already`, {

@@ -1,7 +1,8 @@
 /** The errors of a remote: it does not answer, refuses a push, or its history was rewritten. */
-import { CrosstalkError } from '../../base/errors.ts';
+import { CrosstalkError, errorText } from '../../base/errors.ts';
+import { fixByHand } from '../../base/fix.ts';
 import { fixOf } from '../../protocol/remedy.ts';
-import { isRefusal, mayPass } from '../../transport/git-failure.ts';
+import { isRefusal, judgeFailure, mayPass } from '../../transport/git-failure.ts';
 import type { Rewrite } from '../../transport/mirror.ts';
 import type { Located } from './locate.ts';
 import type { RemoteFailure } from '../../transport/repository.ts';
@@ -20,6 +21,21 @@ export class RemoteAway extends CrosstalkError {
 /** The error of a remote that does not answer; `failure` may be no more than a line. */
 export function unreachable(url: string, failure: RemoteFailure | string): RemoteAway {
   return new RemoteAway(url, failure);
+}
+
+/**
+ * What is thrown where a command cannot begin, for want of its remote: an error that was told
+ * already, or what git says of it. `what`: what could not be done.
+ */
+export function asUnreachable(what: string, error: unknown): CrosstalkError {
+  if (error instanceof CrosstalkError && !(error instanceof RemoteAway)) return error;
+  const stderr = errorText(error);
+  const { line } =
+    (error instanceof RemoteAway ? error.failure : null) ??
+    judgeFailure({ ended: 'exited', code: 128, stdout: Buffer.alloc(0), stderr });
+  return new CrosstalkError('REMOTE_UNREACHABLE', `${what}: ${line}`, {
+    fix: fixByHand('check the address and your access to it, then the same command again'),
+  });
 }
 
 /** Whether it is the failure of a call that may succeed later, without anybody mending anything. */
