@@ -190,6 +190,9 @@ describe('send', () => {
     const changed = await cli.run(['send', file, '--to', 'echo']);
     expect(changed.code).toBe(2);
     expect(changed.stderr).toContain('has front matter');
+    writeFileSync(file, 'to: echo\n\nx\n');
+    const bare = (await cli.run(['send', file])).stderr;
+    expect(bare).toContain('expected a line --- before the fields');
   });
 
   it('takes along what a file outside of the channels names beside itself', async () => {

@@ -114,8 +114,8 @@ function rowOfRun({ run, tasks, state, atMs }: FoldedLine): Row {
 }
 
 /**
- * The same without failures whose message is among them: its line tells why it has no answer. `keep`
- * chooses those that stay.
+ * The same without failures whose message is among them: its line tells why it has no answer.
+ * `keep` chooses those that stay.
  */
 export function foldFailures<T extends Shown>(
   shown: readonly T[],

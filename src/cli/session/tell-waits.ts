@@ -1,5 +1,5 @@
 /** A remote that does not answer is told while a person waits: git itself says nothing. */
-import { SECOND, systemClock } from '../../base/clock.ts';
+import { type Clock, SECOND, systemClock } from '../../base/clock.ts';
 import type { ReadLine } from '../../transport/space-reads.ts';
 import { shownUrl } from '../../transport/remote-url.ts';
 import type { Io } from '../io.ts';
@@ -10,11 +10,15 @@ const SILENT_MS = 5 * SECOND;
 export type TellWaits = <T>(act: () => Promise<T>) => Promise<T>;
 
 /** For the remote at an address. */
-export function tellWaits(io: Pick<Io, 'warn'>, url: string): TellWaits {
+export function tellWaits(
+  io: Pick<Io, 'warn'>,
+  url: string,
+  clock: Pick<Clock, 'sleep'> = systemClock,
+): TellWaits {
   let isTold = false;
   return async (act) => {
     const end = new AbortController();
-    void systemClock.sleep(SILENT_MS, end.signal).then(() => {
+    void clock.sleep(SILENT_MS, end.signal).then(() => {
       if (end.signal.aborted || isTold) return;
       isTold = true;
       io.warn(`waiting for ${shownUrl(url)}, which has not answered yet (Ctrl-C ends it)`);
