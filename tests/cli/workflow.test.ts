@@ -69,7 +69,8 @@ describe('workflow', () => {
       ok: true,
       agents_max: 2,
     });
-    const bare = write('bare.yaml', 'name: bare\nsteps:\n  a: { prompt: "x" }\n');
+    const bare = join(cli.place, 'bare.yaml');
+    writeFileSync(bare, 'name: bare\nsteps:\n  a: { prompt: "x" }\n');
     const unread = (await cli.run(['workflow', 'check', bare])).stderr;
     expect(unread).toContain(`${bare}:2:1: "steps:" is not in front matter`);
     const missing = await cli.run(['workflow', 'run', good]);
