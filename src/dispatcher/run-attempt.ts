@@ -1,8 +1,7 @@
 /**
  * Runs a held claim from the first start of an agent to its end: an answer, a failure reply, or a
- * release. protocol/failure-policy.ts decides what follows a failure; this file performs it. Before
- * each start the journal records it durably, so that after a crash the next process knows whether
- * an agent may have acted.
+ * release; after-failure.ts says what follows a failure. Before each start the journal records it
+ * durably, so that after a crash the next process knows whether an agent may have acted.
  */
 import { ownValue } from '../base/own-value.ts';
 import type {
@@ -10,13 +9,11 @@ import type {
   AttemptOutcome,
   AttemptRequest,
   Failed,
-  FailureClass,
   PermissionAsked,
 } from '../agents/agent.ts';
 import { MINUTE } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { NO_RUN } from '../protocol/reply.ts';
-import { decideAfterFailure, parkTime } from '../protocol/failure-policy.ts';
 import type { ModelEntry } from '../protocol/models.ts';
 import { judgeAdmission } from '../protocol/admission.ts';
 import type { OpenMessage } from '../protocol/open-work.ts';
@@ -26,25 +23,17 @@ import { advance, dropOwn, type LiveClaim } from './own-claims.ts';
 import { noteOrphan } from './other-claims.ts';
 import { composeAttemptPrompt, narrowEntry } from './compose-attempt.ts';
 import { hasSlept, renewClaim, replyBasics, stopClaim, watchLease } from './hold-claim.ts';
+import { afterFailure, type Try } from './after-failure.ts';
 import { askPerson, settleQuestion } from './ask-person.ts';
-import { failedHere, failureBody } from './failure-body.ts';
-import { noteFailure, park, parkFailed, parksInARow, recent } from './park-model.ts';
+import { failedHere } from './failure-body.ts';
+import { park, recent } from './park-model.ts';
 import { saveRests } from './keep-rests.ts';
-import { leaveCapsule, noteSaid } from './keep-capsules.ts';
+import { noteSaid } from './keep-capsules.ts';
 import { isMarkedBy, markStart } from './mark-start.ts';
 import { publishReply, releaseClaim } from './publish-reply.ts';
 import { runIsolated } from './run-isolated.ts';
 import { journal } from './write-journal.ts';
 import { sayReason } from '../protocol/say-reason.ts';
-
-/** One model being tried for a claim: the recipient itself, then its fallbacks. */
-interface Try {
-  readonly entry: ModelEntry;
-  readonly fallbacks: readonly ModelEntry[];
-  /** Invocations of this entry, from 1. */
-  readonly invocation: number;
-  readonly threadBytesMax: number;
-}
 
 const STOPPED: AttemptOutcome = { kind: 'stopped', textSoFar: '', durationMs: 0 };
 
@@ -139,9 +128,6 @@ function firstTry(
   };
 }
 
-/** What is wrong with a message says nothing of the model. */
-const OF_THE_MESSAGE: readonly FailureClass[] = ['persona', 'attachment'];
-
 /**
  * A resting model is not started. A sender who asks another model next learns it at once; other
  * work goes back to anyone who can do it.
@@ -169,116 +155,137 @@ async function tellRest(dispatcher: Dispatcher, held: LiveClaim): Promise<void> 
 async function invoke(
   dispatcher: Dispatcher,
   held: LiveClaim,
-  current: Try,
+  { entry, invocation, threadBytesMax }: Try,
 ): Promise<AttemptOutcome | null> {
-  const { doors, state } = dispatcher;
-  const attemptId = `${held.state.claim.nonce}-${held.state.claim.attempt}.${current.invocation}-${current.entry.name}`;
-  const directory = await doors.workspace.open(attemptId);
+  const { workspace } = dispatcher.doors;
+  const { nonce, attempt } = held.state.claim;
+  const attemptId = `${nonce}-${attempt}.${invocation}-${entry.name}`;
+  const directory = await workspace.open(attemptId);
   const over = new AbortController();
-  const { permissions } = current.entry;
   try {
-    const input = await composeAttemptPrompt(dispatcher, held, {
-      threadBytesMax: current.threadBytesMax,
-      model: current.entry.name,
-      directory,
-    });
-    if (input.loop !== null) return failedHere('loop', input.loop);
-    if (input.stranger !== null) return failedHere('persona', input.stranger);
-    if (input.attachments.kind === 'refused')
-      return failedHere('attachment', input.attachments.why);
-    const effects = effectsOf(current.entry, held.work.message);
-    const marked = effects === 'external' ? await markStart(dispatcher, held) : 'marked';
-    if (marked === 'stopped') return STOPPED;
-    if (marked === 'removed')
-      return failedHere(
-        'host-lost',
-        'it was started before, and somebody has removed the mark of that',
-      );
-    if (marked === 'elsewhere') {
-      releaseClaim(dispatcher, held, 'started elsewhere');
-      return null;
-    }
-    await journal(dispatcher, {
-      kind: 'starting',
-      key: held.key,
-      nonce: held.state.claim.nonce,
-      attemptId,
-      model: current.entry.name,
-      effects,
-      attempt: held.state.claim.attempt,
-      atMs: doors.clock.wallMs(),
-    });
-    while (hasSlept(dispatcher, held))
-      if (!(await renewClaim(dispatcher, held, current.entry))) return null;
-    if (held.state.stopped !== null) return STOPPED;
-    const nowMs = doors.clock.monotonicMs();
-    advance(held, { kind: 'started', nowMs });
-    state.models.starts.set(
-      current.entry.name,
-      recent(state.models.starts.get(current.entry.name), {
-        nowMs,
-        windowMs: 60 * MINUTE,
-      }),
-    );
-    doors.log.status('attempt.started', {
-      message: held.work.message.path,
-      model: current.entry.name,
-      attempt: held.state.claim.attempt,
-    });
+    const place = { threadBytesMax, directory, model: entry.name };
+    const input = await composeAttemptPrompt(dispatcher, held, place);
+    const { loop, stranger, attachments } = input;
+    if (loop !== null) return failedHere('loop', loop);
+    if (stranger !== null) return failedHere('persona', stranger);
+    if (attachments.kind === 'refused') return failedHere('attachment', attachments.why);
+    const started = await startAttempt(dispatcher, held, { entry, attemptId });
+    if (started !== 'started') return started;
     const request: AttemptRequest = {
-      attemptId,
-      ...input,
-      attachments: input.attachments.files,
-      entry: narrowEntry(projectEntry(dispatcher, held, current.entry), input),
-      directory,
-      extraEnv: {
-        CROSSTALK_MESSAGE: held.work.message.path,
-        CROSSTALK_MODEL: held.work.recipient,
-        CROSSTALK_HOPS: String(held.work.message.hops + 1),
-        CROSSTALK_CHANNEL: held.work.message.channel,
-        CROSSTALK_ATTEMPT: String(held.state.claim.attempt),
-      },
-      onStarted: ({ pgid, startTicks }) =>
-        journal(dispatcher, { kind: 'started', attemptId, pgid, startTicks }),
-      onOutput: (text) => doors.onOutput(held.key, text),
-      onSaid: (said) => noteSaid(dispatcher, held, { ...said, model: current.entry.name }),
-      ...(permissions === null
-        ? {}
-        : {
-            onAsk: (asked: PermissionAsked, place: string) =>
-              askPerson(dispatcher, held, {
-                ...{ asked, directory: place, permissions, over: over.signal },
-              }),
-          }),
-      signal: held.abort.signal,
+      ...{ attemptId, directory, ...input, attachments: attachments.files },
+      entry: narrowEntry(projectEntry(dispatcher, held, entry), input),
+      ...doorsOf(dispatcher, held, { entry, attemptId, over: over.signal }),
     };
-    const keepsWork = effects === 'none' && current.entry.capsules;
+    const keepsWork = effectsOf(entry, held.work.message) === 'none' && entry.capsules;
     const outcome = await runIsolated(dispatcher, held, { request, input, keepsWork });
     if (outcome.kind !== 'stopped') await noteUsage(dispatcher, attemptId, outcome);
-    doors.log.status('attempt.ended', {
-      message: held.work.message.path,
-      model: current.entry.name,
-      attempt: held.state.claim.attempt,
-      how: outcome.kind === 'failed' ? outcome.class : outcome.kind,
-      duration_ms: Math.round(outcome.durationMs),
-      ...(outcome.kind !== 'stopped' && outcome.usage.costUsd !== null
-        ? { cost_usd: outcome.usage.costUsd }
-        : {}),
-      ...(outcome.kind === 'failed' ? { reason: outcome.detail } : {}),
-    });
+    logEnd(dispatcher, held, { entry, outcome });
     return outcome;
   } finally {
     over.abort();
     await settleQuestion(dispatcher, held);
     // What the agent said is worth more than an empty folder, which the next start removes.
-    await doors.workspace.remove(directory).catch((error: unknown) => {
-      doors.log.warning('scratch.kept', {
+    await workspace.remove(directory).catch((error: unknown) => {
+      dispatcher.doors.log.warning('scratch.kept', {
         directory,
         reason: errorText(error),
         next: 'continues; the next start removes it',
       });
     });
   }
+}
+
+interface Attempt {
+  readonly entry: ModelEntry;
+  readonly attemptId: string;
+}
+
+/**
+ * Everything that has to be known before an agent may act: the mark on the branch, the line of the
+ * journal, a lease that still holds. Else how the attempt ended; null: the claim is lost.
+ */
+async function startAttempt(
+  dispatcher: Dispatcher,
+  held: LiveClaim,
+  { entry, attemptId }: Attempt,
+): Promise<'started' | AttemptOutcome | null> {
+  const { doors, state } = dispatcher;
+  const { key, work } = held;
+  const { nonce, attempt } = held.state.claim;
+  const effects = effectsOf(entry, work.message);
+  const marked = effects === 'external' ? await markStart(dispatcher, held) : 'marked';
+  if (marked === 'stopped') return STOPPED;
+  if (marked === 'removed')
+    return failedHere(
+      'host-lost',
+      'it was started before, and somebody has removed the mark of that',
+    );
+  if (marked === 'elsewhere') {
+    releaseClaim(dispatcher, held, 'started elsewhere');
+    return null;
+  }
+  const named = { key, nonce, attemptId, model: entry.name, effects, attempt };
+  await journal(dispatcher, { kind: 'starting', ...named, atMs: doors.clock.wallMs() });
+  while (hasSlept(dispatcher, held)) if (!(await renewClaim(dispatcher, held, entry))) return null;
+  if (held.state.stopped !== null) return STOPPED;
+  const nowMs = doors.clock.monotonicMs();
+  advance(held, { kind: 'started', nowMs });
+  const { starts } = state.models;
+  starts.set(entry.name, recent(starts.get(entry.name), { nowMs, windowMs: 60 * MINUTE }));
+  doors.log.status('attempt.started', {
+    message: work.message.path,
+    model: entry.name,
+    attempt: held.state.claim.attempt,
+  });
+  return 'started';
+}
+
+/** What the agent is told by its environment, and whom its output and questions reach. */
+function doorsOf(
+  dispatcher: Dispatcher,
+  held: LiveClaim,
+  { entry: { permissions, name }, attemptId, over }: Attempt & { readonly over: AbortSignal },
+): Pick<AttemptRequest, 'extraEnv' | 'onStarted' | 'onOutput' | 'onSaid' | 'onAsk' | 'signal'> {
+  const { message, recipient } = held.work;
+  const asking =
+    permissions === null
+      ? {}
+      : {
+          onAsk: (asked: PermissionAsked, directory: string) =>
+            askPerson(dispatcher, held, { asked, directory, permissions, over }),
+        };
+  return {
+    extraEnv: {
+      CROSSTALK_MESSAGE: message.path,
+      CROSSTALK_MODEL: recipient,
+      CROSSTALK_HOPS: String(message.hops + 1),
+      CROSSTALK_CHANNEL: message.channel,
+      CROSSTALK_ATTEMPT: String(held.state.claim.attempt),
+    },
+    onStarted: ({ pgid, startTicks }) =>
+      journal(dispatcher, { kind: 'started', attemptId, pgid, startTicks }),
+    onOutput: (text) => dispatcher.doors.onOutput(held.key, text),
+    onSaid: (said) => noteSaid(dispatcher, held, { ...said, model: name }),
+    ...asking,
+    signal: held.abort.signal,
+  };
+}
+
+function logEnd(
+  { doors }: Dispatcher,
+  { work, state: { claim } }: LiveClaim,
+  { entry, outcome }: { readonly entry: ModelEntry; readonly outcome: AttemptOutcome },
+): void {
+  const costUsd = outcome.kind === 'stopped' ? null : outcome.usage.costUsd;
+  doors.log.status('attempt.ended', {
+    message: work.message.path,
+    model: entry.name,
+    attempt: claim.attempt,
+    how: outcome.kind === 'failed' ? outcome.class : outcome.kind,
+    duration_ms: Math.round(outcome.durationMs),
+    ...(costUsd === null ? {} : { cost_usd: costUsd }),
+    ...(outcome.kind === 'failed' ? { reason: outcome.detail } : {}),
+  });
 }
 
 /** Its reported use counts, whatever happens to its claim. */
@@ -324,81 +331,4 @@ async function answer(
     agent: entry.name === held.work.recipient ? program : `${entry.name} (${program})`,
   });
   return null;
-}
-
-async function afterFailure(
-  dispatcher: Dispatcher,
-  held: LiveClaim,
-  failed: { readonly outcome: Failed; readonly tried: Try },
-): Promise<Try | null> {
-  const { outcome, tried } = failed;
-  const [next, ...rest] = tried.fallbacks;
-  const resetInMs =
-    outcome.resetAtMs === null
-      ? null
-      : Math.max(0, outcome.resetAtMs - dispatcher.doors.clock.wallMs());
-  const decision = decideAfterFailure({
-    failure: outcome.class,
-    effects: effectsOf(tried.entry, held.work.message),
-    attempt: held.state.claim.attempt,
-    attemptsMax: tried.entry.attempts,
-    invocation: tried.invocation,
-    hasFallback: next !== undefined,
-    isToldAtOnce: held.work.message.hasFallback,
-    resetInMs,
-  });
-  const parkMs = parkTime(outcome.class, {
-    resetInMs,
-    inARow: parksInARow(dispatcher, tried.entry.name),
-  });
-  if (parkMs === null && !OF_THE_MESSAGE.includes(outcome.class))
-    noteFailure(dispatcher, tried.entry.name, outcome);
-  switch (decision.kind) {
-    case 'wait':
-      await dispatcher.doors.clock.sleep(decision.delayMs, held.abort.signal);
-      if (held.state.stopped === null) return { ...tried, invocation: tried.invocation + 1 };
-      await stopClaim(dispatcher, held, '');
-      return null;
-    case 'retry':
-      await dispatcher.doors.clock.sleep(decision.delayMs, held.abort.signal);
-      if (!(await renewClaim(dispatcher, held, tried.entry))) return null;
-      return {
-        ...tried,
-        invocation: tried.invocation + 1,
-        threadBytesMax:
-          outcome.class === 'context' ? Math.floor(tried.threadBytesMax / 4) : tried.threadBytesMax,
-      };
-    case 'fallback':
-      if (parkMs !== null) parkFailed(dispatcher, tried.entry.name, { ms: parkMs, outcome });
-      if (next === undefined || !(await renewClaim(dispatcher, held, next))) return null;
-      return {
-        entry: next,
-        fallbacks: rest,
-        invocation: 1,
-        threadBytesMax: dispatcher.settings.threadBytesMax,
-      };
-    case 'park':
-      parkFailed(dispatcher, tried.entry.name, { ms: parkMs ?? decision.parkMs, outcome });
-      if (tried.entry.name !== held.work.recipient)
-        park(dispatcher, held.work.recipient, {
-          ms: parkMs ?? decision.parkMs,
-          why: { kind: 'fallback-failed', model: tried.entry.name, detail: outcome.detail },
-        });
-      await leaveCapsule(dispatcher, held);
-      releaseClaim(dispatcher, held, 'parked');
-      return null;
-    case 'reply-failed':
-      // Answered with the failure, and the next message need not find out the same.
-      if (parkMs !== null) parkFailed(dispatcher, tried.entry.name, { ms: parkMs, outcome });
-      await leaveCapsule(dispatcher, held, 'failed');
-      await publishReply(dispatcher, held, {
-        ...replyBasics(dispatcher, held),
-        ...failureBody(outcome, held.work.message.path),
-        durationMs: outcome.durationMs,
-        ...outcome.usage,
-        session: null,
-        agent: tried.entry.name,
-      });
-      return null;
-  }
 }
