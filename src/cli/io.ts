@@ -95,9 +95,13 @@ function isFix(value: object): value is Fix {
 
 /**
  * A value as one line of JSON that a terminal shows as it is: what could do more there is escaped.
+ * Milliseconds are whole.
  */
 export function formatJson(value: unknown): string {
-  return spellUnsafe(JSON.stringify(value));
+  const text = JSON.stringify(value, (key, one: unknown) =>
+    typeof one === 'number' && /_ms(_|$)/.test(key) ? Math.round(one) : one,
+  );
+  return spellUnsafe(text);
 }
 
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'cyan';

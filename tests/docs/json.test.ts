@@ -160,6 +160,27 @@ describe('what a command prints with --json fits its schema', () => {
   });
 });
 
+it('no schema leaves open what it describes', () => {
+  expect(SCHEMAS.flatMap((schema) => openParts(schema, schema.$id))).toEqual([]);
+});
+
+/** Places of a schema that any value would fit, or an object whose other keys are not told. */
+function openParts(part: unknown, at: string): readonly string[] {
+  if (Array.isArray(part)) return part.flatMap((one, index) => openParts(one, `${at}/${index}`));
+  if (typeof part !== 'object' || part === null) return [];
+  const { type, items, properties, additionalProperties } = part as Record<string, unknown>;
+  const isOpen =
+    ([type].flat().includes('object') && additionalProperties === undefined) ||
+    ([type].flat().includes('array') && items === undefined);
+  return [
+    ...(isOpen ? [at] : []),
+    ...Object.entries(properties ?? {}).flatMap(([key, one]) =>
+      Object.keys(one as object).length === 0 ? [`${at}/${key}`] : [],
+    ),
+    ...Object.entries(part).flatMap(([key, one]) => openParts(one, `${at}/${key}`)),
+  ];
+}
+
 describe('the enumerations of the schemas are those of the code', () => {
   it('kinds of reasons', () => {
     expect(enumOf('reason_kind')).toEqual(Object.keys(REASONS).sort());

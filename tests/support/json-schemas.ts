@@ -45,8 +45,16 @@ export function problemOf(words: readonly string[], data: object): string | null
   if (schema === null) return 'no schema describes it';
   const odd = oddKeys(data);
   if (odd.length > 0) return `keys that are not snake_case: ${odd.join(', ')}`;
-  return ajv.validate(schema, data) ? null : `${schema}: ${ajv.errorsText()}`;
+  if (ajv.validate(schema, data)) return null;
+  const wrong = (ajv.errors ?? []).map(
+    ({ instancePath, message, params }) =>
+      `${instancePath} ${message ?? ''} ${JSON.stringify(params)}`,
+  );
+  return `${schema}: ${wrong.join('; ')}`;
 }
+
+/** What stands below these is what people wrote: its keys stay theirs. */
+const WRITTEN = ['schema', 'options', 'plan'];
 
 /** Keys anywhere in a value that are not snake_case. */
 function oddKeys(value: unknown): readonly string[] {
@@ -54,6 +62,6 @@ function oddKeys(value: unknown): readonly string[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, one]) => [
     ...(/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(key) ? [] : [key]),
-    ...oddKeys(one),
+    ...(WRITTEN.includes(key) ? [] : oddKeys(one)),
   ]);
 }

@@ -23,7 +23,7 @@ import { openLogFile } from '../../local/log-file.ts';
 import { isInBackground } from '../../local/process-identity.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
 import { given, type Invocation, option } from '../command.ts';
-import { formatJson, helpLines, plain } from '../io.ts';
+import { helpLines, plain } from '../io.ts';
 import { composeDispatcher } from './compose.ts';
 import { copyBranch } from './copy-branch.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
@@ -39,7 +39,7 @@ import { openTrace } from './trace-run.ts';
 import { openWakeSources, type WakeSources } from './wake-sources.ts';
 import { findRenamed, openSession, type TransportSession } from '../session/transport-session.ts';
 import { describeUnsent, findUnsent } from '../look/unsent.ts';
-import { wantsJson } from '../look/reading.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
 import { toKnownError } from '../../local/known-error.ts';
 import { createReadLine } from '../../transport/space-reads.ts';
 import { fixBy, toFix } from '../../base/fix.ts';
@@ -94,7 +94,7 @@ async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<n
       if (wantsJson(invocation)) {
         const { code, message } = known;
         const told = { code, message: `${where}: ${message}`, fix };
-        invocation.io.print(formatJson({ ok: false, health: 'failed', error: told }));
+        printJson(invocation, { ok: false, health: 'failed', error: told });
         return exit;
       }
       invocation.io.warn(plain(`${where}: ${known.code}: ${known.message}`));

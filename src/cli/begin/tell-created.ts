@@ -1,8 +1,9 @@
 /** What `init` says of the transport that it made, and how to continue. */
 import { shellWord } from '../../base/shell-word.ts';
 import type { RemoteTraits } from '../../protocol/remote-traits.ts';
-import { given, type Invocation } from '../command.ts';
-import { formatJson, plain } from '../io.ts';
+import type { Invocation } from '../command.ts';
+import { plain } from '../io.ts';
+import { printJson, wantsJson } from '../look/reading.ts';
 import { canAsk } from './first-answer.ts';
 import type { FirstModels } from './first-models.ts';
 import type { TransportPlace } from './place-transport.ts';
@@ -24,19 +25,10 @@ export function printCreated(
     ...(made.traits.customRefs ? [] : ['no custom refs: claims stand below refs/heads/crosstalk/']),
     ...(made.traits.atomic ? [] : ['no atomic pushes: replies are not fenced by the server']),
   ];
-  if (given(invocation, 'json')) {
-    io.print(
-      formatJson({
-        ok: true,
-        health: 'good',
-        directory: made.directory,
-        remote: made.url,
-        branch: made.branch,
-        models: made.approved,
-        limits,
-        notes: made.notes,
-      }),
-    );
+  if (wantsJson(invocation)) {
+    const { directory, url: remote, branch, approved: models, notes } = made;
+    const facts = { directory, remote, branch, models, limits, notes };
+    printJson(invocation, { ok: true, health: 'good', ...facts });
     return 0;
   }
   const { project, directory } = made;

@@ -9,10 +9,11 @@ import { fixBy } from '../../base/fix.ts';
 import { messageId } from '../../protocol/paths.ts';
 import { fixOf } from '../../protocol/remedy.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
-import { given, type Invocation } from '../command.ts';
+import type { Invocation } from '../command.ts';
 import { doubtOf, liveHosts, namesakesOf } from './host-opinions.ts';
 import { type HostSeen, lookToAct, type Surroundings } from './look-around.ts';
-import { formatJson, type Io, paint, plain, printFix } from '../io.ts';
+import { type Io, paint, plain, printFix } from '../io.ts';
+import { printJson, wantsJson } from './reading.ts';
 import { shortId } from './short-id.ts';
 import { lineOfHost, stateOf } from './status.ts';
 
@@ -20,8 +21,7 @@ import { lineOfHost, stateOf } from './status.ts';
 export async function showHosts(invocation: Invocation): Promise<number> {
   const around = await lookToAct(invocation);
   try {
-    if (given(invocation, 'json'))
-      invocation.io.print(formatJson(snakeKeys(describeHosts(around))));
+    if (wantsJson(invocation)) printJson(invocation, snakeKeys(describeHosts(around)));
     else if (around.hosts.length === 0)
       throw new CrosstalkError('NOT_FOUND', 'no host has shown itself on this transport', {
         fix: 'crosstalkd run',
@@ -50,9 +50,9 @@ export function describeHosts(around: Surroundings) {
       age_ms_by_its_own_clock: host.ageMs,
       claims: host.claims.map(({ key, claim }) => ({
         key,
-        message: claim?.message,
-        model: claim?.recipient,
-        attempt: claim?.attempt,
+        message: claim?.message ?? null,
+        model: claim?.recipient ?? null,
+        attempt: claim?.attempt ?? null,
       })),
     })),
   };

@@ -279,5 +279,5 @@ export function unreadableToJson({
   file,
   rejection,
 }: Unreadable): Readonly<Record<string, unknown>> {
-  return { path: file.path, ...(snakeKeys(rejection) as Readonly<Record<string, unknown>>) };
+  return { path: file.path, ...snakeKeys(rejection) };
 }

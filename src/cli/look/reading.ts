@@ -51,12 +51,8 @@ export function wantsJson(invocation: Invocation): boolean {
   return given(invocation, 'json');
 }
 
-/** Prints the one object of a command. */
-export function printJson(
-  invocation: Invocation,
-  result: { readonly ok: boolean; readonly health: Health } & Readonly<Record<string, unknown>>,
-): void {
-  const { io } = invocation;
+/** Prints the one object of a command, with `ok` and `health`. */
+export function printJson({ io }: Pick<Invocation, 'io'>, result: object): void {
   io.print(formatJson(placeFixes(result, io.at ?? [])));
 }
 

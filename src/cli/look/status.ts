@@ -29,8 +29,9 @@ import { readAsked } from './open-questions.ts';
 import { lateReason, readLate } from './late-answers.ts';
 import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
 import { fixBy, formatFix } from '../../base/fix.ts';
-import { formatJson, paint, plain } from '../io.ts';
+import { paint, plain } from '../io.ts';
 import { printScreen, sayTogether, type Section } from './print-status.ts';
+import { printJson, wantsJson } from './reading.ts';
 import { shortId } from './short-id.ts';
 import { describeNeed, isHeldUp, listNeeds, type Need, type Stood } from './status-needs.ts';
 import { readMirrorTrouble } from './mirror-trouble.ts';
@@ -49,7 +50,7 @@ export async function showStatus(invocation: Invocation): Promise<number> {
   );
   try {
     const told = await printStatus(invocation, around, clone);
-    if (given(invocation, 'json')) invocation.io.print(formatJson(snakeKeys(toJson(told))));
+    if (wantsJson(invocation)) printJson(invocation, snakeKeys(toJson(told)));
     else
       printScreen(
         invocation.io,
@@ -362,14 +363,12 @@ async function showConfig(invocation: Invocation): Promise<number> {
     origin: formatOrigin(session.origins[field]),
     meaning: SETTINGS[field].meaning,
   }));
-  if (given(invocation, 'json')) {
+  if (wantsJson(invocation)) {
     const paths = { config: session.configDirectory.path, state: session.directory.path };
     const idle = {
       rights_in_force: session.config.people !== null && tellIdleRights(session.config) === null,
     };
-    invocation.io.print(
-      formatJson({ ok: true, health: 'good', settings: rows, ...idle, ...paths }),
-    );
+    printJson(invocation, { ok: true, health: 'good', settings: rows, ...idle, ...paths });
     return 0;
   }
   const [keys, values] = [

@@ -105,10 +105,12 @@ export async function planFile(invocation: Invocation): Promise<number> {
       );
     const { served } = await readCheckOptions(around);
     const planned = planWorkflow(plan, served);
-    if (wantsJson(invocation)) {
-      const plan = snakeKeys(planned) as Readonly<Record<string, unknown>>;
-      printJson(invocation, { ok: true, health: 'good', file: source.label, ...plan });
-    } else for (const line of formatPlan(invocation, planned)) invocation.io.print(line);
+    if (wantsJson(invocation))
+      printJson(invocation, {
+        ...{ ok: true, health: 'good', file: source.label },
+        ...snakeKeys(planned),
+      });
+    else for (const line of formatPlan(invocation, planned)) invocation.io.print(line);
     return 0;
   });
 }

@@ -28,7 +28,9 @@ export async function showRun(invocation: Invocation): Promise<number> {
       printJson(invocation, {
         ok: true,
         health: 'good',
-        ...(snakeKeys(describeRunSeen(seen)) as Readonly<Record<string, unknown>>),
+        ...snakeKeys(describeRunSeen(seen)),
+        // What people wrote keeps its keys.
+        gates: seen.view.gates.map(({ schema, ...gate }) => ({ ...snakeKeys(gate), schema })),
         status,
         at: at ?? tipOf(around.session),
         blocked_by: waits.map(tellReason),
