@@ -57,13 +57,10 @@ export async function addPrograms(
       throw new CrosstalkError('REFUSED', `${MODELS_FILE} does not end with its list of models`, {
         fix: fixByHand(`add to it below "models:", commit and push:\n${entries}`),
       });
-    return [
-      {
-        ...{ writes: [{ path: MODELS_FILE, content }], author: identity, committer: identity },
-        atMs: systemClock.wallMs(),
-        message: `Add ${fresh.map(({ adapter }) => adapter).join(', ')} to the models\n`,
-      },
-    ];
+    const atMs = systemClock.wallMs();
+    const message = `Add ${fresh.map(({ adapter }) => adapter).join(', ')} to the models\n`;
+    const writes = [{ path: MODELS_FILE, content }];
+    return [{ writes, author: identity, committer: identity, atMs, message }];
   };
   const transaction = { name: `write ${MODELS_FILE}`, fences: [], decide };
   await publishFor(session, [transaction], { kinds: ['models'], right: 'models' });

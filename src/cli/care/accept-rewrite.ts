@@ -16,7 +16,7 @@ import { CHANNELS, messageId } from '../../protocol/paths.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import type { Invocation } from '../command.ts';
 import { isConfirmed, type Question } from '../confirm.ts';
-import { lookAround, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withSurroundings } from '../look/look-around.ts';
 import { openState } from '../session/open-state.ts';
 import { plain } from '../io.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
@@ -32,9 +32,8 @@ const QUESTION: Question = {
 };
 
 /** Exit 3 when there is nothing to accept. */
-export async function acceptRewritten(invocation: Invocation): Promise<number> {
-  const around = await lookAround(invocation);
-  try {
+export function acceptRewritten(invocation: Invocation): Promise<number> {
+  return withSurroundings(invocation, async (around) => {
     if (around.outage !== null) throw unreachable(around.session.located.url, around.outage);
     const { rewrite } = around;
     if (rewrite === null) return await settleHalt(invocation, around);
@@ -53,9 +52,7 @@ export async function acceptRewritten(invocation: Invocation): Promise<number> {
     if (!wantsJson(invocation)) show(invocation, lost);
     if (!(await isConfirmed(invocation, QUESTION))) return ERROR_CODES.REFUSED.exit;
     return await accept(invocation, around, lost);
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 interface Lost extends Rewrite {

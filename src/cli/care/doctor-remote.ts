@@ -25,7 +25,7 @@ import { lacksPace, setHostedPace } from './set-pace.ts';
 import { formatVersionFile, type RemoteTraits } from '../../protocol/remote-traits.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { notOnePlace } from '../session/remote-errors.ts';
-import { publishFor } from '../session/publish-for.ts';
+import { commitBy, publishFor } from '../session/publish-for.ts';
 import { readSettings } from '../session/git-settings.ts';
 import { openPersonGit } from '../session/person-git.ts';
 import { andThen, fixBy, fixByHand, withNote } from '../../base/fix.ts';
@@ -135,22 +135,11 @@ async function writeTraits(
   traits: RemoteTraits,
 ): Promise<string> {
   const { identity } = await identifySender(invocation, session);
-  await publishFor(session, [
-    {
-      name: `write ${VERSION_FILE}`,
-      fences: [],
-      decide: () =>
-        Promise.resolve([
-          {
-            writes: [{ path: VERSION_FILE, content: formatVersionFile(traits) }],
-            author: identity,
-            committer: identity,
-            atMs: systemClock.wallMs(),
-            message: `Record what the remote can do\n\ncrosstalkd doctor --fix\n`,
-          },
-        ]),
-    },
-  ]);
+  const written = commitBy({ identity, name: `write ${VERSION_FILE}` }, () => ({
+    writes: [{ path: VERSION_FILE, content: formatVersionFile(traits) }],
+    message: `Record what the remote can do\n\ncrosstalkd doctor --fix\n`,
+  }));
+  await publishFor(session, [written]);
   // Anyone who changes it has accepted it on this host.
   await session.checkpoint.keep(encodeIndex(session.mirror.index()));
   await tellDispatcher(session.directory.path);

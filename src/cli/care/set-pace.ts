@@ -1,10 +1,9 @@
 /** Writes data/transport.yaml for a remote on a forge. */
-import { systemClock } from '../../base/clock.ts';
 import { formatTransport, HOSTED_PACE, paceOfUrl } from '../../protocol/pace.ts';
 import { TRANSPORT_FILE } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
 import { paceOf, type TransportSession } from '../session/transport-session.ts';
-import { publishFor } from '../session/publish-for.ts';
+import { commitBy, publishFor } from '../session/publish-for.ts';
 import { identifySender } from '../talk/person.ts';
 
 /** What people read about the pace `hosted`. */
@@ -21,21 +20,10 @@ export async function setHostedPace(
   session: TransportSession,
 ): Promise<string> {
   const { identity } = await identifySender(invocation, session);
-  await publishFor(session, [
-    {
-      name: `write ${TRANSPORT_FILE}`,
-      fences: [],
-      decide: () =>
-        Promise.resolve([
-          {
-            writes: [{ path: TRANSPORT_FILE, content: formatTransport(HOSTED_PACE) }],
-            author: identity,
-            committer: identity,
-            atMs: systemClock.wallMs(),
-            message: 'Keep to the pace of a hosted remote\n',
-          },
-        ]),
-    },
-  ]);
+  const written = commitBy({ identity, name: `write ${TRANSPORT_FILE}` }, () => ({
+    writes: [{ path: TRANSPORT_FILE, content: formatTransport(HOSTED_PACE) }],
+    message: 'Keep to the pace of a hosted remote\n',
+  }));
+  await publishFor(session, [written]);
   return HOSTED_NOTE;
 }

@@ -19,7 +19,7 @@ import { refusedFolders } from '../../transport/mirror.ts';
 import { walkHistory, type WalkedCommit } from '../../transport/walk-history.ts';
 import { given, type Invocation } from '../command.ts';
 import { plain } from '../io.ts';
-import { lookAround, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withSurroundings } from '../look/look-around.ts';
 import { printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { verifySignatures } from './verify-signatures.ts';
 import { unreachable } from '../session/remote-errors.ts';
@@ -35,17 +35,14 @@ interface Verified {
 }
 
 /** Checks everything. Exit 1 at a violation. */
-export async function verify(invocation: Invocation): Promise<number> {
+export function verify(invocation: Invocation): Promise<number> {
   if (given(invocation, 'signatures')) return verifySignatures(invocation);
-  const around = await lookAround(invocation);
-  try {
+  return withSurroundings(invocation, async (around) => {
     if (around.outage !== null) throw unreachable(around.session.located.url, around.outage);
     const verified = await verifyHistory(invocation, around);
     print(invocation, verified);
     return verified.violations.length === 0 ? 0 : ERROR_CODES.REFUSED.exit;
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 async function verifyHistory(

@@ -2,7 +2,7 @@
  * `crosstalkd ack`: a person's note that nothing has to be done about a failure or a file that is
  * not a message. It is kept in the transport, so that no host reports it again.
  */
-import { formatIso, systemClock } from '../../base/clock.ts';
+import { formatIso } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { type Acked, ackPath } from '../../protocol/acks.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
@@ -12,9 +12,9 @@ import { given, type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
 import { dropAcked } from '../look/acks.ts';
 import { type Failure, readFailures } from '../look/failures.ts';
-import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
-import { publishFor } from '../session/publish-for.ts';
+import { commitBy, publishFor } from '../session/publish-for.ts';
 import { DECISION } from '../session/sign-as-person.ts';
 import { formatSubject } from '../../protocol/subject.ts';
 import { identifyPerson, type Sender } from '../talk/person.ts';
@@ -26,9 +26,8 @@ interface Found {
 }
 
 /** Dismisses what its arguments name, or with --failed every failure; exit 3 for nothing left. */
-export async function acknowledge(invocation: Invocation): Promise<number> {
-  const around = await lookToAct(invocation);
-  try {
+export function acknowledge(invocation: Invocation): Promise<number> {
+  return withRemote(invocation, async (around) => {
     const sender = await identifyPerson(invocation, around.session, 'dismiss what needs a person');
     const found = await findAll(invocation, around);
     const note = option(invocation, 'message') ?? '';
@@ -41,9 +40,7 @@ export async function acknowledge(invocation: Invocation): Promise<number> {
     if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', dismissed });
     else for (const about of dismissed) invocation.io.print(plain(`dismissed: ${about}`));
     return 0;
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 async function findAll(invocation: Invocation, around: Surroundings): Promise<readonly Found[]> {
@@ -91,27 +88,13 @@ function acknowledgement(
   { sender, note }: { readonly sender: Sender; readonly note: string },
 ): Transaction {
   const path = ackPath(what);
-  return {
-    name: `ack ${path}`,
-    fences: [],
-    decide: async (view) => {
-      const [standing] = await view.lookUp([path]);
-      if (standing != null) return null;
-      const atMs = systemClock.wallMs();
-      const fields = {
-        ack: what.kind === 'file' ? what.path : what.id,
-        from: sender.name,
-        timestamp: formatIso(atMs),
-      };
-      return [
-        {
-          writes: [{ path, content: writeFrontMatter(fields, note === '' ? '' : `${note}\n`) }],
-          author: sender.identity,
-          committer: sender.identity,
-          atMs,
-          message: `${formatSubject(`${sender.name} dismisses ${about}`)}\n\n${note}`.trimEnd(),
-        },
-      ];
-    },
-  };
+  const { identity, name: from } = sender;
+  return commitBy({ identity, name: `ack ${path}`, unless: path }, (atMs) => {
+    const ack = what.kind === 'file' ? what.path : what.id;
+    const fields = { ack, from, timestamp: formatIso(atMs) };
+    return {
+      writes: [{ path, content: writeFrontMatter(fields, note === '' ? '' : `${note}\n`) }],
+      message: `${formatSubject(`${from} dismisses ${about}`)}\n\n${note}`.trimEnd(),
+    };
+  });
 }

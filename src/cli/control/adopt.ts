@@ -8,7 +8,6 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { fixBy } from '../../base/fix.ts';
 import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
-import { sendControl } from '../../local/control-client.ts';
 import { readLateFiles, removeLate } from '../../local/late.ts';
 import {
   type Adopted,
@@ -23,7 +22,7 @@ import type { Transaction } from '../../transport/transaction.ts';
 import { given, type Invocation } from '../command.ts';
 import { plain } from '../io.ts';
 import { findLate, type LateSeen } from '../look/late-answers.ts';
-import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { lookUpFiles, readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
@@ -34,9 +33,8 @@ import { identifyPerson, type Sender } from '../talk/person.ts';
 import { wantedNames } from './cancel.ts';
 
 /** Publishes or discards late output of one message; exit 3 when none is kept here. */
-export async function adoptLate(invocation: Invocation): Promise<number> {
-  const around = await lookToAct(invocation);
-  try {
+export function adoptLate(invocation: Invocation): Promise<number> {
+  return withRemote(invocation, async (around) => {
     const sender = await identifyPerson(invocation, around.session, 'publish what came too late');
     const found = await resolveId(around.session, invocation.args[0] ?? '');
     const file =
@@ -53,9 +51,7 @@ export async function adoptLate(invocation: Invocation): Promise<number> {
         fix: fixBy`crosstalkd why ${file.path}`,
       });
     return await publishKept(invocation, around, { sender, question, kept });
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 /** The one that is meant: of one recipient, the newest whole answer before any other. */
@@ -106,7 +102,6 @@ async function publishKept(
   const transaction = transactionOf(sender, adoption, { ...forms, took: (form) => (done = form) });
   await publishFor(around.session, [transaction], REPLY);
   await removeLate(kept.path);
-  await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
   const told = { id: messageId(done.path), path: done.path, recipient: adoption.recipient };
   const isReply = done !== forms.beside;
   if (wantsJson(invocation))
@@ -124,7 +119,7 @@ async function publishKept(
 
 function transactionOf(
   sender: Sender,
-  { message, recipient, atMs }: Adoption,
+  { message: asked, recipient, atMs }: Adoption,
   forms: {
     readonly reply: Adopted;
     /** For when something stands in the place of its files. */
@@ -135,23 +130,16 @@ function transactionOf(
 ): Transaction {
   const { identity } = sender;
   return {
-    name: `adopt ${message}`,
+    name: `adopt ${asked}`,
     fences: [],
     decide: async (view) => {
-      const path = replyPath(message, recipient);
+      const path = replyPath(asked, recipient);
       const [standing, inTheWay] = await view.lookUp([path, attachmentFolder(path)]);
       const asReply = inTheWay == null ? forms.reply : forms.alone;
       const form = standing == null ? asReply : forms.beside;
       forms.took(form);
-      return [
-        {
-          writes: form.writes,
-          author: identity,
-          committer: identity,
-          atMs,
-          message: form.message,
-        },
-      ];
+      const { writes, message } = form;
+      return [{ writes, author: identity, committer: identity, atMs, message }];
     },
   };
 }

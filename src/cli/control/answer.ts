@@ -6,7 +6,6 @@ import { formatIso, systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { fixBy, orElse, withNote } from '../../base/fix.ts';
 import { oneLine } from '../../base/plain-text.ts';
-import { sendControl } from '../../local/control-client.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
 import { textForLog } from '../../protocol/reply.ts';
 import { formatTrailers } from '../../protocol/trailers.ts';
@@ -14,11 +13,11 @@ import { yesOrNo } from '../../protocol/yes-or-no.ts';
 import type { Transaction } from '../../transport/transaction.ts';
 import { type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
-import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
-import { publishFor } from '../session/publish-for.ts';
+import { commitBy, publishFor } from '../session/publish-for.ts';
 import { DECISION } from '../session/sign-as-person.ts';
 import { formatSubject } from '../../protocol/subject.ts';
 import { composeLetter, type Letter } from '../talk/compose-message.ts';
@@ -26,9 +25,8 @@ import { identifyPerson, type Sender } from '../talk/person.ts';
 import { needsOf } from '../talk/publish-letter.ts';
 
 /** Answers a question, named by its id or by that of the message that its agent works on. */
-export async function answerQuestion(invocation: Invocation): Promise<number> {
-  const around = await lookToAct(invocation);
-  try {
+export function answerQuestion(invocation: Invocation): Promise<number> {
+  return withRemote(invocation, async (around) => {
     const sender = await identifyPerson(
       invocation,
       around.session,
@@ -50,14 +48,11 @@ export async function answerQuestion(invocation: Invocation): Promise<number> {
       throw new CrosstalkError('REFUSED', `${by} has answered ${id} already`, {
         fix: fixBy`crosstalkd show ${id}`,
       });
-    await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
     const told = { id, by, says: words.says };
     if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', ...told });
     else invocation.io.print(plain(`answered ${question.from} as ${by}: ${words.says}`));
     return 0;
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 async function findQuestion(around: Surroundings, asked: string): Promise<Said> {
@@ -164,25 +159,17 @@ function answerTransaction(
     words,
   }: { readonly question: Said; readonly answer: Letter; readonly words: Words },
 ): Transaction {
-  return {
-    name: `answer ${path}`,
-    fences: [],
-    decide: async (view) => {
-      const [standing] = await view.lookUp([path]);
-      if (standing != null) return null;
-      const subject = formatSubject(`${message.fields.from ?? name} → ${from}: ${words.body}`);
-      return [
-        {
-          writes: [{ path, content }],
-          author: identity,
-          committer: identity,
-          atMs: systemClock.wallMs(),
-          message: `${subject}\n\n${textForLog(words.body)}\n\n${formatTrailers([
-            ['Re', messageId(file.path)],
-            ['Channel', file.channel],
-          ])}`,
-        },
-      ];
-    },
-  };
+  const subject = formatSubject(`${message.fields.from ?? name} → ${from}: ${words.body}`);
+  const trailers = formatTrailers([
+    ['Re', messageId(file.path)],
+    ['Channel', file.channel],
+  ]);
+  return commitBy({ identity, name: `answer ${path}`, unless: path }, () => ({
+    writes: [{ path, content }],
+    message: `${subject}
+
+${textForLog(words.body)}
+
+${trailers}`,
+  }));
 }

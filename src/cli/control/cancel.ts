@@ -4,22 +4,21 @@
  * host that works on it stops its agent on its own.
  */
 import { formatTrailers } from '../../protocol/trailers.ts';
-import { formatIso, systemClock } from '../../base/clock.ts';
+import { formatIso } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { shellWord } from '../../base/shell-word.ts';
-import { sendControl } from '../../local/control-client.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { messageId, replyPath } from '../../protocol/paths.ts';
 import type { Work } from '../../protocol/list-work.ts';
 import type { Transaction, TransactionOutcome } from '../../transport/transaction.ts';
 import { type Invocation, option } from '../command.ts';
-import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { plain } from '../io.ts';
 import { identifyPerson, type Sender } from '../talk/person.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
-import { publishFor } from '../session/publish-for.ts';
+import { commitBy, publishFor } from '../session/publish-for.ts';
 import { REPLY } from '../session/sign-as-person.ts';
 import { formatSubject } from '../../protocol/subject.ts';
 import { fixBy } from '../../base/fix.ts';
@@ -35,23 +34,16 @@ export async function cancelMessage(invocation: Invocation): Promise<number> {
   const cancelled: string[] = [];
   let path = '';
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
-    const around = await lookToAct(invocation);
-    try {
+    const isOver = await withRemote(invocation, async (around) => {
       const sender = await identifyPerson(invocation, around.session, 'cancel messages');
       path = (await resolveId(around.session, invocation.args[0] ?? '')).path;
       const works = openWorks(around, path, wantedNames(invocation));
-      if (works.length === 0) break;
-      const outcomes = await publishFor(
-        around.session,
-        works.map((work) => cancellation(around, work, sender)),
-        REPLY,
-      );
+      const wanted = works.map((work) => cancellation(around, work, sender));
+      const outcomes = works.length === 0 ? [] : await publishFor(around.session, wanted, REPLY);
       works.forEach((work, index) => isDone(outcomes[index]) && cancelled.push(work.recipient));
-      await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
-      if (outcomes.every(isDone)) break;
-    } finally {
-      await around.session.close();
-    }
+      return outcomes.every(isDone);
+    });
+    if (isOver) break;
   }
   return printCancelled(invocation, { path, cancelled });
 }
@@ -85,38 +77,26 @@ function cancellation({ claims }: Surroundings, work: Work, sender: Sender): Tra
   const { message, recipient } = work;
   const claim = claims.get(work.key);
   const path = replyPath(message.path, recipient);
-  return {
-    name: `cancel ${path}`,
-    fences: claim === undefined ? [] : [{ ref: claim.ref, expected: claim.oid, next: null }],
-    decide: async (view) => {
-      const [standing] = await view.lookUp([path]);
-      if (standing != null) return null;
-      const atMs = systemClock.wallMs();
-      const fields = {
-        to: message.from,
-        from: sender.name,
-        re: message.path,
-        timestamp: formatIso(atMs),
-        hops: message.hops + 1,
-        failed: true,
-        error: 'cancelled',
-      };
-      return [
-        {
-          writes: [{ path, content: writeFrontMatter(fields, `Cancelled by ${sender.name}.\n`) }],
-          author: sender.identity,
-          committer: sender.identity,
-          atMs,
-          message: `${formatSubject(`${recipient} ✗ ${message.from}: cancelled by ${sender.name}`)}\n\n${formatTrailers(
-            [
-              ['Re', messageId(message.path)],
-              ['Channel', message.channel],
-            ],
-          )}`,
-        },
-      ];
-    },
-  };
+  const { identity, name } = sender;
+  const fences = claim === undefined ? [] : [{ ref: claim.ref, expected: claim.oid, next: null }];
+  const subject = formatSubject(`${recipient} ✗ ${message.from}: cancelled by ${name}`);
+  const trailers = formatTrailers([
+    ['Re', messageId(message.path)],
+    ['Channel', message.channel],
+  ]);
+  return commitBy({ identity, name: `cancel ${path}`, unless: path, fences }, (atMs) => {
+    const fields = {
+      to: message.from,
+      from: name,
+      re: message.path,
+      timestamp: formatIso(atMs),
+      hops: message.hops + 1,
+      failed: true,
+      error: 'cancelled',
+    };
+    const content = writeFrontMatter(fields, `Cancelled by ${name}.\n`);
+    return { writes: [{ path, content }], message: `${subject}\n\n${trailers}` };
+  });
 }
 
 function printCancelled(

@@ -13,7 +13,7 @@ import { given, type Invocation } from '../command.ts';
 import { VERSION } from '../version.ts';
 import { liveHosts } from '../look/host-opinions.ts';
 import { endNotedRest } from '../look/resting.ts';
-import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { plain } from '../io.ts';
 import { findCountingSign } from '../session/sign-as-person.ts';
 import { identifySender } from '../talk/person.ts';
@@ -127,18 +127,15 @@ function tellHere(
   }
 }
 
-async function controlAll(invocation: Invocation, op: Op): Promise<number> {
-  const around = await lookToAct(invocation);
-  try {
+function controlAll(invocation: Invocation, op: Op): Promise<number> {
+  return withRemote(invocation, async (around) => {
     const told = op === 'resume' ? await resumeAll(around) : await orderAll(invocation, around, op);
     // The one here need not wait for its next look.
     await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
     if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', told });
     else invocation.io.print(plain(told));
     return 0;
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 async function orderAll(

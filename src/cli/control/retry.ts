@@ -7,7 +7,6 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
 import { shellWord } from '../../base/shell-word.ts';
-import { sendControl } from '../../local/control-client.ts';
 import { expandAddresses, formatAddress } from '../../protocol/address.ts';
 import { isolationOf } from '../../protocol/isolation.ts';
 import { wholePaths } from '../../protocol/attachments.ts';
@@ -17,7 +16,7 @@ import { composeLetter, type Letter } from '../talk/compose-message.ts';
 import { publishLetter } from '../talk/publish-letter.ts';
 import { wantedNames } from './cancel.ts';
 import { createExplainer } from '../look/explain-work.ts';
-import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { readStates } from '../look/message-state.ts';
 import { plain } from '../io.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
@@ -32,9 +31,8 @@ import { sayReason } from '../../protocol/say-reason.ts';
 import { andThen, fixBy, orElse } from '../../base/fix.ts';
 
 /** Sends a message again. Refuses while it is still awaited, and when it was retried already. */
-export async function retryMessage(invocation: Invocation): Promise<number> {
-  const around = await lookToAct(invocation);
-  try {
+export function retryMessage(invocation: Invocation): Promise<number> {
+  return withRemote(invocation, async (around) => {
     const said = await readOriginal(around.session, invocation.args[0] ?? '');
     const recipients = await selectRecipients(around, said, wantedNames(invocation));
     const sender = await identifySender(invocation, around.session);
@@ -55,9 +53,7 @@ export async function retryMessage(invocation: Invocation): Promise<number> {
         plain(`asked ${recipients.to.join(', ')} again: ${id}\n  crosstalkd wait ${shellWord(id)}`),
       );
     return 0;
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 interface Again {
@@ -76,7 +72,6 @@ export async function askAgain(
   const { sender, said } = again;
   const letter = composeRetry(again);
   const commit = await publishLetter(session, { sender, letter }, { retries: said.file.path });
-  await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
   return { path: letter.path, commit };
 }
 

@@ -11,16 +11,15 @@ import { fixOf } from '../../protocol/remedy.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import type { Invocation } from '../command.ts';
 import { doubtOf, liveHosts, namesakesOf } from './host-opinions.ts';
-import { type HostSeen, lookToAct, type Surroundings } from './look-around.ts';
+import { type HostSeen, type Surroundings, withRemote } from './look-around.ts';
 import { type Io, paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson } from './reading.ts';
 import { shortId } from './short-id.ts';
 import { lineOfHost, stateOf } from './status.ts';
 
 /** All hosts. Exit 3 when none has shown itself. */
-export async function showHosts(invocation: Invocation): Promise<number> {
-  const around = await lookToAct(invocation);
-  try {
+export function showHosts(invocation: Invocation): Promise<number> {
+  return withRemote(invocation, async (around) => {
     if (wantsJson(invocation)) printJson(invocation, snakeKeys(describeHosts(around)));
     else if (around.hosts.length === 0)
       throw new CrosstalkError('NOT_FOUND', 'no host has shown itself on this transport', {
@@ -28,9 +27,7 @@ export async function showHosts(invocation: Invocation): Promise<number> {
       });
     else for (const host of around.hosts) print(invocation.io, host, around);
     return around.hosts.length === 0 ? ERROR_CODES.NOT_FOUND.exit : 0;
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 /** Every host as one object, as `--json` prints it. */

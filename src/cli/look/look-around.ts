@@ -145,6 +145,15 @@ export async function lookAround(
   }
 }
 
+/** Looks around for `act`, and closes the session whatever happens. */
+export async function withSurroundings<T>(
+  invocation: Invocation,
+  act: (around: Surroundings) => Promise<T>,
+): Promise<T> {
+  const around = await lookAround(invocation);
+  return act(around).finally(() => around.session.close());
+}
+
 /** The same over a session that stays open: it may be asked again and again. */
 export async function lookFrom(session: TransportSession): Promise<Surroundings> {
   const [seen, asked] = await Promise.all([lookAtRemote(session), askHere(session)]);
@@ -237,13 +246,16 @@ function unreadable({ line, found, expected }: ModelProblem): ReasonOf<'models-u
  * The same for commands that act: they need the remote. Throws REMOTE_UNREACHABLE and
  * HISTORY_REWRITTEN.
  */
-export async function lookToAct(invocation: Invocation): Promise<Surroundings> {
-  const around = await lookAround(invocation);
-  if (around.outage === null && around.rewrite === null) return around;
-  await around.session.close();
-  throw around.outage === null
-    ? rewritten(around.rewrite)
-    : unreachable(around.session.located.url, around.outage);
+export function withRemote<T>(
+  invocation: Invocation,
+  act: (around: Surroundings) => Promise<T>,
+): Promise<T> {
+  return withSurroundings(invocation, async (around) => {
+    const { outage, rewrite, session } = around;
+    if (outage !== null) throw unreachable(session.located.url, outage);
+    if (rewrite !== null) throw rewritten(rewrite);
+    return act(around);
+  });
 }
 
 type RemoteSeen = Pick<

@@ -6,7 +6,7 @@ import { CrosstalkError, ERROR_CODES, errorText } from '../../base/errors.ts';
 import { formatMetrics, type Metric, type Sample } from '../../base/prometheus.ts';
 import { type Invocation, option } from '../command.ts';
 import { liveHosts } from './host-opinions.ts';
-import { lookAround, type Surroundings } from './look-around.ts';
+import { type Surroundings, withSurroundings } from './look-around.ts';
 import { readReplyTotals, type ReplyTotals } from './reply-totals.ts';
 import { printJson, wantsJson } from './reading.ts';
 import { describeStatus } from './status.ts';
@@ -17,9 +17,8 @@ import { fixBy } from '../../base/fix.ts';
  * Prints the numbers, or puts them into a file that a collector reads. Numbers are given also while
  * the remote is away: that is one of them.
  */
-export async function showMetrics(invocation: Invocation): Promise<number> {
-  const around = await lookAround(invocation);
-  try {
+export function showMetrics(invocation: Invocation): Promise<number> {
+  return withSurroundings(invocation, async (around) => {
     const metrics = [
       ...metricsOfStatus(around, await describeStatus(invocation, around)),
       ...metricsOfHosts(around),
@@ -33,9 +32,7 @@ export async function showMetrics(invocation: Invocation): Promise<number> {
       printJson(invocation, { ok: isUp, health: isUp ? 'good' : 'degraded', metrics });
     else if (out === null) invocation.io.write(formatMetrics(metrics));
     return around.outage === null ? 0 : ERROR_CODES.REMOTE_UNREACHABLE.exit;
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 /** As the textfile collector wants it: whole at any moment, readable by another user. */

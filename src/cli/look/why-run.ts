@@ -9,7 +9,7 @@ import { fixOf, needsPerson, tellReason } from '../../protocol/remedy.ts';
 import { sayReason, sayStatus } from '../../protocol/say-reason.ts';
 import { createExplainer } from './explain-work.ts';
 import { paint, plain, printFix } from '../io.ts';
-import { lookAround, type Surroundings } from './look-around.ts';
+import { type Surroundings, withSurroundings } from './look-around.ts';
 import { printJson, wantsJson } from './reading.ts';
 import { readRetries } from './retries.ts';
 import { findRun, type RunSeen } from './runs.ts';
@@ -23,9 +23,8 @@ export type Told = RunSeen['view']['status'] | 'stale';
 const LINES_MAX = 12;
 
 /** Explains one run. */
-export async function explainRun(invocation: Invocation): Promise<number> {
-  const around = await lookAround(invocation);
-  try {
+export function explainRun(invocation: Invocation): Promise<number> {
+  return withSurroundings(invocation, async (around) => {
     const seen = await findRun(around, invocation.args[0] ?? '');
     const waits = waitsOf(around, seen);
     const status = statusOf(around, seen);
@@ -43,9 +42,7 @@ export async function explainRun(invocation: Invocation): Promise<number> {
     else
       printWaits(invocation, { run: seen.input.run, status, waits: [...waits, ...ended_by], over });
     return 0;
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 /** False for one whose marker was refused: asked again as it is, it would be refused again. */

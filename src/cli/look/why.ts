@@ -18,7 +18,7 @@ import { createExplainer } from './explain-work.ts';
 import { explainMessage, type Part, tellRejected, type Told } from './explain-message.ts';
 import { tellGate, tellRun, tellRunByPrefix } from './explain-run.ts';
 import { doubtOf, liveHosts, namesakesOf } from './host-opinions.ts';
-import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
+import { type HostSeen, type Surroundings, withSurroundings } from './look-around.ts';
 import { type Io, paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson } from './reading.ts';
 import { matchId, resolveId } from './resolve-id.ts';
@@ -32,10 +32,9 @@ import { andThen, fixBy, orElse, withNote } from '../../base/fix.ts';
 const WORKS_MAX = 20;
 
 /** Explains one thing. */
-export async function explain(invocation: Invocation): Promise<number> {
+export function explain(invocation: Invocation): Promise<number> {
   const asked = invocation.args[0] ?? '';
-  const around = await lookAround(invocation);
-  try {
+  return withSurroundings(invocation, async (around) => {
     const told = await explainFrom(invocation, around, asked);
     if (wantsJson(invocation))
       printJson(invocation, {
@@ -45,9 +44,7 @@ export async function explain(invocation: Invocation): Promise<number> {
       });
     else print(invocation, told);
     return 0;
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 /** What is known of a name, a run or a message. Throws NOT_FOUND and ID_AMBIGUOUS. */

@@ -2,15 +2,13 @@
  * A letter that a person adds, as one commit. What `send` has to look for first stands in send.ts.
  */
 import { formatTrailers } from '../../protocol/trailers.ts';
-import { systemClock } from '../../base/clock.ts';
 import { expandAddresses, formatAddress } from '../../protocol/address.ts';
 import { decodeModels } from '../../protocol/decode-models.ts';
 import { actsOutside } from '../../protocol/isolation.ts';
 import { channelOf, messageId, parseGatePath } from '../../protocol/paths.ts';
 import { hear } from '../../protocol/trust.ts';
-import type { Transaction } from '../../transport/transaction.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { publishFor } from '../session/publish-for.ts';
+import { commitBy, publishFor } from '../session/publish-for.ts';
 import { DECISION, type Needs } from '../session/sign-as-person.ts';
 import { composeCommitMessage, type Letter } from './compose-message.ts';
 import { tellMarker } from '../../workflow/language/marker.ts';
@@ -45,16 +43,10 @@ export async function publishLetter(
           ['Message', messageId(letter.path)],
         ]);
   const { identity } = sender;
-  const writes = [{ path: letter.path, content: letter.content }];
-  const draft = {
-    writes,
-    author: identity,
-    committer: identity,
-    atMs: systemClock.wallMs(),
+  const transaction = commitBy({ identity, name: `send ${letter.path}` }, () => ({
+    writes: [{ path: letter.path, content: letter.content }],
     message: `${told}${again}${formatTrailers([['Asks', asks ?? null]])}`,
-  };
-  const decide = (): ReturnType<Transaction['decide']> => Promise.resolve([draft]);
-  const transaction = { name: `send ${letter.path}`, fences: [], decide };
+  }));
   const needs = needsOf(session, letter, sender.name);
   const closes = retries !== undefined && (await isSigned(session, retries));
   const [outcome] = await publishFor(

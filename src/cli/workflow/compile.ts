@@ -9,7 +9,7 @@ import { writeYaml } from '../../protocol/yaml.ts';
 import { compilePrompt, readCompiled } from '../../workflow/run/compile.ts';
 import { type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
-import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { durationValue, printJson, wantsJson } from '../look/reading.ts';
 import { identifySender } from '../talk/person.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from '../talk/wait.ts';
@@ -25,10 +25,9 @@ import {
 import { fixBy } from '../../base/fix.ts';
 
 /** Asks for the plan of a text and prints it. Exit 1 when the answer is not a plan. */
-export async function compileWorkflow(invocation: Invocation): Promise<number> {
+export function compileWorkflow(invocation: Invocation): Promise<number> {
   const limitMs = durationValue(option(invocation, 'wait') || WAIT_DEFAULT, '--wait');
-  const around = await lookToAct(invocation);
-  try {
+  return withRemote(invocation, async (around) => {
     const known = await readCheckOptions(around);
     const source = await readWorkflow(invocation, known, invocation.args[0] ?? '');
     const { errors, plan } = checkSourceText(source, known);
@@ -42,9 +41,7 @@ export async function compileWorkflow(invocation: Invocation): Promise<number> {
         },
       );
     return await askForPlan(invocation, around, { source, known, limitMs });
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 interface Asking {

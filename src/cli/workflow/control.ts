@@ -12,7 +12,7 @@ import { type Invocation, option } from '../command.ts';
 import { followTip } from '../look/follow-tip.ts';
 import { liveHosts } from '../look/host-opinions.ts';
 import { plain } from '../io.ts';
-import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { snakeKeys } from '../../base/snake-keys.ts';
 import { printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { checkSourceText, tellErrors } from './check.ts';
@@ -101,16 +101,13 @@ export function amendRun(invocation: Invocation): Promise<number> {
 }
 
 /** Opens the transport and finds the run that the first argument names. */
-export async function withRun(
+export function withRun(
   invocation: Invocation,
   act: (around: Surroundings, seen: RunSeen) => Promise<number>,
 ): Promise<number> {
-  const around = await lookToAct(invocation);
-  try {
+  return withRemote(invocation, async (around) => {
     return await act(around, await findRun(around, invocation.args[0] ?? ''));
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 /**

@@ -7,7 +7,7 @@ import { formatDuration } from '../../base/duration.ts';
 import { given, type Invocation } from '../command.ts';
 import { formatTable } from '../../base/display-width.ts';
 import { paint, plain } from '../io.ts';
-import { lookAround, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withSurroundings } from '../look/look-around.ts';
 import { countOption, printJson, wantsJson } from '../look/reading.ts';
 import { isOver, statusOf, waitsOf } from '../look/why-run.ts';
 import { listMarkers, readMarkerRun, type RunSeen } from '../look/runs.ts';
@@ -17,10 +17,9 @@ import { sayReason, sayStatus } from '../../protocol/say-reason.ts';
 const RUNS_SHOWN = 20;
 
 /** Lists runs. Exit 3 when there is none. */
-export async function listRuns(invocation: Invocation): Promise<number> {
+export function listRuns(invocation: Invocation): Promise<number> {
   const max = countOption(invocation, 'number', RUNS_SHOWN);
-  const around = await lookAround(invocation);
-  try {
+  return withSurroundings(invocation, async (around) => {
     const runs: RunSeen[] = [];
     for await (const path of listMarkers(around, given(invocation, 'open') ? 'open' : 'all')) {
       const seen = await readMarkerRun(around, path);
@@ -29,9 +28,7 @@ export async function listRuns(invocation: Invocation): Promise<number> {
     }
     print(invocation, around, runs);
     return runs.length === 0 ? 3 : 0;
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 function print(invocation: Invocation, around: Surroundings, runs: readonly RunSeen[]): void {

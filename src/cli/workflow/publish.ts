@@ -5,7 +5,6 @@
 import { formatIso, systemClock } from '../../base/clock.ts';
 import { newUlid } from '../../base/ids.ts';
 import { systemRandom } from '../../base/random.ts';
-import { sendControl } from '../../local/control-client.ts';
 import { writeFrontMatter } from '../../protocol/front-matter.ts';
 import { newMessagePath } from '../../protocol/paths.ts';
 import { readYamlMapping } from '../../protocol/yaml.ts';
@@ -46,8 +45,7 @@ export function composeFile(sender: Sender, { channel, fields, body }: NewFilePa
 }
 
 /**
- * Publishes a file and wakes the dispatcher of this host. `retries`: the message that is asked
- * again with it. Gives the commit.
+ * Publishes a file. `retries`: the message that is asked again with it. Gives the commit.
  */
 export async function publishFile(
   session: TransportSession,
@@ -55,15 +53,7 @@ export async function publishFile(
   letter: Letter & { readonly retries?: string | undefined },
 ): Promise<string> {
   const order = letter.message.fields.op === null ? null : describeOrder(letter);
-  const commit = await publishLetter(
-    session,
-    { sender, letter },
-    { order, retries: letter.retries },
-  );
-  await sendControl(session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 }).catch(
-    () => undefined,
-  );
-  return commit;
+  return publishLetter(session, { sender, letter }, { order, retries: letter.retries });
 }
 
 /** An order with what belongs to it: `pause`, `signal deployed`, `budget usd 20`. */

@@ -7,7 +7,7 @@ import { runChannel } from '../../workflow/language/marker.ts';
 import type { Problem } from '../../workflow/language/plan.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { liveHosts } from '../look/host-opinions.ts';
-import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { identifySender } from '../talk/person.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
 import { checkInputs, checkSourceText, tellErrors } from './check.ts';
@@ -18,11 +18,10 @@ import { inputsOf, markerOf, readCheckOptions, readInputs, readWorkflow } from '
 import { fixBy } from '../../base/fix.ts';
 
 /** Starts a run and prints its channel; with --wait follows it to its answer. */
-export async function startWorkflow(invocation: Invocation): Promise<number> {
+export function startWorkflow(invocation: Invocation): Promise<number> {
   const limitMs = waitOption(invocation);
   const asked = option(invocation, 'channel') ?? DEFAULT_CHANNEL;
-  const around = await lookToAct(invocation);
-  try {
+  return withRemote(invocation, async (around) => {
     const channel = await chooseChannel(around.session, asked);
     const known = await readCheckOptions(around);
     const source = await readWorkflow(invocation, known, invocation.args[0] ?? '');
@@ -38,9 +37,7 @@ export async function startWorkflow(invocation: Invocation): Promise<number> {
     return limitMs === null
       ? tellStarted(invocation, around, started)
       : await followRun(invocation, around.session, { ...started, limitMs });
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 function wrongInputs(asked: string, wrong: readonly Problem[]): CrosstalkError {

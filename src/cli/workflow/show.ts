@@ -8,7 +8,7 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { type Oid, parseOid } from '../../base/ids.ts';
 import { createGit } from '../../transport/git-runner.ts';
 import { type Invocation, option } from '../command.ts';
-import { lookAround, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withSurroundings } from '../look/look-around.ts';
 import { printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { drawRun, tasksOfStep } from '../look/draw-run.ts';
 import { findRun, type RunSeen } from '../look/runs.ts';
@@ -16,9 +16,8 @@ import { standingsOf, statusOf, waitsOf } from '../look/why-run.ts';
 import { tellReason } from '../../protocol/remedy.ts';
 
 /** Draws one run. */
-export async function showRun(invocation: Invocation): Promise<number> {
-  const around = await lookAround(invocation);
-  try {
+export function showRun(invocation: Invocation): Promise<number> {
+  return withSurroundings(invocation, async (around) => {
     const commit = option(invocation, 'at');
     const at = commit === null ? null : await resolveCommit(invocation, around, commit);
     const seen = await findRun(around, invocation.args[0] ?? '', at);
@@ -41,9 +40,7 @@ export async function showRun(invocation: Invocation): Promise<number> {
         invocation.io.print(line);
     }
     return 0;
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 /**
