@@ -148,10 +148,14 @@ export async function lookAround(
 /** Looks around for `act`, and closes the session whatever happens. */
 export async function withSurroundings<T>(
   invocation: Invocation,
-  act: (around: Surroundings) => Promise<T>,
+  act: (around: Surroundings) => Promise<T> | T,
 ): Promise<T> {
   const around = await lookAround(invocation);
-  return act(around).finally(() => around.session.close());
+  try {
+    return await act(around);
+  } finally {
+    await around.session.close();
+  }
 }
 
 /** The same over a session that stays open: it may be asked again and again. */
