@@ -47,10 +47,6 @@ export interface Setting<T> extends Form<T> {
 }
 
 type Shaped<T> = Form<T> & Pick<Setting<T>, 'shape'>;
-type Names = Pick<Setting<unknown>, 'key' | 'meaning'> & {
-  readonly flag?: string;
-  readonly inFileOnly?: true;
-};
 
 /** Beyond this a timer of the platform would fire at once. */
 const TIMER_MS_MAX = 24 * DAY;
@@ -175,148 +171,120 @@ function duration(minMs: number, maxMs: number = TIMER_MS_MAX): Form<number> {
   );
 }
 
-function setting<T>({ key, meaning, flag, inFileOnly }: Names, form: Shaped<T>): Setting<T> {
-  const env = inFileOnly === true ? null : `CROSSTALK_${key.toUpperCase().replaceAll('-', '_')}`;
-  return { key, meaning, env, flag: flag ?? null, ...form };
+/** A setting that stands in config.yaml alone. */
+function inFile<T>(key: string, meaning: string, form: Shaped<T>): Setting<T> {
+  return { key, meaning, env: null, flag: null, ...form };
+}
+
+/** A setting with a variable. */
+function setting<T>(key: string, meaning: string, form: Shaped<T>): Setting<T> {
+  const env = `CROSSTALK_${key.toUpperCase().replaceAll('-', '_')}`;
+  return { ...inFile(key, meaning, form), env };
+}
+
+/** A setting with a variable and an option of `run`. */
+function flagged<T>(key: string, meaning: string, form: Shaped<T>): Setting<T> {
+  return { ...setting(key, meaning, form), flag: key };
 }
 
 /** Every setting by its field in Config. */
 export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]> } = {
-  alias: setting({ key: 'alias', flag: 'alias', meaning: 'name of this host in addresses' }, alias),
-  concurrency: setting(
-    { key: 'concurrency', flag: 'concurrency', meaning: 'agents at work at the same time' },
-    count(1, 1_000),
-  ),
+  alias: flagged('alias', 'name of this host in addresses', alias),
+  concurrency: flagged('concurrency', 'agents at work at the same time', count(1, 1_000)),
   intervalMinMs: setting(
-    { key: 'interval-min', meaning: 'shortest pause between two looks at the remote' },
+    'interval-min',
+    'shortest pause between two looks at the remote',
     duration(1),
   ),
-  intervalMaxMs: setting(
-    { key: 'interval', flag: 'interval', meaning: 'longest pause between two looks at the remote' },
-    duration(1),
-  ),
-  leaseMs: setting(
-    { key: 'lease', meaning: 'silence after which a claim may be taken over' },
-    duration(1),
-  ),
-  beatMs: setting({ key: 'beat', meaning: 'pause between two signs of life' }, duration(1)),
+  intervalMaxMs: flagged('interval', 'longest pause between two looks at the remote', duration(1)),
+  leaseMs: setting('lease', 'silence after which a claim may be taken over', duration(1)),
+  beatMs: setting('beat', 'pause between two signs of life', duration(1)),
   leaseMarginMs: setting(
-    {
-      key: 'lease-margin',
-      meaning: 'safety margin: how long before its lease ends a silent host kills its agents',
-    },
+    'lease-margin',
+    'safety margin: how long before its lease ends a silent host kills its agents',
     duration(1),
   ),
-  maxAgeMs: setting(
-    { key: 'max-age', meaning: 'older messages are not run' },
-    duration(1, MAX_AGE_MS_MAX),
-  ),
-  hopsMax: setting(
-    { key: 'hops-max', meaning: 'agents answering agents in a row' },
-    count(1, 1_000),
-  ),
-  allowHttp: setting({ key: 'allow-http', meaning: 'remotes by plain http are allowed' }, choice),
-  only: setting({ key: 'only', flag: 'only', meaning: 'the only models to serve' }, names),
+  maxAgeMs: setting('max-age', 'older messages are not run', duration(1, MAX_AGE_MS_MAX)),
+  hopsMax: setting('hops-max', 'agents answering agents in a row', count(1, 1_000)),
+  allowHttp: setting('allow-http', 'remotes by plain http are allowed', choice),
+  only: flagged('only', 'the only models to serve', names),
   shutdownGraceMs: setting(
-    { key: 'shutdown-grace', meaning: 'time for running agents when told to end' },
+    'shutdown-grace',
+    'time for running agents when told to end',
     duration(0),
   ),
   networkTimeoutMs: setting(
-    { key: 'network-timeout', meaning: 'limit of one git command that talks to the remote' },
+    'network-timeout',
+    'limit of one git command that talks to the remote',
     duration(1),
   ),
   threadMessagesMax: setting(
-    { key: 'thread-messages-max', meaning: 'earlier messages an agent is shown' },
+    'thread-messages-max',
+    'earlier messages an agent is shown',
     count(0, COUNT_MAX),
   ),
   threadBytesMax: setting(
-    { key: 'thread-bytes-max', meaning: 'bytes of thread an agent is shown' },
+    'thread-bytes-max',
+    'bytes of thread an agent is shown',
     count(0, BYTES_MAX),
   ),
   failuresMax: setting(
-    { key: 'failures-max', meaning: 'failures in the window after which a model rests' },
+    'failures-max',
+    'failures in the window after which a model rests',
     count(1, COUNT_MAX),
   ),
-  failureWindowMs: setting(
-    { key: 'failure-window', meaning: 'time in which failures count' },
-    duration(1),
-  ),
+  failureWindowMs: setting('failure-window', 'time in which failures count', duration(1)),
   logBytesMax: setting(
-    { key: 'log-bytes-max', meaning: 'size at which the log file is rotated' },
+    'log-bytes-max',
+    'size at which the log file is rotated',
     count(1_024, BYTES_MAX),
   ),
-  projects: setting(
-    { key: 'projects', inFileOnly: true, meaning: 'directories of projects, by name or as a list' },
-    directories,
-  ),
+  projects: inFile('projects', 'directories of projects, by name or as a list', directories),
   obeyControl: setting(
-    {
-      key: 'obey-control',
-      meaning:
-        'whose orders to all hosts count: `any` = anyone who can push, `signed` = people whose keys are known here, `local` = nobody elsewhere',
-    },
+    'obey-control',
+    'whose orders to all hosts count: `any` = anyone who can push, `signed` = people whose keys are known here, `local` = nobody elsewhere',
     obedience,
   ),
   watch: setting(
-    {
-      key: 'watch',
-      meaning: 'a remote on a file system of this machine is watched instead of asked',
-    },
+    'watch',
+    'a remote on a file system of this machine is watched instead of asked',
     choice,
   ),
-  listen: setting(
-    {
-      key: 'listen',
-      flag: 'listen',
-      meaning: 'port or address where calls that say "look now" are taken',
-    },
+  listen: flagged(
+    'listen',
+    'port or address where calls that say "look now" are taken',
     listenAddress,
   ),
   wakeAddress: setting(
-    { key: 'wake-address', meaning: 'where other hosts can call this one; its beat tells them' },
+    'wake-address',
+    'where other hosts can call this one; its beat tells them',
     wakeAddress,
   ),
-  wakePeers: setting(
-    { key: 'wake-peers', meaning: 'the only addresses and networks that this host calls' },
-    peers,
-  ),
-  notify: setting(
-    {
-      key: 'notify',
-      inFileOnly: true,
-      meaning: 'who is notified, and how, when something needs a person',
-    },
-    notifiers,
-  ),
+  wakePeers: setting('wake-peers', 'the only addresses and networks that this host calls', peers),
+  notify: inFile('notify', 'who is notified, and how, when something needs a person', notifiers),
   partialCache: setting(
-    {
-      key: 'partial-cache',
-      meaning: 'a new cache leaves out what older messages say until it is read',
-    },
+    'partial-cache',
+    'a new cache leaves out what older messages say until it is read',
     choice,
   ),
   mirror: setting(
-    {
-      key: 'mirror',
-      meaning: 'a second remote that gets every change of the branch and is never read',
-    },
+    'mirror',
+    'a second remote that gets every change of the branch and is never read',
     address,
   ),
   wakeLock: setting(
-    { key: 'wake-lock', meaning: 'this machine does not go to sleep on its own while agents run' },
+    'wake-lock',
+    'this machine does not go to sleep on its own while agents run',
     choice,
   ),
   requireSigned: setting(
-    { key: 'require-signed', meaning: 'what counts only with a signature that this host knows' },
+    'require-signed',
+    'what counts only with a signature that this host knows',
     signedKinds,
   ),
-  people: setting(
-    {
-      key: 'people',
-      inFileOnly: true,
-      meaning:
-        'what each person may do, where it has to be signed: `ask`, `approve`, `operate`, `models`',
-    },
+  people: inFile(
+    'people',
+    'what each person may do, where it has to be signed: `ask`, `approve`, `operate`, `models`',
     people,
   ),
 };

@@ -19,7 +19,7 @@ import { lineOfHost, stateOf } from './status.ts';
 
 /** All hosts. Exit 3 when none has shown itself. */
 export function showHosts(invocation: Invocation): Promise<number> {
-  return withRemote(invocation, async (around) => {
+  return withRemote(invocation, (around) => {
     if (wantsJson(invocation)) printJson(invocation, snakeKeys(describeHosts(around)));
     else if (around.hosts.length === 0)
       throw new CrosstalkError('NOT_FOUND', 'no host has shown itself on this transport', {

@@ -252,9 +252,9 @@ function unreadable({ line, found, expected }: ModelProblem): ReasonOf<'models-u
  */
 export function withRemote<T>(
   invocation: Invocation,
-  act: (around: Surroundings) => Promise<T>,
+  act: (around: Surroundings) => Promise<T> | T,
 ): Promise<T> {
-  return withSurroundings(invocation, async (around) => {
+  return withSurroundings(invocation, (around) => {
     const { outage, rewrite, session } = around;
     if (outage !== null) throw unreachable(session.located.url, outage);
     if (rewrite !== null) throw rewritten(rewrite);
