@@ -57,10 +57,10 @@ export function createAnswerer(desk: Desk, csrf: string): Answerer {
     runs: (moment) => showRuns(moment, ended),
     run: (moment, query) => showRun(moment, invocation, query.get('id') ?? ''),
     hosts: (moment) => showHosts(moment, invocation),
-    pushes: (moment) => showPushes(moment, invocation),
+    pushes: (moment) => showPushes(moment),
     why: async ({ around, session }, query) =>
       describeTold(await explainFrom(invocation, { ...around, session }, query.get('id') ?? '')),
-    history: (moment, query) => showHistory(moment, invocation, query.get('id') ?? ''),
+    history: (moment, query) => showHistory(moment, query.get('id') ?? ''),
     charts: ({ book }, query) => {
       const by = query.get('by') === 'host' ? 'host' : 'model';
       const days = Math.min(366, Math.max(1, countOf(query, 'days', 30)));

@@ -1,7 +1,6 @@
 /** The commits that made a message what it is: it, its answers, and every change of them. */
 import { DAY, formatIso } from '../base/clock.ts';
 import { walkCommits } from '../cli/look/walk-commits.ts';
-import type { Invocation } from '../cli/command.ts';
 import type { Moment } from './desk.ts';
 import { findEntry } from './show-messages.ts';
 
@@ -11,7 +10,7 @@ const COMMITS_MAX = 100;
 const SLACK_MS = 2 * DAY;
 
 /** The history of one message, oldest first. Throws NOT_FOUND and ID_AMBIGUOUS. */
-export async function showHistory(moment: Moment, { env }: Invocation, asked: string) {
+export async function showHistory(moment: Moment, asked: string) {
   const { book, session } = moment;
   const entry = findEntry(moment, asked);
   if (book.tip === null) return { commits: [] };
@@ -20,7 +19,6 @@ export async function showHistory(moment: Moment, { env }: Invocation, asked: st
   const commits: unknown[] = [];
   await walkCommits(
     {
-      env,
       session,
       from: null,
       to: book.tip,

@@ -1,6 +1,5 @@
 /** What the last pushes of the dispatcher here carried: refs by kind, commits in words. */
 import { walkCommits } from '../cli/look/walk-commits.ts';
-import type { Invocation } from '../cli/command.ts';
 import type { Moment } from './desk.ts';
 
 /** Pushes that are told, and commits that are read for them. */
@@ -10,7 +9,7 @@ const COMMITS_MAX = 400;
 const SUBJECTS_MAX = 12;
 
 /** Newest first; null = no dispatcher runs here. */
-export async function showPushes({ around, session, atMs }: Moment, { env }: Invocation) {
+export async function showPushes({ around, session, atMs }: Moment) {
   const { here } = around;
   if (here === null) return { host: null, pushes: [] };
   const pushes = (here.pushes ?? []).slice(0, PUSHES_MAX);
@@ -20,7 +19,7 @@ export async function showPushes({ around, session, atMs }: Moment, { env }: Inv
   if (newest !== undefined)
     await walkCommits(
       {
-        ...{ env, session, from: oldest?.from ?? null, to: newest.to },
+        ...{ session, from: oldest?.from ?? null, to: newest.to },
         only: [`--max-count=${COMMITS_MAX}`],
         fields: ['%H', '%P', '%s'],
         trailers: [],

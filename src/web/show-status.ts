@@ -23,7 +23,7 @@ const RUNS_MAX = 60;
 /** The verdict, what needs somebody, what runs and waits. */
 export async function showStatus(moment: Moment, invocation: Invocation) {
   const around = { ...moment.around, session: moment.session };
-  const told = await describeStatus(invocation, around);
+  const told = await describeStatus(around);
   const named = [
     ...told.needs.flatMap(({ about }) => about),
     ...told.running.map(({ path }) => path),

@@ -123,7 +123,7 @@ function createWatch(parts: WatchParts) {
     });
     try {
       const around = await lookFrom(opened);
-      const notices = (await readNeeds(parts.invocation, around)).flatMap(noticeOfNeed);
+      const notices = (await readNeeds(around)).flatMap(noticeOfNeed);
       for (const { key, keptMs } of notices)
         if (told?.has(key) === true) told.set(key, { untilMs: systemClock.wallMs() + keptMs });
       queue.push(...notices);

@@ -9,10 +9,9 @@ import { hint, loseWatch, trustWatch } from '../../dispatcher/wake-up.ts';
 import { isLoopback, listenForWakes, type WakeListener } from '../../local/wake-listener.ts';
 import { makeSecretCommand, readWakeSecret } from '../../local/wake-secret.ts';
 import { parseListenAddress } from '../../protocol/wake-address.ts';
-import { createGit } from '../../transport/git-runner.ts';
 import { findWatchPlace, type RemoteWatch, watchRemote } from '../../transport/watch-remote.ts';
 import type { Invocation } from '../command.ts';
-import type { TransportSession } from '../session/transport-session.ts';
+import { gitOf, type TransportSession } from '../session/transport-session.ts';
 
 export interface WakeSources {
   close(): Promise<void>;
@@ -31,7 +30,7 @@ export async function openWakeSources(
   invocation: Invocation,
 ): Promise<WakeSources> {
   const listener = await openListener(session, dispatcher, invocation);
-  const watch = await openWatch(session, dispatcher, invocation);
+  const watch = await openWatch(session, dispatcher);
   return {
     close: async () => {
       watch.close();
@@ -80,13 +79,9 @@ async function openListener(
   }
 }
 
-async function openWatch(
-  session: TransportSession,
-  dispatcher: Dispatcher,
-  { env }: Invocation,
-): Promise<RemoteWatch> {
+async function openWatch(session: TransportSession, dispatcher: Dispatcher): Promise<RemoteWatch> {
   if (!session.config.watch) return { close: () => undefined };
-  const git = createGit({ env, gitDir: session.directory.cache, clock: systemClock });
+  const git = gitOf(session);
   const place = await findWatchPlace(git, session.located.url).catch(
     (error: unknown) => ({ kind: 'unreliable', why: errorText(error) }) as const,
   );

@@ -2,7 +2,6 @@
  * `crosstalkd accept-rewrite`: shows what a rewritten branch lost, or what its version file says
  * now, and continues with it as it is once a person agrees.
  */
-import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, ERROR_CODES } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import type { Rewrite } from '../../transport/mirror.ts';
@@ -13,7 +12,6 @@ import { sendControl } from '../../local/control-client.ts';
 import { encodeIndex } from '../../protocol/index-checkpoint.ts';
 import { listWork } from '../../protocol/list-work.ts';
 import { CHANNELS, messageId } from '../../protocol/paths.ts';
-import { createGit } from '../../transport/git-runner.ts';
 import type { Invocation } from '../command.ts';
 import { isConfirmed, type Question } from '../confirm.ts';
 import { type Surroundings, withSurroundings } from '../look/look-around.ts';
@@ -23,6 +21,7 @@ import { printJson, wantsJson } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import { unreachable } from '../session/remote-errors.ts';
 import { fixBy, withNote } from '../../base/fix.ts';
+import { gitOf } from '../session/transport-session.ts';
 
 const LINES_MAX = 20;
 const QUESTION: Question = {
@@ -48,7 +47,7 @@ export function acceptRewritten(invocation: Invocation): Promise<number> {
           ),
         },
       );
-    const lost = await readLost(invocation, around, { ...rewrite, now: rewrite.now });
+    const lost = await readLost(around, { ...rewrite, now: rewrite.now });
     if (!wantsJson(invocation)) show(invocation, lost);
     if (!(await isConfirmed(invocation, QUESTION))) return ERROR_CODES.REFUSED.exit;
     return await accept(invocation, around, lost);
@@ -65,15 +64,10 @@ interface Lost extends Rewrite {
 }
 
 async function readLost(
-  invocation: Invocation,
   { session }: Surroundings,
   { was, now, version, descends }: Pick<Lost, keyof Rewrite>,
 ): Promise<Lost> {
-  const git = createGit({
-    env: invocation.env,
-    gitDir: session.directory.cache,
-    clock: systemClock,
-  });
+  const git = gitOf(session);
   try {
     if (descends) return { was, now, version, descends, commits: [], removed: [], changed: [] };
     const listed = await git.run({

@@ -12,7 +12,7 @@ import { isOfAnotherContainer, readLock } from '../../local/lock.ts';
 import { ownIdentity } from '../../local/process-identity.ts';
 import { probeWakeLock } from '../../local/wake-lock.ts';
 import { isPartialCache } from '../../transport/git-cache.ts';
-import { createGit, type GitResult } from '../../transport/git-runner.ts';
+import { type GitResult } from '../../transport/git-runner.ts';
 import type { Invocation } from '../command.ts';
 import { examineLeftovers } from './doctor-leftovers.ts';
 import { examinePrograms } from './doctor-programs.ts';
@@ -23,6 +23,7 @@ import type { Surroundings } from '../look/look-around.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import { andThen, fixBy, fixByHand } from '../../base/fix.ts';
 import { fixOf } from '../../protocol/remedy.ts';
+import { gitOf } from '../session/transport-session.ts';
 
 const FREE_BYTES = { warn: 200 * 1_048_576, bad: 20 * 1_048_576 } as const;
 const FSCK_MS = MINUTE;
@@ -39,7 +40,7 @@ export async function examineHost(
     await examineDispatcher(around),
     ...(await examineLeftovers(around)),
     ...(await examineService(invocation, around)),
-    await examineCache(invocation, around),
+    await examineCache(around),
     ...(await examineCacheLocks(around)),
     ...(await examineWakeLock(invocation, around)),
     ...examineModels(invocation, around),
@@ -107,12 +108,9 @@ async function examineDispatcher({ session, here, hereSilent }: Surroundings): P
   }
 }
 
-async function examineCache(
-  invocation: Invocation,
-  { session, here, hereSilent }: Surroundings,
-): Promise<Finding> {
+async function examineCache({ session, here, hereSilent }: Surroundings): Promise<Finding> {
   const { cache } = session.directory;
-  const git = createGit({ env: invocation.env, gitDir: cache, clock: systemClock });
+  const git = gitOf(session);
   const checked = await git.run({
     args: ['fsck', '--connectivity-only', '--no-dangling', '--no-progress'],
     limitMs: FSCK_MS,

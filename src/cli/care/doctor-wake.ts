@@ -1,15 +1,13 @@
 /** What `doctor` says of the ways in which this host is woken. */
-import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { isLoopback } from '../../local/wake-listener.ts';
 import { makeSecretCommand, readWakeSecret } from '../../local/wake-secret.ts';
 import { parseListenAddress } from '../../protocol/wake-address.ts';
-import { createGit } from '../../transport/git-runner.ts';
 import { findWatchPlace } from '../../transport/watch-remote.ts';
 import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 import type { Surroundings } from '../look/look-around.ts';
-import type { TransportSession } from '../session/transport-session.ts';
+import { gitOf, type TransportSession } from '../session/transport-session.ts';
 import { andThen, fixBy } from '../../base/fix.ts';
 
 /** Findings about watching, listening and calling. */
@@ -18,7 +16,7 @@ export async function examineWakes(
   { session, here }: Surroundings,
 ): Promise<readonly Finding[]> {
   const calls = await examineCalls(invocation, session);
-  const watch = await describeWatch(invocation, session);
+  const watch = await describeWatch(session);
   const unwatched = here !== null && watch.expected && here.wakes?.watched === false;
   return [
     unwatched
@@ -32,12 +30,11 @@ export async function examineWakes(
 }
 
 async function describeWatch(
-  { env }: Invocation,
   session: TransportSession,
 ): Promise<{ readonly expected: boolean; readonly says: string }> {
   if (!session.config.watch)
     return { expected: false, says: 'off by "watch"; the remote is asked' };
-  const git = createGit({ env, gitDir: session.directory.cache, clock: systemClock });
+  const git = gitOf(session);
   try {
     const place = await findWatchPlace(git, session.located.url);
     if (place.kind === 'here')

@@ -12,7 +12,6 @@ import { decodeModels } from '../../protocol/decode-models.ts';
 import { upgradeModels } from '../../protocol/older-models.ts';
 import { MODELS_FILE } from '../../protocol/paths.ts';
 import { readTextAt } from '../../transport/read-text.ts';
-import { createGit } from '../../transport/git-runner.ts';
 import type { CommitDraft } from '../../transport/repository.ts';
 import type { Invocation } from '../command.ts';
 import { isConfirmed, type Question } from '../confirm.ts';
@@ -21,7 +20,7 @@ import { identifySender, type Sender } from '../talk/person.ts';
 import { printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import { listTemplate, MODELS_HEADER } from '../template-files.ts';
-import type { TransportSession } from '../session/transport-session.ts';
+import { gitOf, type TransportSession } from '../session/transport-session.ts';
 import { publishFor } from '../session/publish-for.ts';
 
 const TRAILER = 'crosstalkd upgrade-transport';
@@ -43,17 +42,13 @@ interface Plan {
 /** Shows what would change, and commits it once that is confirmed. */
 export function upgradeTransport(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
-    const plan = await makePlan(invocation, session);
+    const plan = await makePlan(session);
     const sender = await identifySender(invocation, session);
     const draft = draftOf(plan, sender);
     const tip = tipOf(session);
     if (plan.writes.length > 0 && !wantsJson(invocation)) {
       const [preview] = await session.repository.buildCommits(tip, [draft]);
-      const git = createGit({
-        env: invocation.env,
-        gitDir: session.directory.cache,
-        clock: systemClock,
-      });
+      const git = gitOf(session);
       const shown = await git.run({
         args: ['diff', '--no-color', '--no-ext-diff', '--no-textconv', tip, preview ?? tip, '--'],
         limitMs: MINUTE,
@@ -71,7 +66,7 @@ export function upgradeTransport(invocation: Invocation): Promise<number> {
       });
     if (!(await isConfirmed(invocation, QUESTION)))
       return printUpgraded(invocation, { plan, commit: null, says: 'Nothing was changed.' });
-    const commit = await publishPlan(invocation, session, sender);
+    const commit = await publishPlan(session, sender);
     return printUpgraded(invocation, {
       plan,
       commit,
@@ -80,13 +75,9 @@ export function upgradeTransport(invocation: Invocation): Promise<number> {
   });
 }
 
-async function makePlan(invocation: Invocation, session: TransportSession): Promise<Plan> {
+async function makePlan(session: TransportSession): Promise<Plan> {
   const tip = tipOf(session);
-  const git = createGit({
-    env: invocation.env,
-    gitDir: session.directory.cache,
-    clock: systemClock,
-  });
+  const git = gitOf(session);
   const writes: { path: string; content: string }[] = [];
   const left: string[] = [];
   const { older } = decodeModels(session.mirror.modelsText() ?? '');
@@ -111,16 +102,12 @@ function draftOf({ writes }: Plan, { identity }: Sender): CommitDraft {
 }
 
 /** On another tip it is looked again whose the files are. */
-async function publishPlan(
-  invocation: Invocation,
-  session: TransportSession,
-  sender: Sender,
-): Promise<string | null> {
+async function publishPlan(session: TransportSession, sender: Sender): Promise<string | null> {
   const transaction = {
     name: TRAILER,
     fences: [],
     decide: async () => {
-      const plan = await makePlan(invocation, session);
+      const plan = await makePlan(session);
       return plan.writes.length === 0 ? null : [draftOf(plan, sender)];
     },
   };

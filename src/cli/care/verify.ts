@@ -1,7 +1,6 @@
 /**
  * `crosstalkd verify`: the promises of the protocol, checked over the whole history of the branch.
  */
-import { systemClock } from '../../base/clock.ts';
 import { ERROR_CODES } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
 import { MESSAGE_BYTES_MAX } from '../../protocol/front-matter.ts';
@@ -12,7 +11,6 @@ import {
   type Violation,
 } from '../../protocol/invariants.ts';
 import { CHANNELS } from '../../protocol/paths.ts';
-import { createGit } from '../../transport/git-runner.ts';
 import type { Repository } from '../../transport/repository.ts';
 import { createRunChecker } from '../../workflow/run/run-invariants.ts';
 import { refusedFolders } from '../../transport/mirror.ts';
@@ -23,6 +21,7 @@ import { type Surroundings, withSurroundings } from '../look/look-around.ts';
 import { printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { verifySignatures } from './verify-signatures.ts';
 import { unreachable } from '../session/remote-errors.ts';
+import { gitOf } from '../session/transport-session.ts';
 
 /** Commits whose files are read together. */
 const CHUNK = 256;
@@ -39,16 +38,13 @@ export function verify(invocation: Invocation): Promise<number> {
   if (given(invocation, 'signatures')) return verifySignatures(invocation);
   return withSurroundings(invocation, async (around) => {
     if (around.outage !== null) throw unreachable(around.session.located.url, around.outage);
-    const verified = await verifyHistory(invocation, around);
+    const verified = await verifyHistory(around);
     print(invocation, verified);
     return verified.violations.length === 0 ? 0 : ERROR_CODES.REFUSED.exit;
   });
 }
 
-async function verifyHistory(
-  invocation: Invocation,
-  { session, rewrite }: Surroundings,
-): Promise<Verified> {
+async function verifyHistory({ session, rewrite }: Surroundings): Promise<Verified> {
   const violations: Violation[] = [];
   if (rewrite?.descends === false)
     violations.push({
@@ -57,11 +53,7 @@ async function verifyHistory(
       path: null,
       says: `was the tip when this host last looked, and is not below the branch now (${rewrite.now ?? 'which is gone'})`,
     });
-  const git = createGit({
-    env: invocation.env,
-    gitDir: session.directory.cache,
-    clock: systemClock,
-  });
+  const git = gitOf(session);
   const [check, checkRuns] = [createChecker(), createRunChecker()];
   let commits = 0;
   let waiting: WalkedCommit[] = [];

@@ -44,7 +44,7 @@ export function acknowledge(invocation: Invocation): Promise<number> {
 }
 
 async function findAll(invocation: Invocation, around: Surroundings): Promise<readonly Found[]> {
-  const open = await dropAcked(around, await readFailures(invocation.env, around.session));
+  const open = await dropAcked(around, await readFailures(around.session));
   if (given(invocation, 'failed')) return open.failures.map(ofFailure);
   if (invocation.args.length === 0)
     throw new CrosstalkError('USAGE', 'what to dismiss is missing: an id, a run or a path', {

@@ -62,18 +62,12 @@ export interface LeftToPeople {
 }
 
 /** The failures alone. */
-export async function readFailures(
-  env: Readonly<Record<string, string | undefined>>,
-  session: TransportSession,
-): Promise<readonly Failure[]> {
-  return (await readLeft(env, session)).failures;
+export async function readFailures(session: TransportSession): Promise<readonly Failure[]> {
+  return (await readLeft(session)).failures;
 }
 
 /** Failures that stand, and what agents ask. */
-export async function readLeft(
-  env: Readonly<Record<string, string | undefined>>,
-  session: TransportSession,
-): Promise<LeftToPeople> {
+export async function readLeft(session: TransportSession): Promise<LeftToPeople> {
   const { tip } = session.mirror.index();
   if (tip === null) return { failures: [], asked: [] };
   const path = join(session.directory.path, 'failures');
@@ -86,7 +80,7 @@ export async function readLeft(
     const from = goesOn ? kept.tip : null;
     const only = withTrailers(['Failed', 'Retries', 'Re', 'Asks']);
     await walkCommits(
-      { env, session, from, to: tip, only, fields: ['%ae', '%at'], trailers: TRAILERS },
+      { session, from, to: tip, only, fields: ['%ae', '%at'], trailers: TRAILERS },
       (values) => {
         noteCommit(open, values);
         const question = values.at(-1) ?? '';

@@ -20,10 +20,10 @@ import { fixBy } from '../../base/fix.ts';
 export function showMetrics(invocation: Invocation): Promise<number> {
   return withSurroundings(invocation, async (around) => {
     const metrics = [
-      ...metricsOfStatus(around, await describeStatus(invocation, around)),
+      ...metricsOfStatus(around, await describeStatus(around)),
       ...metricsOfHosts(around),
       ...metricsOfModels(around),
-      ...metricsOfReplies(await readReplyTotals(invocation, around.session)),
+      ...metricsOfReplies(await readReplyTotals(around.session)),
     ];
     const out = option(invocation, 'out');
     if (out !== null) await writeForCollector(resolve(invocation.cwd, out), formatMetrics(metrics));

@@ -11,7 +11,6 @@ import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
 import { isAnswerSubject, isFailureSubject } from '../../protocol/reply.ts';
 import { isMapping } from '../../protocol/yaml.ts';
 import type { CommitInfo } from '../../transport/repository.ts';
-import type { Invocation } from '../command.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { walkCommits } from './walk-commits.ts';
 
@@ -31,10 +30,7 @@ export interface ReplyTotals {
 const TRAILERS = ['Host', 'Attempt', 'Tokens', 'Cost', 'Failed', 'Outcome'] as const;
 
 /** The sums up to the tip as it was last read. */
-export async function readReplyTotals(
-  invocation: Invocation,
-  session: TransportSession,
-): Promise<readonly ReplyTotals[]> {
+export async function readReplyTotals(session: TransportSession): Promise<readonly ReplyTotals[]> {
   const { tip } = session.mirror.index();
   if (tip === null) return [];
   const path = join(session.directory.path, 'totals');
@@ -46,7 +42,6 @@ export async function readReplyTotals(
   );
   await walkCommits(
     {
-      env: invocation.env,
       session,
       from: goesOn ? kept.tip : null,
       to: tip,

@@ -49,7 +49,7 @@ export async function showStatus(invocation: Invocation): Promise<number> {
     (session) => (clone = lookAtClone(session).catch(() => null)),
   );
   try {
-    const told = await printStatus(invocation, around, clone);
+    const told = await readStatus(around, clone);
     if (wantsJson(invocation)) printJson(invocation, snakeKeys(toJson(told)));
     else
       printScreen(
@@ -69,16 +69,13 @@ export async function showStatus(invocation: Invocation): Promise<number> {
 }
 
 /** The same as one object, as `--json` prints it. */
-export async function describeStatus(invocation: Invocation, around: Surroundings) {
-  return toJson(await printStatus(invocation, around));
+export async function describeStatus(around: Surroundings) {
+  return toJson(await readStatus(around));
 }
 
 /** What needs a person now. */
-export async function readNeeds(
-  invocation: Pick<Invocation, 'env'>,
-  around: Surroundings,
-): Promise<readonly Need[]> {
-  return (await printStatus(invocation, around)).needs;
+export async function readNeeds(around: Surroundings): Promise<readonly Need[]> {
+  return (await readStatus(around)).needs;
 }
 
 interface StatusText {
@@ -93,8 +90,7 @@ interface StatusText {
   readonly bus: BusSeen | null;
 }
 
-async function printStatus(
-  { env }: Pick<Invocation, 'env'>,
+async function readStatus(
   around: Surroundings,
   clone?: Promise<CloneSeen | null>,
 ): Promise<StatusText> {
@@ -103,7 +99,7 @@ async function printStatus(
     .filter(({ message }) => parseGatePath(message.path) === null)
     .map((work) => ({ work, reason: explain(work) }));
   const [left, unsent, runs, schedules, outbox, kept, mirrorTrouble, bus] = await Promise.all([
-    readLeft(env, around.session),
+    readLeft(around.session),
     findUnsent(around.session, clone),
     readOpenRuns(around),
     needsOfSchedules(around),

@@ -3,18 +3,16 @@
  * are what git takes for trailers, so what somebody wrote above them is not one.
  */
 import { cacheFailure } from '../../transport/git-history.ts';
-import { MINUTE, systemClock } from '../../base/clock.ts';
+import { MINUTE } from '../../base/clock.ts';
 import type { Oid } from '../../base/ids.ts';
 import { type TrailerKey, trailerFormat } from '../../protocol/trailers.ts';
-import { createGit } from '../../transport/git-runner.ts';
-import type { TransportSession } from '../session/transport-session.ts';
+import { gitOf, type TransportSession } from '../session/transport-session.ts';
 
 const WALK_MS = 10 * MINUTE;
 const SEPARATOR = '\u0001';
 
 /** What is read. */
 export interface CommitWalk {
-  readonly env: Readonly<Record<string, string | undefined>>;
   readonly session: TransportSession;
   /** Leaves out this commit and what it contains; null = nothing. */
   readonly from: Oid | null;
@@ -31,10 +29,10 @@ export interface CommitWalk {
 
 /** Every commit of the range, by whatever merges it came, oldest first. */
 export async function walkCommits(
-  { env, session, from, to, only = [], paths = [], fields, trailers }: CommitWalk,
+  { session, from, to, only = [], paths = [], fields, trailers }: CommitWalk,
   take: (values: readonly string[]) => void,
 ): Promise<void> {
-  const git = createGit({ env, gitDir: session.directory.cache, clock: systemClock });
+  const git = gitOf(session);
   const named = trailers.map((key) => trailerFormat(key));
   const format = `--format=${[...fields, ...named].join('%x01')}`;
   let rest = '';

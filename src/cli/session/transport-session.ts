@@ -26,6 +26,7 @@ import type { Trust } from '../../protocol/trust.ts';
 import type { Publisher } from '../../transport/transaction.ts';
 import { readPaceAt } from '../../transport/read-pace.ts';
 import { readTextAt } from '../../transport/read-text.ts';
+import { createGit, type Git } from '../../transport/git-runner.ts';
 import { isOnDisk } from '../../transport/remote-url.ts';
 import { createReadLine, type ReadLine, type ReadSpacing } from '../../transport/space-reads.ts';
 import { type RefListing, type Repository, TIP_ALONE } from '../../transport/repository.ts';
@@ -74,6 +75,11 @@ export interface TransportSession {
   /** Whether it was. */
   readonly listed: boolean;
   readonly close: () => Promise<void>;
+}
+
+/** Git in the cache, for what the repository does not do. */
+export function gitOf({ env, directory }: Pick<TransportSession, 'env' | 'directory'>): Git {
+  return createGit({ env, gitDir: directory.cache, clock: systemClock });
 }
 
 export interface SessionOptions {

@@ -77,7 +77,7 @@ export function rerunRun(invocation: Invocation): Promise<number> {
 export function forkRun(invocation: Invocation): Promise<number> {
   return withRun(invocation, async (around, seen) => {
     const commit = option(invocation, 'at');
-    const at = commit === null ? around.index.tip : await resolveCommit(invocation, around, commit);
+    const at = commit === null ? around.index.tip : await resolveCommit(around, commit);
     const from = option(invocation, 'from') ?? undefined;
     return startAgain(invocation, around, {
       seen,

@@ -3,10 +3,9 @@
  * task, now or at any commit.
  */
 import { snakeKeys } from '../../base/snake-keys.ts';
-import { formatIso, systemClock } from '../../base/clock.ts';
+import { formatIso } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { type Oid, parseOid } from '../../base/ids.ts';
-import { createGit } from '../../transport/git-runner.ts';
 import { type Invocation, option } from '../command.ts';
 import { type Surroundings, withSurroundings } from '../look/look-around.ts';
 import { printJson, tipOf, wantsJson } from '../look/reading.ts';
@@ -14,12 +13,13 @@ import { drawRun, tasksOfStep } from '../look/draw-run.ts';
 import { findRun, type RunSeen } from '../look/runs.ts';
 import { standingsOf, statusOf, waitsOf } from '../look/why-run.ts';
 import { tellReason } from '../../protocol/remedy.ts';
+import { gitOf } from '../session/transport-session.ts';
 
 /** Draws one run. */
 export function showRun(invocation: Invocation): Promise<number> {
   return withSurroundings(invocation, async (around) => {
     const commit = option(invocation, 'at');
-    const at = commit === null ? null : await resolveCommit(invocation, around, commit);
+    const at = commit === null ? null : await resolveCommit(around, commit);
     const seen = await findRun(around, invocation.args[0] ?? '', at);
     const status = at === null ? statusOf(around, seen) : seen.view.status;
     const waits = at === null ? waitsOf(around, seen) : [];
@@ -47,16 +47,8 @@ export function showRun(invocation: Invocation): Promise<number> {
  * The commit that a person means by any name git knows. Throws NOT_FOUND when it is not below the
  * branch.
  */
-export async function resolveCommit(
-  invocation: Invocation,
-  { session }: Surroundings,
-  text: string,
-): Promise<Oid> {
-  const git = createGit({
-    env: invocation.env,
-    gitDir: session.directory.cache,
-    clock: systemClock,
-  });
+export async function resolveCommit({ session }: Surroundings, text: string): Promise<Oid> {
+  const git = gitOf(session);
   try {
     const name = /^HEAD\b/.test(text) ? text.replace(/^HEAD/, tipOf(session)) : text;
     const found = await git.run({
