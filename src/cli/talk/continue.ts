@@ -11,7 +11,7 @@ import { sayReason } from '../../protocol/say-reason.ts';
 import { type Invocation, option } from '../command.ts';
 import { askAgain } from '../control/retry.ts';
 import { createExplainer } from '../look/explain-work.ts';
-import { lookToAct, type Surroundings } from '../look/look-around.ts';
+import { type Surroundings, withRemote } from '../look/look-around.ts';
 import type { Said } from '../look/read-conversation.ts';
 import { readWholeThread } from '../look/thread.ts';
 import { identifySender } from './person.ts';
@@ -19,10 +19,9 @@ import { parseRecipients, refuseUnknown, warnAboutHosts } from './recipients.ts'
 import { sendMessage, tellSent } from './send.ts';
 
 /** Sends it as `send` does, with its checks and its output. */
-export async function continueThread(invocation: Invocation): Promise<number> {
+export function continueThread(invocation: Invocation): Promise<number> {
   const asked = invocation.args[0] ?? '';
-  const around = await lookToAct(invocation);
-  try {
+  return withRemote(invocation, async (around) => {
     const { said } = await readWholeThread(around.session, asked);
     const model = option(invocation, 'as') ?? lastModel(said, around.index.models);
     const last = said.at(-1);
@@ -46,9 +45,7 @@ export async function continueThread(invocation: Invocation): Promise<number> {
       { ...invocation, args: [], options },
       on === null ? (spoke?.message.fields.host ?? null) : null,
     );
-  } finally {
-    await around.session.close();
-  }
+  });
 }
 
 interface Moving {
