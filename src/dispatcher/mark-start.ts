@@ -8,10 +8,12 @@ import type { Oid } from '../base/ids.ts';
 import { findStart } from '../protocol/find-start.ts';
 import { composeStart } from '../protocol/started.ts';
 import { replyPath, startedPath } from '../protocol/paths.ts';
+import { hear, isHost, requires } from '../protocol/trust.ts';
 import type { Transaction } from '../transport/transaction.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { HeldClaim, LiveClaim } from './own-claims.ts';
 import { currentPath } from './follow-moves.ts';
+import { trustNow } from './in-force.ts';
 import { enqueue, withdraw } from './post.ts';
 
 /** How long an attempt that is ended waits for the outcome of its mark. */
@@ -63,15 +65,21 @@ function firstOf(one: AbortSignal, other: AbortSignal): Promise<void> {
  * history.
  */
 async function wasMarked(
-  { doors: { repository } }: Dispatcher,
+  dispatcher: Dispatcher,
   { path, mark, tip }: { readonly path: string; readonly mark: string; readonly tip: Oid },
 ): Promise<boolean> {
+  const { repository } = dispatcher.doors;
   const written = (await repository.findWriters([path], tip)).get(path)?.commit ?? null;
   const [parent] = written === null ? [] : ((await repository.readCommit(written))?.parents ?? []);
   const [before] = parent === undefined ? [] : await repository.lookUp(parent, [path]);
   // An edit is not where it began.
   const from = before == null ? written : null;
-  return (await repository.findWrites([mark], { from, to: tip })).size > 0;
+  const writes = (await repository.findWrites([mark], { from, to: tip })).get(mark) ?? [];
+  const trust = await trustNow(dispatcher);
+  if (trust === undefined || !requires(trust, 'hosts')) return writes.length > 0;
+  for (const commit of [...writes].reverse())
+    if (isHost(hear(await repository.readSigned(commit), trust.signers))) return true;
+  return false;
 }
 
 function markTransaction(
