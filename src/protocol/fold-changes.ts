@@ -35,6 +35,7 @@ export interface ChangeBatch {
    */
   readonly reopened: readonly string[];
   readonly people: readonly string[];
+  readonly decisive: ReadonlySet<string>;
   /** Whose addresses are whose at the tip. */
   readonly called: OpenIndex['called'];
   /** Replies that are left out of all the others. */
@@ -103,6 +104,8 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     retried,
     older,
     people: new Set([...index.people, ...batch.people]),
+    decisive:
+      batch.decisive.size === 0 ? index.decisive : new Set([...index.decisive, ...batch.decisive]),
     called: batch.called,
     runs: batch.runs.size === 0 ? index.runs : openRuns(index.runs, batch.runs),
     started: foldStarted(index.started, batch),

@@ -8,7 +8,7 @@ import type { StartMark } from './started.ts';
 /**
  * Raised when the index means something else than before: an older checkpoint is then read again.
  */
-const CHECKPOINT_VERSION = 14;
+const CHECKPOINT_VERSION = 15;
 
 /** A plain value for the checkpoint file. */
 export function encodeIndex(index: OpenIndex): unknown {
@@ -21,6 +21,7 @@ export function encodeIndex(index: OpenIndex): unknown {
     retried: [...index.retried],
     older: [...index.older.values()],
     people: [...index.people],
+    decisive: [...index.decisive],
     called: [...index.called],
     runs: [...index.runs],
     started: [...index.started.values()],
@@ -42,6 +43,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     retried: [string, string][];
     older: OlderAnswer[];
     people: string[];
+    decisive: string[];
     called: [string, string][];
     runs: string[];
     started: StartMark[];
@@ -60,6 +62,7 @@ export function decodeIndex(value: unknown): OpenIndex | null {
     retried,
     older: new Map(raw.older.map((answer) => [answer.by, answer])),
     people: new Set(raw.people),
+    decisive: new Set(raw.decisive),
     called: new Map(raw.called),
     runs: new Set(raw.runs),
     started: new Map(raw.started.map((mark) => [mark.path, mark])),

@@ -70,6 +70,11 @@ export interface OpenIndex {
   readonly older: ReadonlyMap<string, OlderAnswer>;
   /** Everyone who ever wrote: their names are not mistakes in a `to:`. */
   readonly people: ReadonlySet<string>;
+  /**
+   * Names by which something was left out or let in because they are models or are none. Only when
+   * one of them comes to data/models.yaml or goes, what was dropped may count again.
+   */
+  readonly decisive: ReadonlySet<string>;
   /** Whose addresses are whose, by data/people.yaml. */
   readonly called: Called;
   /** Channels of the runs that have begun and not ended, whatever became of their markers. */
@@ -98,6 +103,7 @@ export const EMPTY_INDEX: OpenIndex = {
   retried: new Map(),
   older: new Map(),
   people: new Set(),
+  decisive: new Set(),
   called: NOBODY_CALLED,
   runs: new Set(),
   started: new Map(),

@@ -9,16 +9,22 @@ import { isSameCalled } from './people.ts';
 
 /**
  * Mail that the index has dropped may ask a model that is new, mail that it kept may ask a person
- * who was a model, and replies wake models only. When addresses are other people's, so are messages
- * without `from:`. Then everything is read again.
+ * who was a model, and replies wake models only: where that may be, everything is read again. When
+ * addresses are other people's, so are messages without `from:`.
  */
 export function usableBase(
   index: OpenIndex,
   { models, called }: Pick<OpenIndex, 'models' | 'called'>,
 ): OpenIndex {
-  const before = new Set(index.models);
-  const areSame = models.length === before.size && models.every((name) => before.has(name));
-  return areSame && isSameCalled(index.called, called) ? index : EMPTY_INDEX;
+  const [before, now] = [new Set(index.models), new Set(models)];
+  const changed = [
+    ...models.filter((name) => !before.has(name)),
+    ...index.models.filter((name) => !now.has(name)),
+  ];
+  // Who wrote to all when there were no models asks those of today.
+  if (changed.length > 0 && index.decisive.has('all')) return EMPTY_INDEX;
+  const isTold = changed.some((name) => index.decisive.has(name) || index.people.has(name));
+  return !isTold && isSameCalled(index.called, called) ? index : EMPTY_INDEX;
 }
 
 /**

@@ -77,6 +77,7 @@ export interface Judged {
   readonly withdrawn: { is: boolean };
   readonly runs: Map<string, boolean>;
   readonly people: Set<string>;
+  readonly decisive: Set<string>;
   /** Of a whole tree, the files with an id that do not stand where that names. */
   readonly odd: string[];
 }
@@ -140,10 +141,11 @@ function noteFields(
     fields.model === null &&
     // A message of an agent has taken at least one hop: its model may be known to its host only.
     fields.hops === 0 &&
-    !judge.models.has(fields.from) &&
     !RESERVED_NAMES.includes(fields.from)
-  )
-    into.people.add(fields.from);
+  ) {
+    into.decisive.add(fields.from);
+    if (!judge.models.has(fields.from)) into.people.add(fields.from);
+  }
   // One that names itself would close itself.
   if (fields.retries !== null && fields.retries !== file.path)
     into.retried.push({ by: file.path, path: fields.retries });
@@ -161,7 +163,7 @@ export async function judgeMessages(
 ): Promise<void> {
   const { waiting: waking } = asked;
   const authors = await readAuthors(judge, waking);
-  const everyone = await readEveryone(judge, waking, authors);
+  const everyone = await readEveryone(judge, waking, { authors, into });
   const answers = await judge.exists(
     waking.flatMap((candidate) =>
       recipientsOf(candidate, everyone).map(({ name }) => replyPath(candidate.file.path, name)),
@@ -176,6 +178,7 @@ export async function judgeMessages(
     const author = authors.get(file.path);
     const from = fields.from ?? authorName(author?.author, judge.range.called);
     noteFields(judge, { file, fields: { ...fields, from } }, into);
+    if (fields.asks !== null) for (const { name } of fields.to) into.decisive.add(name);
     const twin = twins.get(file.path);
     if (twin !== undefined) {
       into.rejected.push(rejectTwin(file.path, twin));
@@ -282,7 +285,7 @@ async function readAuthors(
 async function readEveryone(
   judge: Judge,
   candidates: readonly Candidate[],
-  authors: ReadonlyMap<string, CommitInfo>,
+  { authors, into }: { readonly authors: ReadonlyMap<string, CommitInfo>; readonly into: Judged },
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const everyone = new Map<string, readonly string[]>();
   const byCommit = new Map<Oid, readonly string[]>();
@@ -296,6 +299,7 @@ async function readEveryone(
           listModelNames(await readTextAt(judge.repository, commit, MODELS_FILE)));
     if (commit !== undefined) byCommit.set(commit, then);
     everyone.set(file.path, then.length === 0 ? judge.range.models : then);
+    if (then.length === 0) into.decisive.add('all');
   }
   return everyone;
 }

@@ -77,6 +77,7 @@ export async function readChanges(
     withdrawn: { is: false },
     runs: new Map(),
     people: new Set([...peopleOf(range, judge.models), ...range.called.values()]),
+    decisive: new Set(),
     odd: [],
   };
   const waiting: Candidate[] = [];
@@ -101,6 +102,7 @@ export async function readChanges(
     withdrawn: judged.withdrawn.is,
     runs: judged.runs,
     people: [...judged.people],
+    decisive: judged.decisive,
     called: range.called,
     forged: range.forged,
   };
@@ -287,6 +289,10 @@ function noteRead(
     return null;
   }
   const { fields } = read.message;
+  // Whether an older program has answered so is told by who is a model.
+  if (fields.from !== null && (file.replyTo === null || fields.fromHost !== null))
+    if (fields.re.length > 0) into.decisive.add(fields.from);
+  if (file.replyTo !== null) for (const { name } of fields.to) into.decisive.add(name);
   const answer = olderAnswer(file, fields, models);
   if (answer !== null) into.older.push(answer);
   const isExternal = actsOutside(file.path, read.message);

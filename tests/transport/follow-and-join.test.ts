@@ -24,7 +24,13 @@ const PATHS = [
   `${general}/day/x.md`,
   'data/channels/other/x.md',
 ];
-const MODELS = [['opus', 'sonnet'], ['opus'], ['opus', 'sonnet', 'ada']].map((names) =>
+const MODELS = [
+  ['opus', 'sonnet'],
+  ['opus'],
+  ['opus', 'sonnet', 'ada'],
+  ['sonnet', 'haiku'],
+  [],
+].map((names) =>
   ['models:', ...names.map((name) => `  ${name}: { adapter: command, command: [cat] }`), ''].join(
     '\n',
   ),
@@ -200,3 +206,49 @@ it('is the same for a host that follows and for one that joins', async () => {
     },
   );
 });
+
+it.each([
+  ['one that nobody has named', ['opus', 'sonnet', 'haiku'], false],
+  ['one that is asked and has not been a model', ['opus', 'sonnet', 'gpt'], false],
+  ['another name of one that nobody has written to', ['opus', 'sonata'], false],
+  ['one that writes as a person', ['opus', 'sonnet', 'ada'], true],
+  ['one to whom a reply was', ['opus', 'sonnet', 'grace'], true],
+])(
+  '%s comes to the models: everything is read again only where it matters',
+  async (_, names, isRead) => {
+    const memory = createMemoryRemote().open();
+    const wholes: Oid[] = [];
+    const walk: typeof memory.walk = (range) => {
+      if (range.from === null) wholes.push(range.to);
+      return memory.walk(range);
+    };
+    const mirror = createMirror({ ...memory, walk }, null);
+    const models = (list: readonly string[]): string =>
+      [
+        'models:',
+        ...list.map((name) => `  ${name}: { adapter: command, command: [cat] }`),
+        '',
+      ].join('\n');
+    const identity = { name: 'Jane Doe', email: 'jane@example.com' };
+    const commit = async (
+      parent: Oid | null,
+      files: Readonly<Record<string, string>>,
+    ): Promise<Oid> => {
+      const writes = Object.entries(files).map(([path, content]) => ({ path, content }));
+      const who = { author: identity, committer: identity, atMs: 1_000_000, message: 'say' };
+      const [built] = await memory.buildCommits(parent, [{ writes, removes: [], ...who }]);
+      await mirror.pull({ tip: built ?? null, asOf: mirror.epoch() });
+      return built!;
+    };
+    const first = await commit(null, {
+      [MODELS_FILE]: models(['opus', 'sonnet']),
+      [lower]: '---\nfrom: ada\nto: opus\n---\nhi\n',
+      [replyPath(lower, 'opus')]:
+        `---\nfrom: opus\nto: grace\nre: ${lower}\nmodel: opus\n---\nhi\n`,
+      [other]: '---\nfrom: ada\nto: [gpt, all]\n---\nhi\n',
+    });
+    wholes.length = 0;
+    await commit(first, { [MODELS_FILE]: models(names) });
+    expect(wholes.length > 0).toBe(isRead);
+  },
+);
