@@ -95,10 +95,12 @@ describe('without a remote', () => {
     const solo = makeProject('solo', null);
     expect((await cli.run(['init'], { cwd: solo })).code).toBe(0);
     const both = await Promise.all(
-      ['one', 'two'].map((text) => cli.run(['send', '--to', 'echo', '-m', text], { cwd: solo })),
+      ['one', 'two'].map((text) =>
+        cli.run(['send', '--to', 'echo', '--wait', '-m', text], { cwd: solo }),
+      ),
     );
-    expect(both.map(({ code }) => code)).toEqual([0, 0]);
-    expect((await cli.run(['run', '--once'], { cwd: solo })).code).toBe(0);
+    // Whoever cannot hold the state answers once the other one has ended.
+    expect(both.map(({ stdout }) => stdout)).toEqual(['one\n', 'two\n']);
     const { data } = await cli.json(['log'], { cwd: solo });
     expect(listOf(data, 'messages')).toHaveLength(4);
     expect((await cli.run(['verify'], { cwd: solo })).code).toBe(0);

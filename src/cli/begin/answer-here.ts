@@ -15,19 +15,20 @@ import { composeDispatcher } from './compose.ts';
 
 /**
  * Answers for those of `names` that this host serves, and says so; does nothing when it serves none
- * of them, or another process holds the state directory.
+ * of them. False while another process holds the state directory: a dispatcher, which answers, or a
+ * command as this one, which ends.
  */
 export async function answerHere(
   invocation: Invocation,
   session: TransportSession,
   message: { readonly path: string; readonly names: readonly string[] },
-): Promise<void> {
+): Promise<boolean> {
   const inForce = await readModelsInForce(session, await readTrust(session));
   const views = await readModelViews(session, invocation.env, inForce);
   const served = message.names.filter((name) =>
     views.some(({ offer, isServed }) => isServed && offer.name === name),
   );
-  if (served.length === 0) return;
+  if (served.length === 0) return true;
   const { io } = invocation;
   const log = createLog(({ level, event, fields }) => {
     if (level === 'alert') io.warn(`${event}: ${String(fields['reason'] ?? fields['why'] ?? '')}`);
@@ -37,7 +38,7 @@ export async function answerHere(
     if (error instanceof CrosstalkError && error.code === 'HELD_BY_ANOTHER') return null;
     throw error;
   });
-  if (composed === null) return;
+  if (composed === null) return false;
   io.warn(
     `no dispatcher runs here, so this command answers unless another host is first: ${served.join(', ')}`,
   );
@@ -57,4 +58,5 @@ export async function answerHere(
   // The signal meant the whole command, and not only the answer.
   const [first] = heard;
   if (first !== undefined) process.kill(process.pid, first);
+  return true;
 }

@@ -15,8 +15,8 @@ const GROWTH = 1.25;
 export interface TipFollower {
   /** Called at each new tip, which the session has read by then; true ends the waiting. */
   readonly onTip: () => Promise<boolean>;
-  /** Called after each look that found nothing new. */
-  readonly onQuiet?: (listing: RefListing) => void;
+  /** Called after each look that found nothing new; true ends the waiting. */
+  readonly onQuiet?: (listing: RefListing) => Promise<boolean>;
   /** Called once when the remote stops answering. */
   readonly onOutage: (line: string) => void;
   /** Monotonic time at which to give up; null = never. */
@@ -49,7 +49,7 @@ export async function followTip(
     isOut = false;
     if (looked.moved) pauseMs = POLL_MS_MIN;
     if (looked.moved && (await follower.onTip())) return 'done';
-    if (!looked.moved) follower.onQuiet?.(looked.listing);
+    if (!looked.moved && (await follower.onQuiet?.(looked.listing)) === true) return 'done';
   }
 }
 

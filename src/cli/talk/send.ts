@@ -57,16 +57,19 @@ export function sendMessage(invocation: Invocation, host: string | null = null):
     if (!wantsJson(invocation))
       for (const line of [`sent ${messageId(letter.path)}`, ...draft.notes])
         invocation.io.warn(line);
-    if (woken?.kind === 'not-running' && sender.agent === null) {
-      const { answerHere } = await import('../begin/answer-here.ts');
-      await answerHere(invocation, session, {
-        path: letter.path,
-        names: letter.message.fields.to.map(({ name }) => name),
-      });
-    }
+    const isServed = woken?.kind === 'answered' || sender.agent !== null;
+    const names = letter.message.fields.to.map(({ name }) => name);
     const answers = await waitForReplies(invocation, session, {
       path: letter.path,
       limitMs: waitMs,
+      ...(isServed
+        ? {}
+        : {
+            answer: async () => {
+              const { answerHere } = await import('../begin/answer-here.ts');
+              return answerHere(invocation, session, { path: letter.path, names });
+            },
+          }),
     });
     return tellAnswers(invocation, answers, { commit });
   });

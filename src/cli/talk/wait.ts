@@ -61,6 +61,13 @@ export interface Answers {
   readonly limitMs: number;
 }
 
+interface Waiting {
+  readonly path: string;
+  readonly limitMs: number;
+  /** Answers in this process; false when another one of this host has to end first. */
+  readonly answer?: () => Promise<boolean>;
+}
+
 /**
  * Waits until nobody is awaited any more or the time is up. Throws REMOTE_UNREACHABLE when the
  * remote was out of view at the end.
@@ -68,7 +75,7 @@ export interface Answers {
 export async function waitForReplies(
   invocation: Invocation,
   session: TransportSession,
-  wait: { readonly path: string; readonly limitMs: number },
+  { answer, ...wait }: Waiting,
 ): Promise<Answers> {
   const { io } = invocation;
   const startedMs = systemClock.monotonicMs();
@@ -89,10 +96,16 @@ export async function waitForReplies(
     isHinted = true;
     io.warn(`no host has taken it yet; this tells why: crosstalkd why ${shellWord(wait.path)}`);
   };
+  let isTried = answer === undefined || pending().length === 0 || (await answer());
   if (pending().length > 0) {
     const end = await followTip(session, {
       onTip: () => Promise.resolve(pending().length === 0),
-      onQuiet: hint,
+      onQuiet: async (listing) => {
+        hint(listing);
+        if (answer === undefined || isTried) return false;
+        isTried = await answer();
+        return pending().length === 0;
+      },
       onOutage: (line) => io.warn(line),
       untilMs: startedMs + wait.limitMs,
       signal: invocation.signal,
