@@ -27,7 +27,6 @@ import {
   hideSecrets,
   joinAccess,
   NO_ACCESS,
-  isPinned,
   openUrl,
   type RemoteAccess,
   splitSettings,
@@ -44,6 +43,8 @@ export interface GitRepositoryOptions {
   readonly url: string;
   /** Where pushes go, when that is another address of the same repository. */
   readonly pushUrl?: string;
+  /** Whether git has rewritten the addresses (`insteadOf`) already. Default: no. */
+  readonly isExact?: boolean;
   /** What a person's clone adds to how the remote is reached. */
   readonly access?: RemoteAccess;
   /** The branch's short name. */
@@ -73,7 +74,7 @@ export interface GitRepositoryOptions {
  * Throws CONFIG_INVALID and GIT_UNUSABLE.
  */
 export async function openGitRepository(options: GitRepositoryOptions): Promise<Repository> {
-  const { allowHttp = false, access = NO_ACCESS } = options;
+  const { allowHttp = false, isExact = false, access = NO_ACCESS } = options;
   const [open, push] = [openUrl(options.url), openUrl(options.pushUrl ?? options.url)];
   const [url, pushUrl] = [open, push].map((one) => checkRemoteUrl(one.url, allowHttp)) as [
     string,
@@ -93,7 +94,7 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
     pushUrl,
     branchRef: ref,
     allowHttp,
-    isExact: isPinned(url, access),
+    isExact,
   });
   const cache = openGitCache(git, gitDir, options.random);
   const checked = checkOnce(git, options.env['PATH'] ?? '');

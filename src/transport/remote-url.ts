@@ -173,11 +173,6 @@ export function pinUrl(url: string): RemoteAccess {
   };
 }
 
-/** Whether `pinUrl` is part of it. */
-export function isPinned(url: string, { settings }: RemoteAccess): boolean {
-  return settings.some(([key, value]) => key === `url.${url}.insteadof` && value === url);
-}
-
 /** Both, the second one after the first. */
 export function joinAccess(first: RemoteAccess, second: RemoteAccess): RemoteAccess {
   return {

@@ -12,7 +12,11 @@ const NOTE = 'data/channels/general/note.md';
 const ADA = 'ada: { name: Ada Lovelace, addresses: [a.lovelace@work.example, ada@home.example] }\n';
 
 test.each([
-  ['in whatever case', ADA, { 'a.lovelace@work.example': 'ada', 'ada@home.example': 'ada' }],
+  [
+    'in whatever case',
+    ADA,
+    { 'a.lovelace@work.example': 'ada', 'ada@home.example': 'ada', '<ada lovelace>': 'ada' },
+  ],
   ['nobody’s when two people are given it', 'ada: {addresses: [x@y]}\nbob: {addresses: [X@Y]}', {}],
   ['not a name that addresses reserve', 'workflow: {addresses: [x@y]}', {}],
   ['beside an entry that is none', 'bob: 3\nada: {addresses: [x@y]}', { 'x@y': 'ada' }],

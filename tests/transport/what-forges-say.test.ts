@@ -256,10 +256,10 @@ describe('over http', () => {
   });
 
   const REQUEST: readonly [string, Page, string][] = [
-    ['size limit', { status: 413, body: 'too large' }, 'forbidden: RPC failed; HTTP 413'],
-    ['rate limit', { status: 429, body: 'later' }, 'limited: RPC failed; HTTP 429'],
+    ['size limit', { status: 413, body: 'too large' }, 'forbidden: HTTP 413'],
+    ['rate limit', { status: 429, body: 'later' }, 'limited: HTTP 429'],
     ['login after all', { status: 401, body: '' }, 'auth: '],
-    ['trouble of the server', { status: 500, body: '' }, 'unavailable: RPC failed; HTTP 500'],
+    ['trouble of the server', { status: 500, body: '' }, 'unavailable: HTTP 500'],
     ['a page for a pack', { status: 200, body: HTML, type: 'text/html' }, 'not-git: '],
   ];
 

@@ -147,7 +147,8 @@ async function locateRemote(
   ];
   const own = { settings: settings.own.filter(([key]) => OF_REMOTES.test(key)), env: {} };
   // `git remote` has rewritten them, and git itself rewrites an address once.
-  const pins = [from.url, to.url].map(pinUrl);
+  const rewrites = settings.all.some(([key]) => /^url\..*insteadof$/.test(key));
+  const pins = rewrites ? [from.url, to.url].map(pinUrl) : [];
   return {
     url: from.url,
     pushUrl: to.url === from.url ? null : to.url,

@@ -53,6 +53,7 @@ export async function openAt(cacheDir: string, place: BranchPlace): Promise<Repo
     cacheDir,
     url: located.url,
     ...(located.pushUrl === null ? {} : { pushUrl: located.pushUrl }),
+    isExact: located.clone !== null,
     access: located.access,
     branch,
     env: invocation.env,
