@@ -7,7 +7,7 @@ import type { ModelEntry } from '../protocol/models.ts';
 import { NO_USAGE, type Parsed } from './adapter.ts';
 import type { AttemptOutcome, AttemptRequest, Failed, FailureClass } from './agent.ts';
 import { cleanText, isBlank, lastLines, oneLine } from './clean-output.ts';
-import type { Redact } from './redact.ts';
+import { hideCredentials, type Redact } from './redact.ts';
 
 /** Longest detail of a failure. */
 const DETAIL_MAX = 400;
@@ -133,7 +133,8 @@ export function createShown(
 ) {
   const pieces: string[] = [];
   let said = '';
-  request.onSaid?.({ soFar: () => redact(cleanText(said)), redact });
+  const hide = hideCredentials(redact);
+  request.onSaid?.({ soFar: () => hide(cleanText(said)), redact: hide });
   let room = request.entry.outputBytesMax;
   const show = (text: string): void => {
     said = (said + text).slice(-SAID_CHARS_MAX);
@@ -151,7 +152,7 @@ export function createShown(
   };
   /** For people who watch only: it is no part of what the agent says. */
   const mention = (text: string): void => tell(redact(cleanText(text)));
-  return { show, mention, text: () => pieces.join('') };
+  return { show, mention, text: () => redact(pieces.join('')) };
 }
 
 /**

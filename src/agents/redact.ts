@@ -41,6 +41,20 @@ export function secretsOf(env: OperatorEnv): readonly string[] {
 /** No slash is in it, so no part of a text is looked at twice. */
 const USERINFO = /:\/\/[^\s/?#"<>`]+@/g;
 
+/** Forms that only credentials have, each with what is fixed of it first. */
+const CREDENTIALS = [
+  /\b(?:gh[pousr]_|github_pat_|glpat-|sk-|npm_|xox[abeoprs]-|AIza|hf_|pypi-)[\w-]{20,255}/g,
+  /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g,
+  /(?<![\w.-])eyJ[\w-]{8,4000}(?:\.[\w-]{8,4000}){2}/g,
+  /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]{0,20000}/g,
+];
+
+/** Also hides what looks like a credential: for text that goes out before its author is done. */
+export function hideCredentials(redact: Redact): Redact {
+  return (text) =>
+    CREDENTIALS.reduce((rest, form) => rest.replaceAll(form, REDACTED), redact(text));
+}
+
 /** A redactor for the given secrets. */
 export function createRedactor(secrets: readonly string[]): Redact {
   return (text) =>

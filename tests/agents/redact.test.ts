@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createRedactor, secretsOf } from '../../src/agents/redact.ts';
+import { createRedactor, hideCredentials, secretsOf } from '../../src/agents/redact.ts';
 
 const redactFor = (env: Record<string, string>) => createRedactor(secretsOf(env));
 
@@ -34,6 +34,21 @@ describe('secret values', () => {
       '[redacted] [redacted] [redacted] "[redacted]"',
     );
   });
+});
+
+test.each([
+  [`ghp_${'a1'.repeat(18)}`, true],
+  [`github_pat_${'a_1'.repeat(20)}`, true],
+  [`sk-ant-api03-${'x-Y'.repeat(20)}`, true],
+  ['AKIAIOSFODNN7EXAMPLE', true],
+  [`eyJ${'a'.repeat(20)}.eyJ${'b'.repeat(30)}.${'c-'.repeat(20)}`, true],
+  ['-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\nAAAA\n-----END', true],
+  ['the task-list of sk-learn, npm_config and AKIA', false],
+  ['0123456789abcdef0123456789abcdef01234567', false],
+])('what looks like a credential is hidden where asked for: %s', (text, isHidden) => {
+  const hidden = hideCredentials(createRedactor([]))(`it is ${text}!`);
+  expect(hidden.includes('[redacted]')).toBe(isHidden);
+  expect(hidden.includes(text)).toBe(!isHidden);
 });
 
 describe('URLs', () => {
