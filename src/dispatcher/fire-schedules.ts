@@ -27,11 +27,10 @@ import { formatSubject } from '../protocol/subject.ts';
 import { isHeard } from './signed-file.ts';
 import { trustNow } from './in-force.ts';
 
-/** Commits that are searched for the one that gave a workflow its present form. */
-const HISTORY_MAX = 5_000;
-
-/** Commits that are searched for firings of which the marker is gone. */
-const SLOTS_MAX = 2_000;
+/** Commits that are searched for firings of which the marker is gone: at first, and at most. */
+const SLOTS = { first: 2_000, most: 65_536 } as const;
+/** So many commits in a row are older than a time before all others are taken to be. */
+const OLDER_MIN = 50;
 /** Clocks of hosts differ by less. */
 const AHEAD_MS = HOUR;
 /** Markers written in one look: what is more waits for the next one. */
@@ -132,23 +131,26 @@ async function firingAt(
   const [standing] = await view.lookUp([due.path]);
   if (standing != null) return null;
   // The marker may have been moved or removed since: the history remembers that it was fired.
-  return dueFiring({ ...asked, lastSlotMs: await lastSlot(dispatcher, view.tip, asked) });
+  const sinceMs = (parseSlot(due.slot, entry.name) ?? 0) - AHEAD_MS;
+  const lastSlotMs = await lastSlot(dispatcher, view.tip, { ...asked, sinceMs });
+  return dueFiring({ ...asked, lastSlotMs });
 }
 
 /**
- * The latest time that a workflow was fired for, as the newest commits say. Anyone who can push can
- * write a time that is far ahead, or, where hosts have to sign, any.
+ * The latest time that a workflow was fired for, as the commits since `sinceMs` say. Anyone who can
+ * push can write a time that is far ahead, or, where hosts have to sign, any.
  */
 async function lastSlot(
   dispatcher: Dispatcher,
   tip: Oid | null,
-  { name, nowMs }: { readonly name: string; readonly nowMs: number },
+  { name, nowMs, sinceMs }: Omit<Scheduled, 'text'> & { readonly nowMs: number },
 ): Promise<number | null> {
   if (tip === null) return null;
   const { repository } = dispatcher.doors;
-  const known = SLOTS.get(repository);
-  const slots = known?.tip === tip ? known.slots : await readSlots(repository, tip);
-  SLOTS.set(repository, { tip, slots });
+  const known = KNOWN.get(repository);
+  const isKnown = known?.tip === tip && known.sinceMs <= sinceMs;
+  const slots = isKnown ? known.slots : await readSlots(repository, tip, sinceMs);
+  if (!isKnown) KNOWN.set(repository, { tip, sinceMs, slots });
   const times = slots.flatMap(({ slot, commit }) => {
     const ms = parseSlot(slot, name);
     return ms === null || ms > nowMs + AHEAD_MS ? [] : [{ ms, commit }];
@@ -165,15 +167,31 @@ interface Slot {
   readonly commit: Oid;
 }
 
-async function readSlots(repository: Repository, tip: Oid): Promise<readonly Slot[]> {
-  const commits = await repository.history({ from: null, to: tip, max: SLOTS_MAX });
+async function readSlots(
+  repository: Repository,
+  tip: Oid,
+  sinceMs: number,
+): Promise<readonly Slot[]> {
+  let max: number = SLOTS.first;
+  let commits = await repository.history({ from: null, to: tip, max });
+  const mayBeMore = (): boolean =>
+    commits.length === max &&
+    max < SLOTS.most &&
+    commits.slice(-OLDER_MIN).some(({ authoredMs }) => authoredMs >= sinceMs);
+  while (mayBeMore()) {
+    max *= 4;
+    commits = await repository.history({ from: null, to: tip, max });
+  }
   return commits.flatMap(({ message, oid: commit }) =>
     readTrailers(message, 'Slot').map((slot) => ({ slot, commit })),
   );
 }
 
 /** What the history of one tip says, asked for by every workflow that is due there. */
-const SLOTS = new WeakMap<Repository, { readonly tip: Oid; readonly slots: readonly Slot[] }>();
+const KNOWN = new WeakMap<
+  Repository,
+  { readonly tip: Oid; readonly sinceMs: number; readonly slots: readonly Slot[] }
+>();
 
 async function readSchedules(
   { doors }: Dispatcher,
@@ -181,42 +199,28 @@ async function readSchedules(
   trust: Trust | undefined,
 ): Promise<readonly Scheduled[]> {
   const files = await readFolder(doors.repository, { commit: tip, folder: WORKFLOWS }, new Map());
-  const writers =
-    trust !== undefined && requires(trust, 'schedules')
-      ? await doors.repository.findWriters([...files.keys()], tip)
-      : null;
+  const paths = [...files].flatMap(([path, text]) =>
+    readSource(text).raw['on'] === undefined ? [] : [path],
+  );
+  const writers = await doors.repository.findWriters(paths, tip);
+  const adding = await doors.repository.findAddingCommits(paths, { from: null, to: tip });
+  const isSigned = trust !== undefined && requires(trust, 'schedules');
   const entries: Scheduled[] = [];
-  for (const [path, text] of files) {
+  for (const path of paths) {
     const name = /^data\/workflows\/([a-z0-9][a-z0-9._-]*)\.md$/.exec(path)?.[1];
-    if (name === undefined || readSource(text).raw['on'] === undefined) continue;
-    if (
-      writers !== null &&
-      trust !== undefined &&
-      !isHeard(writers.get(path)?.signed ?? null, trust, 'models')
-    ) {
+    if (name === undefined) continue;
+    const writer = writers.get(path);
+    if (isSigned && !isHeard(writer?.signed ?? null, trust, 'models')) {
       doors.log.warning('file.unsigned', {
         path,
         next: 'nobody known here has signed this version; the clock does not start it',
       });
       continue;
     }
-    entries.push({ name, text, sinceMs: await presentSince(doors.repository, tip, path) });
+    // A schedule that was changed at ten does not fire for nine.
+    const written = writer === undefined ? null : await doors.repository.readCommit(writer.commit);
+    const sinceMs = (written ?? adding.get(path))?.authoredMs ?? 0;
+    entries.push({ name, text: files.get(path) ?? '', sinceMs });
   }
   return entries;
-}
-
-/** When the file got the form it has: a schedule that was changed at ten does not fire for nine. */
-async function presentSince(repository: Repository, tip: Oid, path: string): Promise<number> {
-  const commits = await repository.history({ from: null, to: tip, max: HISTORY_MAX });
-  const blobAt = async (commit: Oid): Promise<Oid | null> =>
-    (await repository.lookUp(commit, [path]))[0]?.oid ?? null;
-  const now = await blobAt(tip);
-  let [low, high] = [0, Math.max(0, commits.length - 1)];
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const commit = commits[middle];
-    if (commit !== undefined && (await blobAt(commit.oid)) === now) high = middle;
-    else low = middle + 1;
-  }
-  return commits[low]?.authoredMs ?? 0;
 }

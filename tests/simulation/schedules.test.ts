@@ -105,3 +105,28 @@ it('a commit that says that times to come are over keeps the clock from nothing'
   await story.pass(3 * MINUTE);
   expect([...story.files().keys()].filter(isFiring)).not.toEqual([]);
 });
+
+it('a time never comes again: thousands of commits after its marker was removed, or with a file that was away', async () => {
+  const story = tell(() => ({ kind: 'answer', ms: 100 }), { hosts: 1 });
+  const [path, text] = workflow('hourly', '{ schedule: "*/30 * * * *", overlap: true }');
+  story.say({ [path]: text });
+  const fired: string[] = [];
+  const markers = (): readonly string[] =>
+    [...story.files().keys()].filter((file) => isFiring(file) && !file.includes('.re.'));
+  const pass = async (minutes: number): Promise<void> => {
+    await story.pass(minutes * MINUTE);
+    fired.push(...markers());
+    story.say({ 'data/note.txt': String(fired.length) }, markers());
+  };
+  await pass(31);
+  for (let count = 0; count < 2_100; count += 1) story.say({ 'data/note.txt': `x${count}` });
+  await pass(5);
+  expect(fired).toHaveLength(1);
+  story.say({}, [path]);
+  await pass(30);
+  story.say({ [path]: text });
+  await pass(10);
+  expect(fired).toHaveLength(1);
+  await pass(30);
+  expect(fired).toHaveLength(2);
+});
