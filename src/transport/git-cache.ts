@@ -80,6 +80,11 @@ export interface GitCache {
   isPartial(): boolean;
   /** Notes that they will be; before the first of it arrives. */
   markPartial(): void;
+  /**
+   * Removes what git was writing when the disk was full, or each further try would take room: also
+   * of others, whose files do not fit either.
+   */
+  removeTemporaries(): void;
   /** Takes away the locks that a fetch leaves on its packs. */
   unlockPacks(): void;
   /**
@@ -134,6 +139,11 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
     },
     isPartial: () => isPartialCache(gitDir),
     markPartial: () => writeFileSync(`${gitDir}/${PARTIAL}`, 'blob:none\n'),
+    removeTemporaries: () => {
+      for (const folder of [packs, ...looseFolders(gitDir)])
+        for (const name of namesIn(folder))
+          if (name.startsWith('tmp_')) rmSync(`${folder}/${name}`, { force: true });
+    },
     unlockPacks: () => {
       // Commands that read do this at the same time: anyone who comes second finds nothing.
       for (const name of namesIn(packs))
@@ -207,13 +217,19 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
+/** Where objects lie one by one. */
+function looseFolders(gitDir: string): readonly string[] {
+  const objects = `${gitDir}/objects`;
+  return namesIn(objects).flatMap((name) =>
+    /^[0-9a-f]{2}$/.test(name) ? [`${objects}/${name}`] : [],
+  );
+}
+
 function removeHalfWritten(gitDir: string, beforeMs: number): void {
   const objects = `${gitDir}/objects`;
   const info = ['info', 'info/commit-graphs', 'pack'].map((name) => `${objects}/${name}`);
-  const loose = namesIn(objects).flatMap((name) =>
-    /^[0-9a-f]{2}$/.test(name) ? [`${objects}/${name}`] : [],
-  );
-  for (const folder of [gitDir, `${gitDir}/refs/crosstalk`, objects, ...info, ...loose])
+  const folders = [gitDir, `${gitDir}/refs/crosstalk`, objects, ...info, ...looseFolders(gitDir)];
+  for (const folder of folders)
     for (const name of namesIn(folder)) {
       const path = `${folder}/${name}`;
       if (HALF_WRITTEN.test(name) || isPackWithoutIndex(path)) removeOld(path, beforeMs);

@@ -193,7 +193,8 @@ function composeRepository(parts: RepositoryParts): Repository {
     fetch: async ({ tip, records }) => {
       const ready = await store.ready();
       const fetched = ready.kind === 'reached' ? await store.fetch(tip, records) : ready;
-      if (fetched.kind === 'unreachable') requireWritable(parts.gitDir);
+      if (fetched.kind === 'unreachable')
+        requireWritable(parts.gitDir, () => parts.cache.removeTemporaries());
       return fetched;
     },
     hasObject: async (oid) => parts.cache.format() !== null && reader.has(oid),

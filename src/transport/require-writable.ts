@@ -7,14 +7,18 @@ import { fixBy, orElse } from '../base/fix.ts';
 /** Bytes that must fit. */
 const PROBE_BYTES = 1_048_576;
 
-/** Throws STATE_UNUSABLE, naming the folder, when nothing can be written below `gitDir`. */
-export function requireWritable(gitDir: string): void {
+/**
+ * Throws STATE_UNUSABLE, naming the folder, when nothing can be written below `gitDir`. `clean` is
+ * called before: with the room that it makes the answer would be another one.
+ */
+export function requireWritable(gitDir: string, clean: () => void): void {
   const folder = join(gitDir, 'objects');
   if (!existsSync(folder)) return;
   const path = join(folder, `.probe-${process.pid}`);
   try {
     writeFileSync(path, Buffer.alloc(PROBE_BYTES));
   } catch (error) {
+    quietly(clean);
     const code = error instanceof Error && 'code' in error ? String(error.code) : errorText(error);
     throw new CrosstalkError(
       'STATE_UNUSABLE',
@@ -22,13 +26,13 @@ export function requireWritable(gitDir: string): void {
       { fix: orElse(fixBy`df -h ${folder}`, fixBy`ls -ld ${folder}`), cause: error },
     );
   } finally {
-    removeProbe(path);
+    quietly(() => rmSync(path, { force: true }));
   }
 }
 
-function removeProbe(path: string): void {
+function quietly(remove: () => void): void {
   try {
-    rmSync(path, { force: true });
+    remove();
   } catch {
     // Where nothing can be written nothing can be removed.
   }

@@ -253,17 +253,32 @@ describe('a cache', () => {
 it('a cache that takes no files is blamed for that, and not the remote', () => {
   const cache = join(fixture.root, 'cache');
   const objects = join(cache, 'objects');
-  expect(() => requireWritable(cache)).not.toThrow();
+  expect(() => requireWritable(cache, () => undefined)).not.toThrow();
   mkdirSync(objects, { recursive: true });
-  expect(() => requireWritable(cache)).not.toThrow();
+  expect(() => requireWritable(cache, () => undefined)).not.toThrow();
   expect(readdirSync(objects)).toEqual([]);
   mkdirSync(join(objects, `.probe-${process.pid}`));
-  expect(() => requireWritable(cache)).toThrow(
+  expect(() => requireWritable(cache, () => undefined)).toThrow(
     expect.objectContaining({
       code: 'STATE_UNUSABLE',
       message: expect.stringContaining(objects) as string,
     }) as Error,
   );
+});
+
+it('a fetch that finds no room leaves nothing half-written', async () => {
+  const host = await fixture.open();
+  await publishFiles(host, { 'README.md': 'r' });
+  const objects = join(fixture.cacheDir(), 'objects');
+  mkdirSync(join(objects, 'ab'), { recursive: true });
+  const left = [join(objects, 'ab', 'tmp_obj_x'), join(objects, 'pack', 'tmp_pack_x')];
+  for (const path of left) writeFileSync(path, 'x');
+  const nowhere = { tip: 'f'.repeat(40) as Oid, records: new Map<string, Oid>() };
+  expect((await host.fetch(nowhere)).kind).toBe('unreachable');
+  expect(left.every((path) => existsSync(path))).toBe(true);
+  mkdirSync(join(objects, `.probe-${process.pid}`));
+  await expect(host.fetch(nowhere)).rejects.toMatchObject({ code: 'STATE_UNUSABLE' });
+  expect(left.some((path) => existsSync(path))).toBe(false);
 });
 
 describe('what stands in the place of a cache', () => {
