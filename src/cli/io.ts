@@ -32,6 +32,16 @@ export interface Io {
   readonly at?: Words;
 }
 
+/** Of a command that nobody watches: what reads its output is a program. */
+export const UNWATCHED = {
+  isTerminal: false,
+  columns: Number.POSITIVE_INFINITY,
+  rows: Number.POSITIVE_INFINITY,
+  redraws: false,
+  colors: false,
+  readStdin: () => Promise.resolve(''),
+} as const;
+
 /** The same, of a command that was told where it works. */
 export function ioAt(io: Io, at: Words): Io {
   return at.length === 0 ? io : (Object.assign(Object.create(io), { at }) as Io);

@@ -67,6 +67,18 @@ export function parseTurn(name: string): Turn & { readonly key: string } {
   return { round: Number(round ?? 1), pass: Number(pass ?? 1), key: name.slice(mark.length) };
 }
 
+/** The same for people: `login, pass 3, round 2`; empty where nothing is repeated. */
+export function tellTurn(name: string): string {
+  const { key, pass, round } = parseTurn(name);
+  return [
+    key === ONLY_KEY ? '' : key,
+    pass === 1 ? '' : `pass ${String(pass)}`,
+    round === 1 ? '' : `round ${String(round)}`,
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
 /** The turn of the innermost step whose task stands at a path. */
 export function turnOfTask(path: string): Turn {
   return parseTurn(path.split(STEPS).at(-1)?.split('/')[1] ?? '');

@@ -12,7 +12,7 @@ import { adoptLate } from '../cli/control/adopt.ts';
 import { answerQuestion } from '../cli/control/answer.ts';
 import { cancelMessage } from '../cli/control/cancel.ts';
 import type { Execute, Invocation } from '../cli/command.ts';
-import type { Io } from '../cli/io.ts';
+import { type Io, UNWATCHED } from '../cli/io.ts';
 import { retryMessage } from '../cli/control/retry.ts';
 import { sendMessage } from '../cli/talk/send.ts';
 import { cancelRun, pauseRun, resumeRun } from '../cli/workflow/control.ts';
@@ -162,15 +162,10 @@ async function runCommand(
   const notes: string[] = [];
   const io: Io = {
     ...base.io,
+    ...UNWATCHED,
     print: (line) => void printed.push(line),
     warn: (line) => void notes.push(line),
     write: () => undefined,
-    isTerminal: false,
-    columns: Number.POSITIVE_INFINITY,
-    rows: Number.POSITIVE_INFINITY,
-    redraws: false,
-    colors: false,
-    readStdin: () => Promise.resolve(''),
   };
   const common = [...base.options].filter(([name]) => name === 'dir' || name === 'state');
   const options = new Map([...common, ...words.options, ['json', ['']] as const]);

@@ -24,7 +24,7 @@ import { plain } from '../io.ts';
 import { findLate, type LateSeen } from '../look/late-answers.ts';
 import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { printJson, wantsJson } from '../look/reading.ts';
-import { lookUpFiles, readSaid, type Said } from '../look/read-conversation.ts';
+import { readPaths, readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
 import { publishFor } from '../session/publish-for.ts';
@@ -148,12 +148,7 @@ async function readStanding(
   { session }: Surroundings,
   { message, recipient }: Adoption,
 ): Promise<Said | undefined> {
-  const files = await lookUpFiles(session, [replyPath(message, recipient)]);
-  const { said } = await readSaid(
-    session,
-    files.filter((file) => file !== null),
-  );
-  return said[0];
+  return (await readPaths(session, [replyPath(message, recipient)]))[0];
 }
 
 async function describe(

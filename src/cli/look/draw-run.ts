@@ -13,7 +13,7 @@ import type { Told } from './why-run.ts';
 import { sayAwaited, sayReason, sayStatus } from '../../protocol/say-reason.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { fixOf, needsPerson } from '../../protocol/remedy.ts';
-import { ONLY_KEY, parseTurn, taskNumber, turnOfTask } from '../../protocol/run-paths.ts';
+import { ONLY_KEY, taskNumber, tellTurn, turnOfTask } from '../../protocol/run-paths.ts';
 import { formatCost } from '../../protocol/trailers.ts';
 import type { GateView, StepView, TaskView } from '../../workflow/run/fold.ts';
 import { sumUse } from '../../protocol/usage.ts';
@@ -98,14 +98,7 @@ function turnLine(io: Io, step: StepView, before: StepView | undefined): readonl
 
 function turnOf(step: StepView): string {
   if (depthOf(step) === 0) return '';
-  const { round, pass, key } = parseTurn(parentOf(step).split('/').at(-1) ?? '');
-  return [
-    key === ONLY_KEY ? '' : key,
-    pass === 1 ? '' : `pass ${pass}`,
-    round === 1 ? '' : `round ${round}`,
-  ]
-    .filter((part) => part !== '')
-    .join(', ');
+  return tellTurn(parentOf(step).split('/').at(-1) ?? '');
 }
 
 /** The folder that a step's own `steps/<id>/` stands in. */

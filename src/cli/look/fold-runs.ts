@@ -6,7 +6,7 @@ import { channelFolder, parseGatePath, parseTaskPath, replyPath } from '../../pr
 import { readTextAt } from '../../transport/read-text.ts';
 import { parseHeader } from '../../workflow/run/header.ts';
 import { archiveOf } from './read-archive.ts';
-import { type Filter, listFiles, lookUpFiles, readSaid, type Said } from './read-conversation.ts';
+import { type Filter, listFiles, readPaths, type Said } from './read-conversation.ts';
 import { tipOf } from './reading.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
@@ -53,9 +53,7 @@ export async function foldRun(session: TransportSession, run: string): Promise<F
   const files = await listFiles(session.repository, { from: null, to: at, channel: run });
   const tasks = files.filter((file) => parseTaskPath(file.path) !== null).length;
   const marker = text === null ? null : (parseHeader(text)?.marker ?? null);
-  const [reply] =
-    marker === null ? [] : await lookUpFiles(session, [replyPath(marker, 'workflow')]);
-  const [answer] = reply == null ? [] : (await readSaid(session, [reply])).said;
+  const [answer] = marker === null ? [] : await readPaths(session, [replyPath(marker, 'workflow')]);
   return { run, marker, tasks, state: stateOf(answer) };
 }
 

@@ -9,7 +9,7 @@ import { messageId, replyPath } from '../../protocol/paths.ts';
 import { firstLine } from '../../protocol/reply.ts';
 import type { ReasonOf } from '../../protocol/reason.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { lookUpFiles, readSaid, type Said } from './read-conversation.ts';
+import { lookUpFiles, readPaths, type Said } from './read-conversation.ts';
 
 /** A question that is open: the path of its message, and how it stands. */
 export interface OpenQuestion {
@@ -38,8 +38,7 @@ async function readQuestion(
   claim: Claim,
   path: string,
 ): Promise<ReasonOf<'asks'> | null> {
-  const files = (await lookUpFiles(session, [path])).filter((file) => file !== null);
-  const [question] = (await readSaid(session, files)).said;
+  const [question] = await readPaths(session, [path]);
   const { asks, asksUntilMs } = question?.message.fields ?? {};
   const forMs = (asksUntilMs ?? 0) - systemClock.wallMs();
   if (question === undefined || asks !== 'permission' || forMs <= 0) return null;
@@ -65,9 +64,8 @@ export async function readAsked(
   session: TransportSession,
   asked: readonly string[],
 ): Promise<readonly ReasonOf<'asked'>[]> {
-  const files = (await lookUpFiles(session, asked)).filter((file) => file !== null);
   const open: ReasonOf<'asked'>[] = [];
-  for (const question of (await readSaid(session, files)).said) {
+  for (const question of await readPaths(session, asked)) {
     const { fields, body } = question.message;
     const agoMs = Math.max(0, systemClock.wallMs() - question.atMs);
     if (fields.asks !== 'answer' || agoMs > TOLD_MS || (await isAnswered(session, question)))
@@ -89,9 +87,8 @@ export async function dropAnswered(
   session: TransportSession,
   asked: readonly string[],
 ): Promise<readonly string[]> {
-  const files = (await lookUpFiles(session, asked)).filter((file) => file !== null);
   const open: string[] = [];
-  for (const question of (await readSaid(session, files)).said)
+  for (const question of await readPaths(session, asked))
     if (!(await isAnswered(session, question))) open.push(question.file.path);
   return open;
 }

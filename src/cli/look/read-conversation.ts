@@ -123,6 +123,15 @@ export async function lookUpFiles(
   return paths.map((path, at) => found[at] ?? archived.get(path) ?? null);
 }
 
+/** The messages at paths; what is missing or unreadable is not among them. */
+export async function readPaths(
+  session: TransportSession,
+  paths: readonly string[],
+): Promise<readonly Said[]> {
+  const files = (await lookUpFiles(session, paths)).filter((file) => file !== null);
+  return (await readSaid(session, files)).said;
+}
+
 async function lookUpAt(
   repository: Repository,
   commit: Oid,

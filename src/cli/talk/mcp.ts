@@ -14,7 +14,7 @@ import {
 import { CrosstalkError, ERROR_CODES, errorText } from '../../base/errors.ts';
 import { isName } from '../../protocol/names.ts';
 import { given, type Invocation } from '../command.ts';
-import { type Io, ioAt, placeFixes } from '../io.ts';
+import { type Io, ioAt, placeFixes, UNWATCHED } from '../io.ts';
 import { inputSchemaOf, type McpTool, toolsOf } from './mcp-tools.ts';
 import { VERSION } from '../version.ts';
 import { servePermissions } from './ask-permission.ts';
@@ -116,15 +116,10 @@ async function callTool(
  */
 function capture(said: string[]): Io {
   return {
+    ...UNWATCHED,
     print: (line) => void said.push(line),
     warn: (line) => void process.stderr.write(`${line}\n`),
     write: (text) => void said.push(text),
-    isTerminal: false,
-    columns: Number.POSITIVE_INFINITY,
-    rows: Number.POSITIVE_INFINITY,
-    redraws: false,
-    colors: false,
-    readStdin: () => Promise.resolve(''),
   };
 }
 

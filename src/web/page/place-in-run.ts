@@ -9,19 +9,9 @@ import {
   parseTurn,
   stepIds,
   taskNumber,
+  tellTurn,
   turnOfTask,
 } from '../../protocol/run-paths.ts';
-
-function turnText(name: string): string {
-  const { key, pass, round } = parseTurn(name);
-  return [
-    key === ONLY_KEY ? '' : key,
-    pass === 1 ? '' : `pass ${pass}`,
-    round === 1 ? '' : `round ${round}`,
-  ]
-    .filter((part) => part !== '')
-    .join(', ');
-}
 
 /**
  * `login, pass 2` for a step in a group, the outermost group first; empty for a step that stands in
@@ -29,7 +19,7 @@ function turnText(name: string): string {
  */
 export function groupsOf(folder: string): string {
   return groupsAround(folder)
-    .map(turnText)
+    .map(tellTurn)
     .filter((text) => text !== '')
     .join(' · ');
 }
