@@ -11,7 +11,6 @@ import { followTip } from './follow-tip.ts';
 import { readStates } from './message-state.ts';
 import {
   foldFailures,
-  type FoldedLine,
   formatLines,
   formatUnreadable,
   type Shown,
@@ -23,12 +22,13 @@ import {
   inOrder,
   listFiles,
   readNewest,
+  readPaths,
   readSaid,
   type Said,
   type Unreadable,
 } from './read-conversation.ts';
 import { countOption, printJson, tipOf, wantsJson, withSession } from './reading.ts';
-import { foldRun, oneOfEachRun, runOfSaid } from './fold-runs.ts';
+import { oneOfEachRun, readBegun, runOfSaid } from './fold-runs.ts';
 import { fixLines, type Io, paint } from '../io.ts';
 import { counted, sayReason } from '../../protocol/say-reason.ts';
 import { fixOf } from '../../protocol/remedy.ts';
@@ -128,30 +128,33 @@ async function follow(
 }
 
 /**
- * One line for one thing: what a run said stands in the line of the message that began it, else in
- * one of its own; a failure in the line of the message that has no answer.
+ * One line for one thing: what a run said stands in the line of the message that began it, which is
+ * read where it is older; a failure in the line of the message that has no answer.
  */
 async function foldLines(
   session: TransportSession,
   shown: readonly Shown[],
-): Promise<readonly (Shown | FoldedLine)[]> {
-  const runs = new Map<string, FoldedLine>();
-  for (const { said } of shown) {
-    const run = runOfSaid(said);
-    if (run !== null)
-      runs.set(said.file.path, { ...(await foldRun(session, run)), atMs: said.atMs });
+): Promise<readonly Shown[]> {
+  const paths = new Set(shown.map(({ said }) => said.file.path));
+  const told = new Map<string, string>();
+  const lines: Shown[] = [];
+  for (const one of shown) {
+    const run = runOfSaid(one.said);
+    const { marker, tasks } = run === null ? NOTHING : await readBegun(session, run);
+    if (marker !== null) told.set(marker, `(${run ?? ''}: ${counted(tasks, 'task')})`);
+    if (marker !== null && paths.has(marker)) continue;
+    const begun = marker === null ? [] : await readPaths(session, [marker]);
+    const [line = one] = await withStates(session, begun);
+    lines.push({ ...line, said: { ...line.said, atMs: one.said.atMs } });
   }
-  const begun = new Map([...runs.values()].map((run) => [run.marker, run]));
-  const paths = new Set<string | null>(shown.map(({ said }) => said.file.path));
-  const told = shown.map((one) => {
-    const run = begun.get(one.said.file.path);
-    return run === undefined ? one : withNews(one, `(${run.run}: ${counted(run.tasks, 'task')})`);
+  const news = lines.map((line) => {
+    const run = told.get(line.said.file.path);
+    return run === undefined ? line : withNews(line, run);
   });
-  return foldFailures(told, () => false).flatMap((one): readonly (Shown | FoldedLine)[] => {
-    const run = runs.get(one.said.file.path);
-    return run === undefined ? [one] : paths.has(run.marker) ? [] : [run];
-  });
+  return foldFailures(news, () => false);
 }
+
+const NOTHING = { marker: null, tasks: 0 } as const;
 
 /** More files than these that are not messages become one line. */
 const UNREADABLE_MAX = 2;

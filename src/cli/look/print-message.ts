@@ -10,9 +10,7 @@ import { oneLine } from '../../base/plain-text.ts';
 import { firstLine } from '../../protocol/reply.ts';
 import { displayWidth, fitWidth, padWidth } from '../../base/display-width.ts';
 import { type Colour, type Io, lineFor, paint, plain } from '../io.ts';
-import { counted } from '../../protocol/say-reason.ts';
 import { formatCost } from '../../protocol/trailers.ts';
-import type { FoldedRun } from './fold-runs.ts';
 import type { MessageState, StateKind } from './message-state.ts';
 import type { Said, Unreadable } from './read-conversation.ts';
 import { shortIds } from './resolve-id.ts';
@@ -58,12 +56,9 @@ interface Row {
  * One line a message (two on a narrow terminal): time, id, who to whom, first line, state. Columns
  * fit each other and the terminal.
  */
-export function formatLines(io: Io, shown: readonly (Shown | FoldedLine)[]): readonly string[] {
-  const messages = shown.flatMap((one) => ('run' in one ? [] : [one.said.file.path]));
-  const ids = shortIds(messages);
-  const rows = shown.map((one) =>
-    'run' in one ? rowOfRun(one) : rowOf(io, one, ids.get(one.said.file.path) ?? ''),
-  );
+export function formatLines(io: Io, shown: readonly Shown[]): readonly string[] {
+  const ids = shortIds(shown.map(({ said }) => said.file.path));
+  const rows = shown.map((one) => rowOf(io, one, ids.get(one.said.file.path) ?? ''));
   const widest = (key: 'id' | 'who'): number =>
     Math.max(0, ...rows.map((row) => displayWidth(row[key])));
   // On a narrow terminal the text matters most: ids stay whole, because they are what a person
@@ -96,21 +91,6 @@ function rowOf(io: Io, one: Shown, id: string): Row {
     state: state.kind === 'reply' ? '' : stateText(state),
     colour: STATE_COLOURS[state.kind],
   };
-}
-
-/** A run in one line, at the time of what it said last. */
-export type FoldedLine = FoldedRun & { readonly atMs: number };
-
-const RUN_COLOURS: Readonly<Record<FoldedRun['state'], Colour>> = {
-  open: 'yellow',
-  succeeded: 'green',
-  failed: 'red',
-  cancelled: 'dim',
-};
-
-function rowOfRun({ run, tasks, state, atMs }: FoldedLine): Row {
-  const [id, said] = [plain(run), counted(tasks, 'task')];
-  return { atMs, id, who: 'workflow', said, state, colour: RUN_COLOURS[state] };
 }
 
 /**
