@@ -13,7 +13,7 @@ import { parseMessagePath, ulidOf } from '../protocol/paths.ts';
 import type { PushOutcome, RefUpdate, RemoteFailure } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { hasRoomForTwo, mayPush } from './keep-pace.ts';
-import type { Refusal } from './notes.ts';
+import type { LostClaim, Refusal } from './notes.ts';
 import {
   advance,
   draftOwn,
@@ -201,6 +201,8 @@ export async function adoptClaims(dispatcher: Dispatcher): Promise<void> {
 function startWon(dispatcher: Dispatcher, uncertain: UncertainClaim, seenMs: number): void {
   const { state, doors } = dispatcher;
   state.claims.refused.delete(uncertain.key);
+  for (const [key, lost] of state.claims.refused)
+    state.claims.refused.set(key, { ...lost, isAlone: true });
   const held = advance(uncertain, { kind: 'won', seenMs });
   const { message, recipient } = held.work;
   const fields = { message: message.path, model: recipient };
@@ -303,7 +305,7 @@ interface LostPush {
 
 /**
  * A claim that failed. As a rule another host has it; when nobody has it, repeatedly, the
- * remote does not take it, and the work rests; the model, too, where the remote limits calls.
+ * remote does not take it, and the work rests; the model, too, where no claim is taken.
  */
 async function loseClaim(
   dispatcher: Dispatcher,
@@ -314,8 +316,11 @@ async function loseClaim(
   const { doors, state } = dispatcher;
   const { refused } = state.claims;
   const nowMs = doors.clock.monotonicMs();
-  const before = refused.get(work.key)?.refusal;
-  const refusal = refuseAgain(before, lost, nowMs);
+  const known = refused.get(work.key);
+  const before = known?.refusal;
+  const isAlone = known?.isAlone ?? false;
+  const alike = isAlone ? undefined : refusedAlike(refused, work.key, before?.line ?? lost.line);
+  const refusal = refuseAgain(alike ?? before, lost, nowMs);
   const { line } = refusal;
   const fields = { message: work.message.path, model: work.recipient };
   if (!isPersistentRefusal(refusal)) doors.log.status('claim.lost', fields);
@@ -325,14 +330,14 @@ async function loseClaim(
     );
     if (isNews)
       doors.log.alert('claim.refused', { ...fields, reason: line, fix: 'crosstalkd doctor' });
-    // Anyone who is called too often wants to hear of no claim; what refuses one may take others.
-    if (lost.isLimited === true)
+    // What refuses one may take others; what refuses two in the same words refuses them all.
+    if (lost.isLimited === true || alike !== undefined)
       state.models.parked.set(work.recipient, {
         untilMs: refusal.nextMs,
         why: { kind: 'claims-refused', line },
       });
   }
-  refused.set(work.key, { expected: claim.state.expected, refusal });
+  refused.set(work.key, { expected: claim.state.expected, refusal, isAlone });
   dropOwn(state.claims.own, claim);
   await journal(dispatcher, {
     kind: 'settled',
@@ -340,6 +345,19 @@ async function loseClaim(
     nonce: claim.state.claim.nonce,
     how: 'lost',
   });
+}
+
+/** Of other claims that are refused in the same words, with none taken since: the longest. */
+function refusedAlike(
+  refused: ReadonlyMap<string, LostClaim>,
+  key: string,
+  line: string,
+): Refusal | undefined {
+  return [...refused]
+    .filter(([other, { isAlone }]) => other !== key && !isAlone)
+    .map(([, { refusal }]) => refusal)
+    .filter((refusal) => isPersistentRefusal(refusal) && refusal.line === line)
+    .sort((a, b) => b.times - a.times)[0];
 }
 
 /** What is known of the refusals of one claim after another. */

@@ -18,13 +18,16 @@ export async function saveRests({ state, doors }: Dispatcher): Promise<void> {
   const aheadMs = doors.clock.wallMs() - doors.clock.monotonicMs();
   const rests = {
     v: 1,
-    parked: [...parked].map(([model, rest]) => ({
-      ...rest,
-      model,
-      why: sayReason(rest.why),
-      reason: rest.why,
-      untilMs: rest.untilMs + aheadMs,
-    })),
+    // Whether the remote takes claims again only the next run can find out.
+    parked: [...parked]
+      .filter(([, { why }]) => why.kind !== 'claims-refused')
+      .map(([model, rest]) => ({
+        ...rest,
+        model,
+        why: sayReason(rest.why),
+        reason: rest.why,
+        untilMs: rest.untilMs + aheadMs,
+      })),
     // Told to people while no dispatcher runs; the next one counts for itself.
     spent: [...spentOut].map(([model, reason]) => ({
       ...{ model, reason, why: sayReason(reason), untilMs: reason.untilMs },

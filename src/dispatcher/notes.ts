@@ -62,6 +62,8 @@ export interface LostClaim {
   /** Where its ref pointed, and must still point: otherwise somebody else has won. */
   readonly expected: Oid | null;
   readonly refusal: Refusal;
+  /** Another claim was taken while this one was refused: the remote does not refuse them all. */
+  readonly isAlone: boolean;
 }
 
 export interface Parked {
