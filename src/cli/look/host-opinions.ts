@@ -214,3 +214,9 @@ export function viewOf(around: Surroundings): WorkView {
     monotonicMs: nowMs,
   };
 }
+
+/** Names of hosts that have shown themselves, and of this one. */
+export function hostsKnown({ hosts, here, session }: Surroundings): ReadonlySet<string> {
+  const own = here === null ? [] : [here.alias];
+  return new Set([...hosts.map(({ alias }) => alias), ...own, session.config.alias]);
+}

@@ -59,42 +59,9 @@ export function createServing(
     try {
       const offers = await readOffers(sources, modelsText);
       current = toServing(offers, current);
-      for (const offer of offers)
-        if (offer.state.kind === 'invalid')
-          log.warning('models.invalid', {
-            model: offer.name,
-            line: offer.state.line,
-            found: offer.state.found,
-            expected: offer.state.expected,
-            next: current.models.has(offer.name)
-              ? 'the entry as it was before stays in force'
-              : 'the model is not served; the others are',
-          });
-      const problems = decodeModels(modelsText ?? '').problems;
-      for (const broken of [...(unreadable === null ? [] : [unreadable]), ...problems])
-        if (broken.name === null)
-          log.warning('models.invalid', {
-            line: broken.line,
-            found: broken.found,
-            expected: broken.expected,
-            next: 'the models as they were stay in force',
-          });
-      for (const name of unknownOnly(sources.only, offers)) {
-        const near = suggestName(
-          name,
-          offers.map((offer) => offer.name),
-        );
-        log.warning('models.unknown', {
-          model: name,
-          next: `--only names what no models.yaml has${near === null ? '' : `; did you mean "${near}"?`}`,
-        });
-      }
-      log.status('models.loaded', {
-        serves: [...current.models.keys()],
-        ...(current.refused.size === 0
-          ? {}
-          : { not: [...current.refused].map(([name, why]) => `${name}: ${sayReason(why)}`) }),
-      });
+      const { problems } = decodeModels(modelsText ?? '');
+      const broken = [...(unreadable === null ? [] : [unreadable]), ...problems];
+      logServing(log, { current, offers, broken, unknown: unknownOnly(sources.only, offers) });
       problem = '';
     } catch (error) {
       if (errorText(error) !== problem)
@@ -106,6 +73,43 @@ export function createServing(
     }
     return current;
   };
+}
+
+interface Read {
+  readonly current: Serving;
+  readonly offers: readonly ModelOffer[];
+  readonly broken: readonly ModelProblem[];
+  /** Names of --only that nothing has. */
+  readonly unknown: readonly string[];
+}
+
+function logServing(log: Log, { current, offers, broken, unknown }: Read): void {
+  for (const { name, state } of offers)
+    if (state.kind === 'invalid')
+      log.warning('models.invalid', {
+        model: name,
+        ...{ line: state.line, found: state.found, expected: state.expected },
+        next: current.models.has(name)
+          ? 'the entry as it was before stays in force'
+          : 'the model is not served; the others are',
+      });
+  for (const { name, line, found, expected } of broken)
+    if (name === null)
+      log.warning('models.invalid', {
+        ...{ line, found, expected },
+        next: 'the models as they were stay in force',
+      });
+  const names = offers.map(({ name }) => name);
+  for (const model of unknown) {
+    const near = suggestName(model, names);
+    log.warning('models.unknown', {
+      model,
+      next: `--only names what no models.yaml has${near === null ? '' : `; did you mean "${near}"?`}`,
+    });
+  }
+  const not = [...current.refused].map(([name, why]) => `${name}: ${sayReason(why)}`);
+  const serves = [...current.models.keys()];
+  log.status('models.loaded', { serves, ...(not.length === 0 ? {} : { not }) });
 }
 
 function toServing(offers: readonly ModelOffer[], before: Serving): Serving {

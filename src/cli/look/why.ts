@@ -2,13 +2,10 @@
  * `crosstalkd why`: where a message, run, gate, model or host stands, why, and the command that
  * moves it. It always has an answer.
  */
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
-import { parseAddress, suggestName } from '../../protocol/address.ts';
-import { asksSomebody, LOOKED_AT_BYTES } from '../../protocol/misplaced.ts';
-import { channelOf, isAttachment, isPage, messageId, workflowFile } from '../../protocol/paths.ts';
+import { parseAddress } from '../../protocol/address.ts';
+import { messageId } from '../../protocol/paths.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { fixOf, tellReason } from '../../protocol/remedy.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
@@ -17,16 +14,14 @@ import type { Invocation } from '../command.ts';
 import { createExplainer } from './explain-work.ts';
 import { explainMessage, type Part, tellRejected, type Told } from './explain-message.ts';
 import { tellGate, tellRun, tellRunByPrefix } from './explain-run.ts';
-import { doubtOf, liveHosts, namesakesOf } from './host-opinions.ts';
+import { explainAbsence } from './explain-absence.ts';
+import { doubtOf, hostsKnown, liveHosts, namesakesOf } from './host-opinions.ts';
 import { type HostSeen, type Surroundings, withSurroundings } from './look-around.ts';
 import { type Io, paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson } from './reading.ts';
-import { matchId, resolveId } from './resolve-id.ts';
-import { listAll } from './read-conversation.ts';
+import { resolveId } from './resolve-id.ts';
 import { shortId } from './short-id.ts';
-import { findUnsent } from './unsent.ts';
 import { lineOfHost, stateOf } from './status.ts';
-import { andThen, fixBy, orElse, withNote } from '../../base/fix.ts';
 
 /** Most pieces of work of one model that are listed. */
 const WORKS_MAX = 20;
@@ -119,11 +114,6 @@ function tellName(around: Surroundings, asked: string): Told | null {
     return models.has(name) && hosts.has(host) ? tellModelAt(around, name, host) : null;
   if (models.has(name)) return tellModel(around, name);
   return hosts.has(name) ? tellHost(around, name) : null;
-}
-
-function hostsKnown({ hosts, here, session }: Surroundings): ReadonlySet<string> {
-  const own = here === null ? [] : [here.alias];
-  return new Set([...hosts.map(({ alias }) => alias), ...own, session.config.alias]);
 }
 
 /** A model as an address pins it to a host: what is said of both. */
@@ -222,7 +212,8 @@ async function tellMessage(
     if (!(error instanceof CrosstalkError) || error.code !== 'NOT_FOUND') throw error;
     const run = await tellRunByPrefix(around, asked);
     if (run !== null) return run;
-    throw await describeUnknown(invocation, around, asked);
+    const { says, fix } = await explainAbsence(invocation, around, asked);
+    throw new CrosstalkError('NOT_FOUND', says, { fix });
   }
 }
 
@@ -241,106 +232,4 @@ export function findRejected(around: Surroundings, asked: string): Told | null {
   );
   if (file === undefined) return null;
   return tellRejected(file);
-}
-
-/** The path of a file of the transport that is not a message, as it was asked for; null: none. */
-async function findPushed({ session, index }: Surroundings, asked: string): Promise<string | null> {
-  const path = asked.replace(/^\.\//, '');
-  if (index.tip === null) return null;
-  const [entry] = await session.repository.lookUp(index.tip, [path]);
-  return entry?.kind === 'file' ? path : null;
-}
-
-/** Of a file that may begin as a message does, and stands where none is read. */
-async function whyNone({ session, index }: Surroundings, path: string): Promise<string> {
-  const [entry] = index.tip === null ? [] : await session.repository.lookUp(index.tip, [path]);
-  const [blob] =
-    entry?.kind === 'file' ? await session.repository.readBlobs([entry.oid], LOOKED_AT_BYTES) : [];
-  if (blob?.kind !== 'bytes' || !asksSomebody(blob.bytes)) return 'nothing in it asks anybody';
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  if (isAttachment(path)) return 'what stands in a folder ".files" goes with a message';
-  if (isPage(name)) return `what is called "${name}" explains a folder`;
-  return channelOf(path) === null
-    ? `${path.slice(0, path.lastIndexOf('/'))} holds no messages`
-    : `nothing that is called "${name}" is read as one`;
-}
-
-/** Not in the transport: a file that was never sent, or a slip. */
-async function describeUnknown(
-  invocation: Invocation,
-  around: Surroundings,
-  asked: string,
-): Promise<CrosstalkError> {
-  const { clone } = around.session.located;
-  const file = [
-    resolve(invocation.cwd, asked),
-    ...(clone === null ? [] : [join(clone, asked)]),
-  ].find((path) => existsSync(path));
-  const saved = /^data\/workflows\/([^/]+)\.md$/.exec(asked)?.[1] ?? asked;
-  if ((await findPushed(around, workflowFile(saved))) !== null)
-    return new CrosstalkError(
-      'NOT_FOUND',
-      `"${saved}" is a saved workflow: why explains its runs`,
-      { fix: orElse(fixBy`crosstalkd workflow check ${saved}`, fixBy`crosstalkd workflow list`) },
-    );
-  const pushed = await findPushed(around, asked);
-  if (pushed !== null)
-    return new CrosstalkError(
-      'NOT_FOUND',
-      `${pushed} is in the transport and is not a message: ${await whyNone(around, pushed)}`,
-      { fix: fixBy`crosstalkd lint ${pushed}` },
-    );
-  const unsent = await findUnsent(around.session);
-  const draft =
-    file === undefined ? unsent?.files.find((path) => messageId(path) === asked) : asked;
-  if (draft !== undefined)
-    return new CrosstalkError(
-      'NOT_FOUND',
-      `${draft} is on this disk and not in the transport: it was never sent`,
-      {
-        fix: fixBy`crosstalkd send ${draft}`,
-      },
-    );
-  if (unsent !== null && unsent.commits > 0)
-    return new CrosstalkError(
-      'NOT_FOUND',
-      `"${asked}" is not in the transport, and this clone has commits that were never pushed`,
-      {
-        fix: andThen(fixBy`git pull --rebase`, fixBy`git push`),
-      },
-    );
-  const files = await listAll(around.session);
-  if (files.some(({ channel }) => channel === asked))
-    return new CrosstalkError(
-      'NOT_FOUND',
-      `"${asked}" is a channel; what stands where is said of its messages`,
-      {
-        fix: withNote(fixBy`crosstalkd log ${asked}`, 'then: crosstalkd why ID'),
-      },
-    );
-  const host = parseAddress(asked)?.host ?? null;
-  const hosts = hostsKnown(around);
-  if (host !== null && !hosts.has(host)) {
-    const meant = suggestName(host, hosts);
-    return new CrosstalkError(
-      'NOT_FOUND',
-      `no host "${host}" has shown itself${meant === null ? '' : ` (did you mean "${meant}"?)`}`,
-      { fix: fixBy`crosstalkd hosts` },
-    );
-  }
-  const near = suggestName(asked, [
-    ...around.index.models,
-    ...around.hosts.map(({ alias }) => alias),
-    ...files.map(({ stem }) => stem),
-  ]);
-  const [first] = near === null ? [] : matchId(files, near);
-  const hint =
-    near === null ? '' : `; did you mean "${first === undefined ? near : messageId(first.path)}"?`;
-  return new CrosstalkError(
-    'NOT_FOUND',
-    `"${asked}" is not a message, run, model or host of this transport${hint}`,
-    {
-      fix: orElse(fixBy`crosstalkd log`, fixBy`crosstalkd status`),
-    },
-  );
 }

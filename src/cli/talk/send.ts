@@ -5,6 +5,8 @@
 import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { sendControl } from '../../local/control-client.ts';
+import type { CommitDraft } from '../../transport/repository.ts';
+import type { TipView } from '../../transport/transaction.ts';
 import { formatAddress } from '../../protocol/address.ts';
 import { archivedPath, channelOf, messageId } from '../../protocol/paths.ts';
 import { type Invocation, option } from '../command.ts';
@@ -80,59 +82,18 @@ async function publishLetter(
   sender: Sender,
   letter: Letter,
 ): Promise<string> {
-  const message = composeCommitMessage(letter, {
-    from: letter.message.fields.from ?? sender.name,
-    to: letter.message.fields.to.map(formatAddress).join(', '),
-    channel: channelOf(letter.path) ?? '',
-  });
+  const from = letter.message.fields.from ?? sender.name;
   const seen = { isOccupied: false };
-  const [outcome] = await publishFor(
-    session,
-    [
-      {
-        name: `send ${letter.path}`,
-        fences: [],
-        decide: async (view) => {
-          const attachments = letter.attachments ?? [];
-          const channel = channelOf(letter.path) ?? '';
-          const [standing, archived, ...files] = await view.lookUp([
-            letter.path,
-            archivedPath(channel),
-            ...attachments.map(({ path }) => path),
-          ]);
-          if (archived != null)
-            throw new CrosstalkError(
-              'REFUSED',
-              `the channel "${channel}" is archived: nobody would answer there`,
-              {
-                fix: withNote(
-                  fixBy`crosstalkd archive --undo ${channel}`,
-                  'or say it in another one with --channel',
-                ),
-              },
-            );
-          seen.isOccupied = standing != null;
-          if (seen.isOccupied) return null;
-          const { identity } = sender;
-          const atMs = systemClock.wallMs();
-          // What stands there already was said before, and is what the message means.
-          const added = attachments
-            .filter((_, at) => files[at] == null)
-            .map(({ path, bytes }) => ({ path, content: bytes }));
-          return [
-            {
-              writes: [{ path: letter.path, content: letter.content }, ...added],
-              author: identity,
-              committer: identity,
-              atMs,
-              message,
-            },
-          ];
-        },
-      },
-    ],
-    needsOf(session, letter, letter.message.fields.from ?? sender.name),
-  );
+  const transaction = {
+    name: `send ${letter.path}`,
+    fences: [],
+    decide: async (view: TipView) => {
+      const writes = await writesOf(view, letter);
+      seen.isOccupied = writes === null;
+      return writes === null ? null : [draftOf(sender, letter, { writes, from })];
+    },
+  };
+  const [outcome] = await publishFor(session, [transaction], needsOf(session, letter, from));
   const commit = outcome?.kind === 'landed' ? outcome.commits[0] : undefined;
   if (commit !== undefined) return commit;
   throw new CrosstalkError(
@@ -147,6 +108,39 @@ async function publishLetter(
       ),
     },
   );
+}
+
+/** The letter with its files; null: it stands there already. Throws REFUSED for an archive. */
+async function writesOf(view: TipView, letter: Letter): Promise<CommitDraft['writes'] | null> {
+  const { path, content, attachments = [] } = letter;
+  const channel = channelOf(path) ?? '';
+  const places = [path, archivedPath(channel), ...attachments.map((one) => one.path)];
+  const [standing, archived, ...files] = await view.lookUp(places);
+  if (archived != null)
+    throw new CrosstalkError(
+      'REFUSED',
+      `the channel "${channel}" is archived: nobody would answer there`,
+      {
+        fix: withNote(
+          fixBy`crosstalkd archive --undo ${channel}`,
+          'or say it in another one with --channel',
+        ),
+      },
+    );
+  if (standing != null) return null;
+  // What stands there already was said before, and is what the message means.
+  const added = attachments.filter((_, at) => files[at] == null);
+  return [{ path, content }, ...added.map((one) => ({ path: one.path, content: one.bytes }))];
+}
+
+function draftOf(
+  { identity }: Sender,
+  letter: Letter,
+  { writes, from }: Pick<CommitDraft, 'writes'> & { readonly from: string },
+): CommitDraft {
+  const to = letter.message.fields.to.map(formatAddress).join(', ');
+  const message = composeCommitMessage(letter, { from, to, channel: channelOf(letter.path) ?? '' });
+  return { writes, author: identity, committer: identity, atMs: systemClock.wallMs(), message };
 }
 
 /** Prints what was sent. */
