@@ -1,7 +1,7 @@
 /** Composes the prompt of an attempt from the claimed bytes, the persona and the thread. */
 import { MINUTE } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
-import { decodeMessage, type MessageFields } from '../protocol/message.ts';
+import { decodeMessage, type Message, type MessageFields } from '../protocol/message.ts';
 import { noPersona, personaPaths } from '../protocol/persona.ts';
 import { MESSAGE_BYTES_MAX } from '../protocol/front-matter.ts';
 import { type IsolationRead, readIsolation } from '../protocol/isolation.ts';
@@ -64,73 +64,61 @@ export async function composeAttemptPrompt(
   { threadBytesMax, model, directory }: AttemptPlace,
 ): Promise<AttemptInput> {
   const { doors, settings, mirror } = dispatcher;
-  const { message } = held.work;
-  const [blob] = await doors.repository.readBlobs([held.state.claim.blob], MESSAGE_BYTES_MAX);
-  const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes, message.path) : null;
-  const fields = read?.kind === 'message' ? read.message.fields : null;
-  const tip = mirror.index().tip;
-  const query = {
-    path: message.path,
-    re: fields?.re ?? [],
-    recipient: held.work.recipient,
-    alias: settings.alias,
-    messagesMax: settings.threadMessagesMax,
-    archive: async () => {
-      const read = await fetchArchive(doors.repository, dispatcher.publisher.branchRef);
-      return read.kind === 'reached' ? read.value : null;
-    },
-  };
-  const thread =
-    tip === null
-      ? { entries: [], session: null }
-      : await readThread(doors.repository, { tip, ...query });
+  const { message, recipient } = held.work;
+  const { tip, models } = mirror.index();
+  const claimed = await readClaimed(dispatcher, held);
+  const { fields = null, body = '' } = claimed ?? {};
+  const { entries, session } = await readThreadAt(dispatcher, held, { tip, re: fields?.re ?? [] });
   const { personaPath, ...who } = await readPersona(doors.repository, tip, fields?.as ?? null);
-  const body = read?.kind === 'message' ? read.message.body : '';
-  const files = { message: message.path, files: fields?.files ?? [] };
-  const attachments: AttachmentsRead =
-    tip === null
-      ? NO_ATTACHMENTS
-      : await readSigned(dispatcher, held, { tip, ...files, personaPath });
+  const files = { message: message.path, files: fields?.files ?? [], personaPath };
+  const attachments =
+    tip === null ? NO_ATTACHMENTS : await readSigned(dispatcher, held, { tip, ...files });
   const before = await readCapsule(dispatcher, held, { model, fields });
+  const { from, channel, path, timestampMs } = message;
   const parts: PromptParts = {
-    before,
-    recipient: held.work.recipient,
-    host: settings.alias,
-    from: message.from,
-    channel: message.channel,
-    path: message.path,
+    ...{ before, recipient, host: settings.alias, from, channel, path, timestampMs },
     subject: fields?.subject ?? null,
-    timestampMs: message.timestampMs,
     persona: null,
     files: tellFiles(attachments, directory),
-    thread: thread.entries,
-    threadBytesMax,
-    body,
+    ...{ thread: entries, threadBytesMax, body },
     mayHaveActed: mayHaveActed(held, fields),
     nonce: held.state.claim.nonce,
   };
-  const isolation: IsolationRead =
-    read?.kind === 'message' ? readIsolation(message.path, read.message) : { kind: 'none' };
-  const models = new Set(mirror.index().models);
-  const loop = findLoop({
-    thread: thread.entries,
-    from: message.from,
-    recipient: held.work.recipient,
-    body,
-    models,
-  });
   return {
     prompt: composePrompt(parts),
     promptWithWork: () => composePrompt({ ...parts, isWorkHere: true }),
-    before,
-    message: body,
-    ...who,
-    loop,
-    isolation,
-    attachments,
-    thread: thread.entries.map(({ path }) => path),
-    ...continueAs(fields, { alias: settings.alias, session: thread.session }),
+    ...{ before, message: body, ...who, attachments },
+    loop: findLoop({ thread: entries, from, recipient, body, models: new Set(models) }),
+    isolation: claimed === null ? { kind: 'none' } : readIsolation(path, claimed),
+    thread: entries.map((entry) => entry.path),
+    ...continueAs(fields, { alias: settings.alias, session }),
   };
+}
+
+/** The message as it was claimed; null: it cannot be read. */
+async function readClaimed(
+  { doors }: Dispatcher,
+  { work, state: { claim } }: LiveClaim,
+): Promise<Message | null> {
+  const [blob] = await doors.repository.readBlobs([claim.blob], MESSAGE_BYTES_MAX);
+  const read = blob?.kind === 'bytes' ? decodeMessage(blob.bytes, work.message.path) : null;
+  return read?.kind === 'message' ? read.message : null;
+}
+
+async function readThreadAt(
+  { doors, settings, publisher }: Dispatcher,
+  { work: { message, recipient } }: LiveClaim,
+  { tip, re }: { readonly tip: Oid | null; readonly re: readonly string[] },
+): ReturnType<typeof readThread> {
+  if (tip === null) return { entries: [], session: null };
+  return readThread(doors.repository, {
+    ...{ tip, path: message.path, re, recipient, alias: settings.alias },
+    messagesMax: settings.threadMessagesMax,
+    archive: async () => {
+      const read = await fetchArchive(doors.repository, publisher.branchRef);
+      return read.kind === 'reached' ? read.value : null;
+    },
+  });
 }
 
 /** Its files; refused too where they or its persona have to be signed and are not. */

@@ -57,13 +57,12 @@ export function ChartsView(): VNode {
   );
 }
 
-function Drawn({
-  charts: asked,
-  by,
-}: {
+interface DrawnParts {
   readonly charts: Charts;
   readonly by: 'model' | 'host';
-}): VNode {
+}
+
+function Drawn({ charts: asked, by }: DrawnParts): VNode {
   const charts = fromFirst(asked);
   if (charts.total.answers === 0)
     return (
@@ -71,134 +70,147 @@ function Drawn({
         <p>Charts begin with the first answer of a model.</p>
       </Empty>
     );
-  const { total } = charts;
-  const lines = (pick: (figures: Figures) => number | null): readonly Line[] =>
-    charts.series
-      .slice(0, SERIES_MAX)
-      .map(({ name, daily }) => ({ name, values: daily.map(pick) }));
-  const stacked = (pick: (figures: Figures) => number): readonly Line[] => {
-    const rest = charts.series.slice(SERIES_MAX);
-    const others = charts.days.map((_, at) =>
-      rest.reduce((sum, { daily }) => sum + (daily[at] === undefined ? 0 : pick(daily[at])), 0),
-    );
-    return [...lines(pick), ...(rest.length === 0 ? [] : [{ name: 'others', values: others }])];
-  };
   return (
     <>
-      <dl class="facts-row">
-        <Fact name="answers" value={formatCount(total.answers)} />
-        <Fact
-          name="failed"
-          value={`${((total.failed / total.answers) * 100).toFixed(total.failed === 0 ? 0 : 1)}%`}
-        />
-        <Fact name="median" value={total.medianMs === null ? '–' : formatSpan(total.medianMs)} />
-        <Fact
-          name="nine of ten within"
-          value={total.slowMs === null ? '–' : formatSpan(total.slowMs)}
-        />
-        <Fact
-          name="wait before work"
-          value={total.waitMs === null ? '–' : formatSpan(total.waitMs)}
-        />
-        <Fact name="tokens" value={formatCount(total.tokensIn + total.tokensOut)} />
-        <Fact name="cost" value={formatUsd(total.usd)} />
-      </dl>
-      <p class="legend">
-        {charts.series.slice(0, SERIES_MAX).map(({ name }, at) => (
-          <span key={name}>
-            <i class={`swatch series-${at}`} /> {name}
-          </span>
-        ))}
-        {charts.series.length > SERIES_MAX ? (
-          <span>
-            <i class={`swatch series-${SERIES_MAX}`} /> others
-          </span>
-        ) : null}
-      </p>
+      <Facts total={charts.total} />
+      <Legend names={charts.series.map(({ name }) => name)} />
       <div class="charts">
-        <Chart
-          title="Answers"
-          days={charts.days}
-          lines={stacked(({ answers }) => answers)}
-          kind="bars"
-          show={formatCount}
-        />
-        <Chart
-          title="Median time to answer"
-          days={charts.days}
-          lines={lines(({ medianMs }) => medianMs)}
-          kind="lines"
-          show={formatSpan}
-          isEmpty="No answer says how long its agent took."
-        />
-        <Chart
-          title="Median wait before work began"
-          days={charts.days}
-          lines={lines(({ waitMs }) => waitMs)}
-          kind="lines"
-          show={formatSpan}
-          isEmpty="No answer says when its agent began."
-        />
-        <Chart
-          title="Tokens"
-          days={charts.days}
-          lines={stacked(({ tokensIn, tokensOut }) => tokensIn + tokensOut)}
-          kind="bars"
-          show={formatCount}
-          isEmpty="No agent has reported tokens. A command reports them in $CROSSTALK_USAGE."
-        />
-        <Chart
-          title="Cost"
-          days={charts.days}
-          lines={stacked(({ usd }) => usd)}
-          kind="bars"
-          show={formatUsd}
-          isEmpty="No agent has reported cost. A command reports it in $CROSSTALK_USAGE."
-        />
+        {CHARTS.map(({ title, kind, pick, show, isEmpty }) => (
+          <Chart
+            key={title}
+            title={title}
+            days={charts.days}
+            lines={kind === 'bars' ? stacked(charts, pick) : linesOf(charts, pick)}
+            kind={kind}
+            show={show}
+            {...(isEmpty === undefined ? {} : { isEmpty })}
+          />
+        ))}
       </div>
-      <section class="section">
-        <h2>{by === 'model' ? 'Models' : 'Hosts'}</h2>
-        <div class="table-scroll" tabIndex={0} role="region" aria-label="Figures">
-          <table>
-            <TableHead
-              words={[by === 'model' ? 'Model' : 'Host']}
-              numbers={[
-                'Answers',
-                'Failed',
-                'Median',
-                '9 of 10',
-                'Tokens in',
-                'Tokens out',
-                'Cost',
-              ]}
-            />
-            <tbody>
-              {charts.series.map(({ name, total: own }) => (
-                <tr key={name}>
-                  <th scope="row">{name}</th>
-                  <td class="number">{own.answers.toLocaleString('en-GB')}</td>
-                  <td class="number">{own.failed}</td>
-                  <td class="number">{own.medianMs === null ? '–' : formatSpan(own.medianMs)}</td>
-                  <td class="number">{own.slowMs === null ? '–' : formatSpan(own.slowMs)}</td>
-                  <td class="number">{formatCount(own.tokensIn)}</td>
-                  <td class="number">{formatCount(own.tokensOut)}</td>
-                  <td class="number">{formatUsd(own.usd)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      </section>
+      <FiguresTable charts={charts} by={by} />
     </>
   );
 }
 
-function Fact({ name, value }: { readonly name: string; readonly value: string }): VNode {
+interface ChartOf extends Pick<ChartParts, 'title' | 'kind' | 'show' | 'isEmpty'> {
+  readonly pick: (figures: Figures) => number | null;
+}
+
+const CHARTS: readonly ChartOf[] = [
+  { title: 'Answers', kind: 'bars', pick: ({ answers }) => answers, show: formatCount },
+  {
+    ...{ title: 'Median time to answer', kind: 'lines', show: formatSpan },
+    pick: ({ medianMs }) => medianMs,
+    isEmpty: 'No answer says how long its agent took.',
+  },
+  {
+    ...{ title: 'Median wait before work began', kind: 'lines', show: formatSpan },
+    pick: ({ waitMs }) => waitMs,
+    isEmpty: 'No answer says when its agent began.',
+  },
+  {
+    ...{ title: 'Tokens', kind: 'bars', show: formatCount },
+    pick: ({ tokensIn, tokensOut }) => tokensIn + tokensOut,
+    isEmpty: 'No agent has reported tokens. A command reports them in $CROSSTALK_USAGE.',
+  },
+  {
+    ...{ title: 'Cost', kind: 'bars', show: formatUsd },
+    pick: ({ usd }) => usd,
+    isEmpty: 'No agent has reported cost. A command reports it in $CROSSTALK_USAGE.',
+  },
+];
+
+function linesOf({ series }: Charts, pick: ChartOf['pick']): readonly Line[] {
+  return series.slice(0, SERIES_MAX).map(({ name, daily }) => ({ name, values: daily.map(pick) }));
+}
+
+/** The lines, and the sum of those that have no colour of their own. */
+function stacked(charts: Charts, pick: ChartOf['pick']): readonly Line[] {
+  const rest = charts.series.slice(SERIES_MAX);
+  const others = charts.days.map((_, at) =>
+    rest.reduce(
+      (sum, { daily }) => sum + (daily[at] === undefined ? 0 : (pick(daily[at]) ?? 0)),
+      0,
+    ),
+  );
+  return [
+    ...linesOf(charts, pick),
+    ...(rest.length === 0 ? [] : [{ name: 'others', values: others }]),
+  ];
+}
+
+const span = (ms: number | null): string => (ms === null ? '–' : formatSpan(ms));
+
+function Facts({ total }: Pick<Charts, 'total'>): VNode {
+  const failed = ((total.failed / total.answers) * 100).toFixed(total.failed === 0 ? 0 : 1);
+  const facts = {
+    answers: formatCount(total.answers),
+    failed: `${failed}%`,
+    median: span(total.medianMs),
+    'nine of ten within': span(total.slowMs),
+    'wait before work': span(total.waitMs),
+    tokens: formatCount(total.tokensIn + total.tokensOut),
+    cost: formatUsd(total.usd),
+  };
   return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
+    <dl class="facts-row">
+      {Object.entries(facts).map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Legend({ names }: { readonly names: readonly string[] }): VNode {
+  const shown = [...names.slice(0, SERIES_MAX), ...(names.length > SERIES_MAX ? ['others'] : [])];
+  return (
+    <p class="legend">
+      {shown.map((name, at) => (
+        <span key={name}>
+          <i class={`swatch series-${at}`} /> {name}
+        </span>
+      ))}
+    </p>
+  );
+}
+
+function FiguresTable({ charts, by }: DrawnParts): VNode {
+  const [one, many] = by === 'model' ? ['Model', 'Models'] : ['Host', 'Hosts'];
+  return (
+    <section class="section">
+      <h2>{many}</h2>
+      <div class="table-scroll" tabIndex={0} role="region" aria-label="Figures">
+        <table>
+          <TableHead
+            words={[one]}
+            numbers={['Answers', 'Failed', 'Median', '9 of 10', 'Tokens in', 'Tokens out', 'Cost']}
+          />
+          <tbody>
+            {charts.series.map(({ name, total }) => (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                {[
+                  total.answers.toLocaleString('en-GB'),
+                  total.failed,
+                  span(total.medianMs),
+                  span(total.slowMs),
+                  formatCount(total.tokensIn),
+                  formatCount(total.tokensOut),
+                  formatUsd(total.usd),
+                ].map((cell, at) => (
+                  <td class="number" key={at}>
+                    {cell}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
   );
 }
 
