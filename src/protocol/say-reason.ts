@@ -202,7 +202,8 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   're-nothing': ({ re }) => `its re: names ${re}, which does not exist: it starts its own thread`,
   rejected: ({ line, found, expected, closes }) =>
     `is not a message: line ${line}: found ${found}; expected ${expected}${closes === null ? '' : `; at this path it closes ${closes.id} for ${closes.recipient}`}`,
-  'files-rejected': ({ count }) => `${count} files are not messages`,
+  'files-rejected': ({ count }) =>
+    `${counted(count, 'file')} ${count === 1 ? 'is not a message' : 'are not messages'}`,
   idle: () => 'nothing waits for it',
 
   outage: ({ line }) => `the remote does not answer: ${line}`,
@@ -216,9 +217,9 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   halted: () => 'the dispatcher here has halted until you accept what is on the branch',
   'silent-here': () => 'a dispatcher holds this state directory but does not answer',
   outbox: ({ count }) =>
-    `${counted(count, 'finished answer')} of this host ${count === 1 ? 'waiting' : 'wait'} to be delivered`,
+    `${counted(count, 'finished answer')} of this host ${count === 1 ? 'waits' : 'wait'} to be delivered`,
   'publish-refused': ({ path, line, forMs }) =>
-    `${path} cannot be published for ${span(forMs)}: ${line}`,
+    `${path} has been refused for ${span(forMs)}: ${line}`,
   'paused-here': ({ host }) => `${host} (this host) is paused`,
   'model-not-served': ({ model, offer }) => `${model}: ${sayReason(offer)}`,
   'models-unreadable': ({ path, line, found, expected }) =>

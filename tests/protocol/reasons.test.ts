@@ -298,8 +298,8 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'a dispatcher holds this state directory but does not answer',
     'crosstalkd doctor',
   ],
-  ['outbox', '1 finished answer of this host waiting to be delivered', 'crosstalkd run'],
-  ['publish-refused', 'd/x.md cannot be published for 1m 00s: hook declined', 'crosstalkd doctor'],
+  ['outbox', '1 finished answer of this host waits to be delivered', 'crosstalkd run'],
+  ['publish-refused', 'd/x.md has been refused for 1m 00s: hook declined', 'crosstalkd doctor'],
   ['paused-here', 'laptop (this host) is paused', 'crosstalkd resume'],
   ['model-not-served', 'opus: not approved on this host', 'crosstalkd allow opus'],
   [
