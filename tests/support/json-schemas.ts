@@ -15,7 +15,7 @@ interface Schema {
   readonly commands?: readonly string[];
 }
 
-const ajv = new Ajv({ allErrors: true, keywords: ['commands'] });
+const ajv = new Ajv({ allErrors: true, keywords: ['commands'], strictTypes: false });
 export const SCHEMAS: readonly Schema[] = readdirSync(FOLDER)
   .filter((name) => name.endsWith('.json'))
   .map((name) => JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as Schema);
