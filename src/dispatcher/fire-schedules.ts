@@ -29,7 +29,7 @@ import { trustNow } from './in-force.ts';
 
 /** Commits that are searched for firings of which the marker is gone: at first, and at most. */
 const SLOTS = { first: 2_000, most: 65_536 } as const;
-/** So many commits in a row are older than a time before all others are taken to be. */
+/** After this many commits in a row that are older than a time, all others are taken to be. */
 const OLDER_MIN = 50;
 /** Clocks of hosts differ by less. */
 const AHEAD_MS = HOUR;

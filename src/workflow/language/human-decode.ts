@@ -22,7 +22,7 @@ export function decodeAsk(outer: Mapping): Ask {
     mapping.report(
       [...mapping.path, 'approvers'],
       '"approvers" names nobody, and so nobody could answer',
-      'name people, or leave it out: then whoever started the run is asked',
+      'name people, or leave it out: then the person who started the run is asked',
     );
   if (form === 'choose' && choices.length < 2)
     mapping.report(
