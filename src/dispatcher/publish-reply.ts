@@ -214,7 +214,8 @@ export function lateOf(
 ): LateOutput {
   const { form, ...said } = late;
   const { message, recipient } = work;
-  const of = { message: message.path, recipient, attempt: state.claim.attempt, form };
+  const { alias: host, attempt } = state.claim;
+  const of = { message: message.path, recipient, host, attempt, form };
   return { key, attemptId: state.claim.nonce, ...said, of: { ...of, atMs: doors.clock.wallMs() } };
 }
 

@@ -154,13 +154,13 @@ const FORMS = ['answer', 'failure', 'part'] as const;
 
 function parseAnswer(value: unknown): LateAnswer | null {
   if (!isMapping(value)) return null;
-  const { message, recipient, attempt, atMs } = value;
+  const { message, recipient, host, attempt, atMs } = value;
   const form = FORMS.find((known) => known === value['form']);
   return typeof message === 'string' &&
     typeof recipient === 'string' &&
     typeof attempt === 'number' &&
     typeof atMs === 'number' &&
     form !== undefined
-    ? { message, recipient, attempt, atMs, form }
+    ? { message, recipient, ...(typeof host === 'string' ? { host } : {}), attempt, atMs, form }
     : null;
 }

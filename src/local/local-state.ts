@@ -111,6 +111,8 @@ export interface LateAnswer {
   /** Path of the message when it was claimed. */
   readonly message: string;
   readonly recipient: string;
+  /** The host's name in its claim; absent as older versions kept it. */
+  readonly host?: string;
   /** Number of the attempt in its claim. */
   readonly attempt: number;
   /**

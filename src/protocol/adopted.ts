@@ -107,5 +107,5 @@ function adopted(
 function headOf({ recipient, host, attempt, isPart, filesLost, by }: Adoption): string {
   const what = isPart ? 'Unfinished, and stopped' : 'Answered late';
   const files = filesLost === 0 ? '' : ` Files that are not here: ${filesLost}.`;
-  return `*${what}: ${recipient} on ${host}, attempt ${attempt}; published by hand by ${by}.${files}*`;
+  return `${what}: ${recipient} on ${host}, attempt ${attempt}; published by hand by ${by}.${files}`;
 }

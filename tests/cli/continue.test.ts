@@ -31,6 +31,8 @@ describe('continue', () => {
       new RegExp(`^---\nto: echo\n[^]*\nre: .*${id}\\.re\\.echo\\.md\n[^]*Go on\\.`),
     );
     await cli.answer();
+    // Its host has the session: it goes first.
+    expect(sent(data)).toMatch(/\ndispatch_host: \w/);
     const next = await goOn(String(data['id']), '-m', 'Finish it.');
     expect(sent(next.data)).toMatch(/\nre: .*\n[^]*Finish it\./);
     await cli.answer();

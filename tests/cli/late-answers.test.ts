@@ -58,7 +58,7 @@ const tip = (path: string): string => {
 describe('what an agent answered too late', () => {
   it('is listed, becomes the answer of an open message, and is gone from this host', async () => {
     const { id, path } = await send('echo');
-    await keep(path);
+    await keep(path, { host: 'box' });
     expect(listOf((await cli.json(['status'])).data, 'late')).toMatchObject([
       { id, to: 'echo', kind: 'late' },
     ]);
@@ -68,7 +68,7 @@ describe('what an agent answered too late', () => {
     const reply = tip(path.replace(/\.md$/, '.re.echo.md'));
     expect(reply).toContain('from: ada\n');
     expect(reply).toContain('late: true\n');
-    expect(reply).toContain('echo on mbp, attempt 2; published by hand by ada.*\n\nForty-two.');
+    expect(reply).toContain('echo on box, attempt 2; published by hand by ada.\n\nForty-two.');
     expect(await kinds(id)).toEqual(['answered-by-hand']);
     expect((await cli.run(['why', id])).stdout).toContain('answered late, by hand by ada');
     expect(readdirSync(late)).toEqual([]);
@@ -150,7 +150,7 @@ describe('what an agent answered too late', () => {
     writeFileSync(join(late, 'note.txt'), 'mine');
     expect((await cli.json(['status'])).data['late']).toEqual([]);
     const { data } = await cli.json(['adopt', id]);
-    expect(tip(String(data['path']))).toContain('*Unfinished, and stopped: wordy on mbp');
+    expect(tip(String(data['path']))).toContain('---\nUnfinished, and stopped: wordy on mbp');
   });
 
   it('is for people alone', async () => {

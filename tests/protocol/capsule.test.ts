@@ -109,9 +109,13 @@ describe('a capsule', () => {
     const prompt = composePrompt({
       ...{ recipient: 'opus', host: 'b', from: 'ada', channel: 'general', path: 'p.md' },
       ...{ subject: null, timestampMs: 0, persona: null, files: null, thread: [], nonce },
-      ...{ threadBytesMax: 100, body: 'Do it', before: { alias: 'a', attempt: 1, text } },
+      ...{
+        threadBytesMax: 100,
+        body: 'Do it',
+        before: { alias: 'a', attempt: 1, model: 'gpt', text },
+      },
     });
-    expect(prompt).toContain('Attempt 1 on a ended before it was done');
+    expect(prompt).toContain('Attempt 1 on a, by another agent (gpt), ended before it was done');
     expect(prompt.split(`</data-${nonce}>`)).toHaveLength(3);
     expect(prompt).not.toMatch(/[\u001b\u202e]/);
     expect(prompt.trimEnd().endsWith('## The message\n\nDo it')).toBe(true);

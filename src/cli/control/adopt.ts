@@ -156,7 +156,7 @@ async function describe(
   { sender, question, kept }: Chosen,
 ): Promise<Adoption> {
   const { of, text, path } = kept;
-  const { recipient, attempt, form } = of;
+  const { recipient, host = session.config.alias, attempt, form } = of;
   const read = form === 'part' ? null : decodeMessage(Buffer.from(text));
   if (form === 'failure' || read?.kind === 'rejected')
     throw new CrosstalkError('REFUSED', `what is kept is not an answer: ${path}`, {
@@ -169,7 +169,7 @@ async function describe(
     asker: question.from,
     hops: question.message.fields.hops,
     recipient,
-    host: session.config.alias,
+    host,
     attempt,
     isPart: form === 'part',
     text: read === null ? cleanOutput(Buffer.from(text)).text : read.message.body,
