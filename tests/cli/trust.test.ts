@@ -198,7 +198,8 @@ describe('with files and orders that have to be signed', () => {
     write('data/models.yaml', `${MODELS}# signed\n`);
     signWith(null);
     write('data/models.yaml', MODELS.replace('deploy:', 'fresh:'));
-    await cli.run(['allow', '--all']);
+    expect((await cli.run(['allow', 'fresh'])).code).not.toBe(0);
+    expect((await cli.run(['models'])).stdout).not.toContain('fresh');
     const id = await ask('fresh', 'hello');
     expect(await answered(id)).toBe(false);
     expect((await cli.run(['why', id])).stdout).toContain(
@@ -206,6 +207,7 @@ describe('with files and orders that have to be signed', () => {
     );
     signWith('ada');
     write('data/models.yaml', `${MODELS.replace('deploy:', 'fresh:')}# signed\n`);
+    await cli.run(['allow', 'fresh']);
     expect(await answered(id)).toBe(true);
     write('data/models.yaml', MODELS);
   });
@@ -391,6 +393,8 @@ describe('what would count for nobody', () => {
     writeFileSync(config(), 'require-signed: none\n');
     expect(await states()).toEqual(['answered', 'edited']);
     expect((await cli.run(['show', id])).stdout).toContain('(edited)');
+    expect((await cli.run(['wait', id])).stderr).toContain('echo was edited since');
+    expect(listOf((await cli.json(['wait', id])).data, 'replies')[0]?.['state']).toBe('edited');
     writeFileSync(config(), before);
   });
 });

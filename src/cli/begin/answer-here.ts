@@ -7,8 +7,6 @@ import { createLog } from '../../base/log.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Invocation } from '../command.ts';
-import { readTrust } from '../look/look-around.ts';
-import { readModelsInForce } from '../look/models-in-force.ts';
 import { readModelViews } from '../look/models.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { composeDispatcher } from './compose.ts';
@@ -23,8 +21,7 @@ export async function answerHere(
   session: TransportSession,
   message: { readonly path: string; readonly names: readonly string[] },
 ): Promise<boolean> {
-  const inForce = await readModelsInForce(session, await readTrust(session));
-  const views = await readModelViews(session, invocation.env, inForce);
+  const views = await readModelViews(session, invocation.env);
   const served = message.names.filter((name) =>
     views.some(({ offer, isServed }) => isServed && offer.name === name),
   );

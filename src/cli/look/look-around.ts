@@ -7,8 +7,8 @@
 import { existsSync } from 'node:fs';
 import { findHeld, findUnsignedFiles } from '../../dispatcher/check-signatures.ts';
 import type { WorkView } from '../../dispatcher/select-work.ts';
-import { isHeard, withPeople } from '../../dispatcher/signed-file.ts';
-import { readModelsInForce } from './models-in-force.ts';
+import { isHeard } from '../../dispatcher/signed-file.ts';
+import { readModelsInForce, readTrust } from './models-in-force.ts';
 import { requires, type Trust } from '../../protocol/trust.ts';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from '../../base/clock.ts';
@@ -203,15 +203,6 @@ async function mayOrder(
   if (trust === null || !requires(trust, 'control')) return true;
   const oid = refs.get(names.control + CONTROL_NAME);
   return oid !== undefined && isHeard(await repository.readSigned(oid), trust, 'operate');
-}
-
-/** Whose word counts here; null: nothing has to be signed. */
-export async function readTrust(session: TransportSession): Promise<Trust | null> {
-  const { repository, mirror } = session;
-  const trust = await session.trust();
-  const { tip } = mirror.index();
-  if (trust.required.size === 0) return null;
-  return tip === null ? trust : withPeople({ repository, tip }, trust);
 }
 
 async function findUnsigned(

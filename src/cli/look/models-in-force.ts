@@ -2,8 +2,17 @@
 import { MODELS_FILE } from '../../protocol/paths.ts';
 import { requires, standingKey, type Trust } from '../../protocol/trust.ts';
 import { MODELS_READABLE, readModels } from '../../transport/read-models.ts';
-import { blobAt, findSigned } from '../../dispatcher/signed-file.ts';
+import { blobAt, findSigned, withPeople } from '../../dispatcher/signed-file.ts';
 import type { TransportSession } from '../session/transport-session.ts';
+
+/** Whose word counts here; null: nothing has to be signed. */
+export async function readTrust(session: TransportSession): Promise<Trust | null> {
+  const { repository, mirror } = session;
+  const trust = await session.trust();
+  const { tip } = mirror.index();
+  if (trust.required.size === 0) return null;
+  return tip === null ? trust : withPeople({ repository, tip }, trust);
+}
 
 /**
  * The text in force: where models have to be signed (`trust`; null: nothing has to be), the newest

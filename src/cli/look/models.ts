@@ -13,6 +13,7 @@ import { findProgram, type Program } from './find-program.ts';
 import { lineFor, paint, plain, printFix } from '../io.ts';
 import { printJson, wantsJson, withSession } from './reading.ts';
 import { askResting, type Resting } from './resting.ts';
+import { readModelsInForce, readTrust } from './models-in-force.ts';
 import { readOffers } from './serving.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { decodeModels } from '../../protocol/decode-models.ts';
@@ -62,19 +63,19 @@ export function listModels(invocation: Invocation): Promise<number> {
 }
 
 /**
- * Every model of a data/models.yaml (at the tip, if no other is given) with what this host makes of
- * it, in code-unit order of names.
+ * Every model of the data/models.yaml in force with what this host makes of it, in code-unit order
+ * of names.
  */
 export async function readModelViews(
   session: TransportSession,
   env: Invocation['env'],
-  text = session.mirror.modelsText(),
 ): Promise<readonly ModelView[]> {
   const sources = {
     configDirectory: session.configDirectory,
     id: session.id,
     only: session.config.only,
   };
+  const text = await readModelsInForce(session, await readTrust(session));
   const offers = await readOffers(sources, text);
   return offers.map((offer) => viewOf(offer, env));
 }

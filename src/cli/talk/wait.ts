@@ -15,9 +15,9 @@ import { tellWaiting } from '../look/bus.ts';
 import { readAskable } from '../look/askable.ts';
 import { followTip } from '../look/follow-tip.ts';
 import { helpLines, paint } from '../io.ts';
-import { openNames, readStates } from '../look/message-state.ts';
+import { type Answer, openNames, readStates } from '../look/message-state.ts';
 import { bodyOf, replyFacts, whoSaid } from '../look/print-message.ts';
-import { readSaid, type Said } from '../look/read-conversation.ts';
+import { readSaid } from '../look/read-conversation.ts';
 import { durationValue, printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import type { TransportSession } from '../session/transport-session.ts';
@@ -56,7 +56,7 @@ function nothingToWaitFor(session: TransportSession, path: string): CrosstalkErr
 /** What came within the time. `pending`: the names that have not answered. */
 export interface Answers {
   readonly path: string;
-  readonly replies: readonly Said[];
+  readonly replies: readonly Answer[];
   readonly pending: readonly string[];
   readonly limitMs: number;
 }
@@ -142,6 +142,7 @@ export function tellAnswers(
       replies: answers.replies.map((reply) => ({
         path: reply.file.path,
         from: reply.from,
+        state: reply.state,
         ...replyFacts(reply),
         body: reply.message.body,
       })),
@@ -158,6 +159,10 @@ export function tellAnswers(
     const { error } = reply.message.fields;
     const why = error === 'workflow' ? '' : ` (${oneLine(error ?? 'no reason given', 80)})`;
     io.warn(`${paint(io, 'red', `${whoSaid(reply)} failed${why}:`)} ${bodyOf(reply)}`);
+  }
+  for (const { from, file } of answers.replies.filter(({ state }) => state === 'edited')) {
+    io.warn(`the answer of ${oneLine(from, 80)} was edited since it was written`);
+    for (const line of helpLines(io, fixBy`git log -p -- ${file.path}`)) io.warn(line);
   }
   // The answer of a run ends with what to do about it.
   if (failed.some(({ message }) => message.fields.model !== 'workflow'))
@@ -178,7 +183,7 @@ function pendingOf(session: TransportSession, path: string, { names }: Askable):
   return openNames(session, path).filter((name) => names.includes(name) || name === 'workflow');
 }
 
-async function readReplies(session: TransportSession, path: string): Promise<readonly Said[]> {
+async function readReplies(session: TransportSession, path: string): Promise<readonly Answer[]> {
   const [entry] = await session.repository.lookUp(tipOf(session), [path]);
   const parsed = parseMessagePath(path);
   if (entry?.kind !== 'file' || parsed === null) return [];
