@@ -139,7 +139,12 @@ function stacked(charts: Charts, pick: ChartOf['pick']): readonly Line[] {
   ];
 }
 
-const span = (ms: number | null): string => (ms === null ? '–' : formatSpan(ms));
+/** An amount that nobody has reported is unknown, not nothing. */
+const known =
+  (format: (amount: number) => string) =>
+  (amount: number | null): string =>
+    amount === null || amount === 0 ? '–' : format(amount);
+const [span, count, usd] = [known(formatSpan), known(formatCount), known(formatUsd)];
 
 function Facts({ total }: Pick<Charts, 'total'>): VNode {
   const failed = ((total.failed / total.answers) * 100).toFixed(total.failed === 0 ? 0 : 1);
@@ -149,8 +154,8 @@ function Facts({ total }: Pick<Charts, 'total'>): VNode {
     median: span(total.medianMs),
     'nine of ten within': span(total.slowMs),
     'wait before work': span(total.waitMs),
-    tokens: formatCount(total.tokensIn + total.tokensOut),
-    cost: formatUsd(total.usd),
+    tokens: count(total.tokensIn + total.tokensOut),
+    cost: usd(total.usd),
   };
   return (
     <dl class="facts-row">
@@ -197,9 +202,9 @@ function FiguresTable({ charts, by }: DrawnParts): VNode {
                   total.failed,
                   span(total.medianMs),
                   span(total.slowMs),
-                  formatCount(total.tokensIn),
-                  formatCount(total.tokensOut),
-                  formatUsd(total.usd),
+                  count(total.tokensIn),
+                  count(total.tokensOut),
+                  usd(total.usd),
                 ].map((cell, at) => (
                   <td class="number" key={at}>
                     {cell}
