@@ -11,9 +11,6 @@ import { given, type Invocation, option } from '../command.ts';
 import { formatJson, placeFixes } from '../io.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 
-/** `degraded`: something in the transport could not be read, or an answer is missing. */
-export type Health = 'good' | 'degraded';
-
 /**
  * Opens the transport of an invocation for `act`. An agent's own commands are about the transport
  * it was started from.
