@@ -25,7 +25,7 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
     'host-key',
   ],
   [
-    /ssl (peer )?certificate|certificate (has expired|problem|verif|file)|ssl: no alternative|alert (unknown ca|(bad )?certificate)|CERT_TRUST|UNTRUSTED_ROOT/i,
+    /ssl:? (peer )?certificate|certificate (has expired|problem|verif|file)|ssl: no alternative|alert (unknown ca|(bad )?certificate)|CERT_TRUST|UNTRUSTED_ROOT/i,
     'certificate',
   ],
   [

@@ -275,6 +275,12 @@ describe.each<readonly [string, readonly Row[]]>([
         'no alternative',
       ],
       [
+        'other name, GnuTLS',
+        git("SSL: certificate subject name (o.example) does not match target host name 'h'"),
+        'certificate',
+        'o.example',
+      ],
+      [
         'macOS',
         git('SSL peer certificate or SSH remote key was not OK'),
         'certificate',

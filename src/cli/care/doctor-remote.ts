@@ -28,6 +28,7 @@ import { notOnePlace } from '../session/remote-errors.ts';
 import { commitBy, publishFor } from '../session/publish-for.ts';
 import { readSettings } from '../session/git-settings.ts';
 import { openPersonGit } from '../session/person-git.ts';
+import { examineWay } from './examine-way.ts';
 import { andThen, fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
 const DEAD_MS = 7 * DAY;
@@ -39,13 +40,19 @@ export async function examineRemote(
   around: Surroundings,
 ): Promise<readonly Finding[]> {
   const { session, outage, rewrite } = around;
-  if (outage !== null)
+  if (outage !== null) {
+    const { url, clone } = session.located;
+    const way = await examineWay(url, around.failure, {
+      env: invocation.env,
+      cwd: clone ?? invocation.cwd,
+    });
     return [
       trouble('bad', 'remote', {
-        says: `${session.located.url} does not answer: ${outage}`,
-        fix: fixBy`git ls-remote ${session.located.url}`,
+        says: `${url} does not answer: ${way?.says ?? outage}`,
+        fix: way?.fix ?? fixBy`git ls-remote ${url}`,
       }),
     ];
+  }
   const reached = fine('remote', `${session.located.url} answers (branch ${session.branch})`);
   if (rewrite !== null)
     return [

@@ -14,7 +14,9 @@ import { type Finding, fine, trouble } from './finding.ts';
 import { displayWidth, padWidth } from '../../base/display-width.ts';
 import { type Colour, type Io, paint, plain, printFix } from '../io.ts';
 import { lookAround } from '../look/look-around.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printJson, startDirectory, wantsJson } from '../look/reading.ts';
+import { RemoteAway } from '../session/remote-errors.ts';
+import { examineWay } from './examine-way.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import { fixByHand } from '../../base/fix.ts';
 
@@ -69,15 +71,19 @@ async function examineOnce(
         : error.code === 'STATE_UNUSABLE'
           ? 'state'
           : 'transport';
+    const { url, failure } = error instanceof RemoteAway ? error : { url: '', failure: null };
+    const cwd = startDirectory(invocation);
+    const way = await examineWay(url, failure, { env: invocation.env, cwd });
     return [
       ...basics,
       trouble('bad', name, {
-        says: error.message,
+        says: way === null ? error.message : `cannot reach ${url}: ${way.says}`,
         // This is what a remote that does not answer names elsewhere.
         fix:
-          error.code === 'REMOTE_UNREACHABLE'
+          way?.fix ??
+          (error.code === 'REMOTE_UNREACHABLE'
             ? fixByHand('check the URL and the network')
-            : error.fix,
+            : error.fix),
       }),
     ];
   }

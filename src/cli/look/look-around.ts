@@ -28,6 +28,7 @@ import type { ModelProblem } from '../../protocol/models.ts';
 import type { Rewrite } from '../../transport/mirror.ts';
 import type { ReasonOf } from '../../protocol/reason.ts';
 import type { OpenIndex, RejectedFile } from '../../protocol/open-work.ts';
+import type { RemoteFailure } from '../../transport/repository.ts';
 import { encodeIndex } from '../../protocol/index-checkpoint.ts';
 import { listWork, type Work } from '../../protocol/list-work.ts';
 import type { Invocation } from '../command.ts';
@@ -74,6 +75,8 @@ export interface Surroundings {
   readonly session: TransportSession;
   /** Why the remote could not be asked, or null. Then everything below is as of the last time. */
   readonly outage: string | null;
+  /** The failed call behind `outage`. */
+  readonly failure: RemoteFailure | null;
   readonly rewrite: Rewrite | null;
   readonly refs: ReadonlyMap<string, Oid>;
   readonly index: OpenIndex;
@@ -255,13 +258,14 @@ export function withRemote<T>(
 
 type RemoteSeen = Pick<
   Surroundings,
-  'outage' | 'rewrite' | 'refs' | 'claims' | 'hosts' | 'control' | 'leaseMs'
+  'outage' | 'failure' | 'rewrite' | 'refs' | 'claims' | 'hosts' | 'control' | 'leaseMs'
 >;
 
 async function lookAtRemote(session: TransportSession): Promise<RemoteSeen> {
   const { repository, mirror, refs: names } = session;
   const nothing = {
     outage: null,
+    failure: null,
     rewrite: null,
     refs: new Map<string, Oid>(),
     claims: new Map<string, ClaimSeen>(),
@@ -272,16 +276,17 @@ async function lookAtRemote(session: TransportSession): Promise<RemoteSeen> {
   const asOf = mirror.epoch();
   const asked = [names.claims, names.hosts, names.control];
   const listed = await repository.listRefs(asked, ({ refs }) => refs);
-  if (listed.kind === 'unreachable') return { ...nothing, outage: listed.failure.line };
+  const away = (failure: RemoteFailure) => ({ ...nothing, failure, outage: failure.line });
+  if (listed.kind === 'unreachable') return away(listed.failure);
   const { tip, refs } = listed.value;
   const known = await Promise.all([...refs].map(([, oid]) => repository.hasObject(oid)));
   const records = new Map([...refs].filter((_, index) => known[index] === false));
   const before = mirror.index().tip;
   const pulled = await mirror.pull({ tip, asOf, records });
-  if (pulled.kind === 'unreachable') return { ...nothing, refs, outage: pulled.failure.line };
+  if (pulled.kind === 'unreachable') return { ...away(pulled.failure), refs };
   if (mirror.index().tip !== before) await session.checkpoint.keep(encodeIndex(mirror.index()));
   const rewrite = pulled.value.kind === 'rewritten' ? pulled.value : null;
-  return { outage: null, rewrite, refs, ...(await readRecords(session, refs)) };
+  return { outage: null, failure: null, rewrite, refs, ...(await readRecords(session, refs)) };
 }
 
 async function readRecords(

@@ -11,9 +11,11 @@ import type { RemoteFailure } from '../../transport/repository.ts';
 export class RemoteAway extends CrosstalkError {
   /** Null where nobody knows why. */
   readonly failure: RemoteFailure | null;
+  readonly url: string;
   constructor(url: string, failure: RemoteFailure | string) {
     const line = typeof failure === 'string' ? failure : failure.line;
     super('REMOTE_UNREACHABLE', `cannot reach ${url}: ${line}`, { fix: 'crosstalkd doctor' });
+    this.url = url;
     this.failure = typeof failure === 'string' ? null : failure;
   }
 }
