@@ -250,6 +250,7 @@ describe('doctor', () => {
     env?: Readonly<Record<string, string>>;
     plant?: () => () => void;
     found: readonly string[];
+    says?: string;
     code: number;
   }>([
     {
@@ -261,9 +262,12 @@ describe('doctor', () => {
             file,
             `${JSON.stringify({ key: 'k', attemptId: 'a', reason: 'r' })}\n\nlate`,
           );
-        return () => files.forEach((file) => rmSync(file));
+        const log = join(state, 'log.jsonl');
+        writeFileSync(log, '{"event":"publish.refused","reason":"GH006: protected"}\n{"ev');
+        return () => [...files, log].forEach((file) => rmSync(file));
       },
       found: ['warn outbox', 'warn late output'],
+      says: 'not delivered; the remote said: GH006: protected',
       code: 0,
     },
     {
@@ -324,13 +328,17 @@ describe('doctor', () => {
       found: ['bad remote'],
       code: 4,
     },
-  ])('names $fault', async ({ env = {}, plant = () => () => undefined, found, code }) => {
-    const mend = plant();
-    const told = await cli.json(['doctor'], { env: { ...cli.env, ...env } });
-    mend();
-    expect(checks(told.data).filter((check) => !check.startsWith('ok '))).toEqual(
-      expect.arrayContaining([...found]),
-    );
-    expect(told.code).toBe(code);
-  });
+  ])(
+    'names $fault',
+    async ({ env = {}, plant = () => () => undefined, found, says = '', code }) => {
+      const mend = plant();
+      const told = await cli.json(['doctor'], { env: { ...cli.env, ...env } });
+      mend();
+      expect(checks(told.data).filter((check) => !check.startsWith('ok '))).toEqual(
+        expect.arrayContaining([...found]),
+      );
+      expect(JSON.stringify(told.data)).toContain(says);
+      expect(told.code).toBe(code);
+    },
+  );
 });

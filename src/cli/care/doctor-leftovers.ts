@@ -1,11 +1,13 @@
 /** What `doctor` says of what attempts have left on this machine. */
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { fixBy, orElse, withNote } from '../../base/fix.ts';
+import { parseJson } from '../../base/parse-json.ts';
 import { removeTree } from '../../base/remove-tree.ts';
 import { isErrno } from '../../local/durable-file.ts';
 import { listLate } from '../../local/late.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import type { Surroundings } from '../look/look-around.ts';
+import { isMapping } from '../../protocol/yaml.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 
 /** Answers that were not delivered, outputs that came too late, folders of attempts. */
@@ -18,7 +20,7 @@ export async function examineLeftovers(around: Surroundings): Promise<readonly F
   return [
     outbox > 0 && here === null
       ? trouble('warn', 'outbox', {
-          says: `${counted(outbox, 'finished answer')} not delivered`,
+          says: `${counted(outbox, 'finished answer')} not delivered${await lastRefusal(session.directory.logFile)}`,
           fix: 'crosstalkd run --once',
         })
       : fine('outbox', outbox === 0 ? 'empty' : `${counted(outbox, 'answer')} on the way`),
@@ -35,6 +37,23 @@ export async function examineLeftovers(around: Surroundings): Promise<readonly F
         ]),
     ...(await examineScratch(around)),
   ];
+}
+
+/** What the remote said when it last refused an answer, unless it has taken one since. */
+async function lastRefusal(logFile: string): Promise<string> {
+  const lines = (await readFile(logFile, 'utf8').catch(() => '')).trimEnd().split('\n');
+  const records = lines.slice(-LINES_READ).flatMap(recordOf);
+  const last = records.findLast(({ event }) => TOLD.includes(event));
+  const isRefused = last?.event === 'publish.refused' && typeof last.reason === 'string';
+  return isRefused ? `; the remote said: ${last.reason}` : '';
+}
+
+const LINES_READ = 1_000;
+const TOLD: readonly unknown[] = ['publish.refused', 'reply.published'];
+
+function recordOf(line: string): readonly { readonly event: unknown; readonly reason: unknown }[] {
+  const record = parseJson(line);
+  return isMapping(record) ? [{ event: record['event'], reason: record['reason'] }] : [];
 }
 
 /** While no agent runs, nothing belongs there: leftovers of agents and crashes are removed. */
