@@ -144,7 +144,7 @@ const IDS = [
 /** `npm run soak`: every question about every one of them, and all that is printed. */
 const TAKES_ALL = process.env['PRINTED'] === 'all';
 /** So many commands that differ in nothing but in what they are about are run. */
-const OF_EACH = 3;
+const OF_EACH = 2;
 /** One run of each state that is answered, and refused, in its own way. */
 const SOME_RUNS = TAKES_ALL
   ? RUNS
