@@ -160,7 +160,6 @@ export interface Talk {
 export interface Detection {
   /** Names to look for on the PATH, the best first. */
   readonly executables: readonly string[];
-  readonly versionArgs: readonly string[];
   /**
    * Names of the environment of which one is enough to be signed in; they belong into `env:` of the
    * entry.
@@ -170,8 +169,8 @@ export interface Detection {
   readonly loginFiles: (env: OperatorEnv) => readonly string[];
   /** What a person does when neither is there. */
   readonly signIn: string;
-  /** What another program of the same name says to `versionArgs`; null when none is known. */
-  readonly impostor: RegExp | null;
+  /** What another program of the same name says to `--version`; absent: none is known. */
+  readonly impostor?: RegExp;
 }
 
 /** One kind of agent program. */

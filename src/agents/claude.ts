@@ -68,13 +68,11 @@ export const claude: Adapter = {
   parse,
   detection: {
     executables: ['claude'],
-    versionArgs: ['--version'],
     keyNames: ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'],
     loginFiles: (env) => [
       join(env['CLAUDE_CONFIG_DIR'] ?? join(env['HOME'] ?? '', '.claude'), '.credentials.json'),
     ],
     signIn: 'run "claude" once and follow /login, or set ANTHROPIC_API_KEY',
-    impostor: null,
   },
 };
 

@@ -34,13 +34,11 @@ export const codex: Adapter = {
   parse,
   detection: {
     executables: ['codex'],
-    versionArgs: ['--version'],
     keyNames: ['CODEX_API_KEY', 'OPENAI_API_KEY'],
     loginFiles: (env) => [
       join(env['CODEX_HOME'] ?? join(env['HOME'] ?? '', '.codex'), 'auth.json'),
     ],
     signIn: 'run "codex login", or set CODEX_API_KEY',
-    impostor: null,
   },
 };
 

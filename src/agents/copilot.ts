@@ -33,7 +33,6 @@ export const copilot: Adapter = {
   parse,
   detection: {
     executables: ['copilot'],
-    versionArgs: ['--version'],
     keyNames: ['COPILOT_GITHUB_TOKEN', 'GH_TOKEN', 'GITHUB_TOKEN', 'COPILOT_PROVIDER_API_KEY'],
     loginFiles: (env) => [join(env['HOME'] ?? '', '.copilot', 'config.json')],
     signIn: 'run "copilot" once and follow /login, or set COPILOT_GITHUB_TOKEN',

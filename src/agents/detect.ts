@@ -129,10 +129,7 @@ async function askAgent(
   { adapter, detection, path, onPath }: SearchFolder,
   parts: DetectionParts,
 ): Promise<FoundAgent | null> {
-  const said = await askVersion(
-    { path, adapter: adapter.name, args: detection.versionArgs },
-    parts,
-  );
+  const said = await askVersion(path, adapter, parts);
   if (said !== null && detection.impostor?.test(said) === true) return null;
   const env = detection.keyNames.filter((name) => (parts.operatorEnv[name] ?? '') !== '');
   const files = detection.loginFiles(parts.operatorEnv);
@@ -161,18 +158,13 @@ function findExecutable(names: readonly string[], directories: readonly string[]
   return paths.find(isExecutable) ?? null;
 }
 
-interface VersionQuestion {
-  readonly path: string;
-  readonly adapter: string;
-  readonly args: readonly string[];
-}
-
 /** How many programs this process has asked. */
 let asked = 0;
 
 /** What it says of its version; null when it does not start or end in time. */
 async function askVersion(
-  { path, adapter, args }: VersionQuestion,
+  path: string,
+  { name }: Pick<Adapter, 'name'>,
   { operatorEnv, clock, limitMs }: DetectionParts,
 ): Promise<string | null> {
   // Its own name for each: anyone who ends first looks for what is left under its name, and would
@@ -184,12 +176,12 @@ async function askVersion(
     adapter: {},
     extra: {},
     tmpDir: tmpdir(),
-    attemptId: `detect-${adapter}-${process.pid}-${asked}`,
+    attemptId: `detect-${name}-${process.pid}-${asked}`,
   });
   const end = await runProcess(
     {
       program: path,
-      args,
+      args: ['--version'],
       cwd: tmpdir(),
       env,
       input: '',

@@ -44,14 +44,12 @@ export const droid: Adapter = {
   parse,
   detection: {
     executables: ['droid'],
-    versionArgs: ['--version'],
     keyNames: ['FACTORY_API_KEY'],
     loginFiles: (env) =>
       ['auth.v2.file', 'auth.encrypted', 'auth.json'].map((name) =>
         join(env['HOME'] ?? '', '.factory', name),
       ),
     signIn: 'run "droid" once and log in, or set FACTORY_API_KEY',
-    impostor: null,
   },
 };
 

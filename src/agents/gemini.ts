@@ -68,12 +68,10 @@ export const gemini: Adapter = {
   parse,
   detection: {
     executables: ['gemini'],
-    versionArgs: ['--version'],
     keyNames: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
     loginFiles: (env) => [join(env['HOME'] ?? '', '.gemini', 'oauth_creds.json')],
     signIn:
       'run "gemini" once and choose how to sign in (also for GEMINI_API_KEY: the choice is kept in ~/.gemini/settings.json)',
-    impostor: null,
   },
 };
 

@@ -60,7 +60,6 @@ export const opencode: Adapter = {
   parse,
   detection: {
     executables: ['opencode'],
-    versionArgs: ['--version'],
     keyNames: [
       'ANTHROPIC_API_KEY',
       'OPENAI_API_KEY',
@@ -76,7 +75,6 @@ export const opencode: Adapter = {
       ),
     ],
     signIn: 'run "opencode auth login", or set the key of a provider; give "model: provider/model"',
-    impostor: null,
   },
 };
 

@@ -49,13 +49,11 @@ export const pi: Adapter = {
   parse,
   detection: {
     executables: ['pi'],
-    versionArgs: ['--version'],
     keyNames: ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY', 'OPENROUTER_API_KEY'],
     loginFiles: (env) =>
       ['auth.json', 'models.json'].map((name) => join(env['HOME'] ?? '', '.pi', 'agent', name)),
     signIn:
       'run "pi" once and follow /login, or set the key of a provider; give "model: provider/model"',
-    impostor: null,
   },
 };
 

@@ -42,12 +42,10 @@ export const qwen: Adapter = {
   parse,
   detection: {
     executables: ['qwen'],
-    versionArgs: ['--version'],
     keyNames: ['OPENAI_API_KEY', 'DASHSCOPE_API_KEY'],
     loginFiles: (env) => [join(env['HOME'] ?? '', '.qwen', 'oauth_creds.json')],
     signIn:
       'run "qwen" once and follow /auth, or set OPENAI_API_KEY (with OPENAI_BASE_URL) and "options: { auth-type: openai }"',
-    impostor: null,
   },
 };
 
