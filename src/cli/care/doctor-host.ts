@@ -20,6 +20,7 @@ import { type Finding, fine, trouble } from './finding.ts';
 import { readService } from './read-service.ts';
 import { findProgram } from '../look/find-program.ts';
 import type { Surroundings } from '../look/look-around.ts';
+import type { ModelOffer } from '../../local/served-models.ts';
 import { sayReason } from '../../protocol/say-reason.ts';
 import { andThen, fixBy, fixByHand } from '../../base/fix.ts';
 import { fixOf } from '../../protocol/remedy.ts';
@@ -248,44 +249,48 @@ function examineModels(
         fix: fixByHand('add one to data/models.yaml'),
       }),
     ];
+  const isNoPerson = (one: string): boolean => models.includes(one) || !persons.has(one);
   return [...offers]
     .sort((a, b) => byCodeUnit(a.name, b.name))
-    .map((offer) => {
-      const name = `model ${offer.name}`;
-      const program = offer.entry === null ? null : findProgram(offer.entry, invocation.env);
-      const asked = offer.entry?.permissions?.ask ?? [];
-      const stranger = asked.find((one) => models.includes(one) || !persons.has(one));
-      switch (offer.state.kind) {
-        case 'served':
-          if (program?.path === null)
-            return trouble('bad', name, {
-              says: `its program "${program.name}" is not on this host's PATH`,
-              fix: 'crosstalkd models',
-            });
-          return stranger === undefined
-            ? fine(name, `served${program === null ? '' : ` by ${program.path}`}`)
-            : trouble('warn', name, {
-                says: `asks "${stranger}" for permissions, who is not a person known here; what nobody answers is denied`,
-                fix: fixByHand('name people in its "permissions: { ask: [NAME] }"'),
-              });
-        case 'invalid':
-          return trouble('bad', name, {
-            says: sayReason(offer.state),
-            fix: 'crosstalkd lint data/models.yaml',
+    .map((offer) => examineModel(offer, { env: invocation.env, isNoPerson }));
+}
+
+function examineModel(
+  offer: ModelOffer,
+  { env, isNoPerson }: Pick<Invocation, 'env'> & { readonly isNoPerson: (one: string) => boolean },
+): Finding {
+  const { entry, state } = offer;
+  const name = `model ${offer.name}`;
+  switch (state.kind) {
+    case 'served': {
+      const program = entry === null ? null : findProgram(entry, env);
+      if (program?.path === null)
+        return trouble('bad', name, {
+          says: `its program "${program.name}" is not on this host's PATH`,
+          fix: 'crosstalkd models',
+        });
+      const stranger = entry?.permissions?.ask.find(isNoPerson);
+      return stranger === undefined
+        ? fine(name, `served${program === null ? '' : ` by ${program.path}`}`)
+        : trouble('warn', name, {
+            says: `asks "${stranger}" for permissions, who is not a person known here; what nobody answers is denied`,
+            fix: fixByHand('name people in its "permissions: { ask: [NAME] }"'),
           });
-        case 'unapproved':
-        case 'changed-since-approval':
-          return trouble('warn', name, {
-            says: 'waits for your approval on this host',
-            fix: fixBy`crosstalkd allow ${offer.name}`,
-          });
-        case 'older':
-          return trouble('warn', name, {
-            says: sayReason(offer.state),
-            fix: fixOf(offer.state),
-          });
-        default:
-          return fine(name, sayReason(offer.state));
-      }
-    });
+    }
+    case 'invalid':
+      return trouble('bad', name, {
+        says: sayReason(state),
+        fix: 'crosstalkd lint data/models.yaml',
+      });
+    case 'unapproved':
+    case 'changed-since-approval':
+      return trouble('warn', name, {
+        says: 'waits for your approval on this host',
+        fix: fixBy`crosstalkd allow ${offer.name}`,
+      });
+    case 'older':
+      return trouble('warn', name, { says: sayReason(state), fix: fixOf(state) });
+    default:
+      return fine(name, sayReason(state));
+  }
 }

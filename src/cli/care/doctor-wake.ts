@@ -59,42 +59,29 @@ async function examineCalls(
   const fix = makeSecretCommand(configDirectory);
   try {
     const secret = await readWakeSecret(env, configDirectory);
-    const listening =
-      at === null
-        ? []
-        : secret === null && !isLoopback(at)
-          ? [
-              trouble('bad', 'listen', {
-                says: `${at.host} can be reached by others and there is no secret`,
-                fix,
-              }),
-            ]
-          : [
-              fine(
-                'listen',
-                `calls are taken at ${String(config.listen)}${secret === null ? ', from anybody on this machine' : ', with the secret'}`,
-              ),
-            ];
-    const peers = config.wakePeers.join(', ');
-    const calling =
-      peers === ''
-        ? []
-        : [
-            secret === null
-              ? trouble('bad', 'wake-peers', { says: 'there is no secret to sign calls with', fix })
-              : fine('wake-peers', `may call ${peers}`),
-          ];
+    const found: Finding[] = [];
+    if (at !== null && secret === null && !isLoopback(at)) {
+      const says = `${at.host} can be reached by others and there is no secret`;
+      found.push(trouble('bad', 'listen', { says, fix }));
+    } else if (at !== null) {
+      const from = secret === null ? ', from anybody on this machine' : ', with the secret';
+      found.push(fine('listen', `calls are taken at ${String(config.listen)}${from}`));
+    }
+    if (config.wakePeers.length > 0)
+      found.push(
+        secret === null
+          ? trouble('bad', 'wake-peers', { says: 'there is no secret to sign calls with', fix })
+          : fine('wake-peers', `may call ${config.wakePeers.join(', ')}`),
+      );
     // An address that nobody listens at makes every other host call in vain.
-    const address =
-      config.wakeAddress !== null && at === null
-        ? [
-            trouble('warn', 'wake-address', {
-              says: `the beat says ${config.wakeAddress}, and this host does not listen`,
-              fix: fixBy`crosstalkd run --listen 0.0.0.0:7420`,
-            }),
-          ]
-        : [];
-    return [...listening, ...calling, ...address];
+    if (config.wakeAddress !== null && at === null)
+      found.push(
+        trouble('warn', 'wake-address', {
+          says: `the beat says ${config.wakeAddress}, and this host does not listen`,
+          fix: fixBy`crosstalkd run --listen 0.0.0.0:7420`,
+        }),
+      );
+    return found;
   } catch (error) {
     if (!(error instanceof CrosstalkError)) throw error;
     return [trouble('bad', 'wake-secret', { says: errorText(error), fix: error.fix })];
