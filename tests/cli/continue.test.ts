@@ -68,6 +68,14 @@ describe('continue', () => {
     await cli.run(['cancel', String(data['id'])]);
   });
 
+  it('asks another model what one has failed to answer', async () => {
+    const id = await send('--to', 'echo', '-m', 'Try');
+    await cli.run(['cancel', id]);
+    const { data } = await goOn(id, '--as', 'other');
+    expect(sent(data)).toMatch(new RegExp(`^---\nto: other\n[^]*\nretries: .*${id}[^]*\nTry`));
+    await cli.run(['cancel', String(data['id'])]);
+  });
+
   it('says what is missing: a thread, a model in it, a model of that name', async () => {
     expect((await cli.run(['continue', '01M8PJ0ECC12'])).code).toBe(3);
     const note = await send('--to', 'bea', '--force', '-m', 'Between people');

@@ -1,7 +1,7 @@
 /**
  * `crosstalkd continue`: the last model of a thread continues, or another one, on another host. An
- * answer is followed by another message; what still waits for its answer is asked again there, and
- * begins with what was said so far.
+ * answer is followed by another message; what still waits for its answer, or has failed, is asked
+ * again there, and begins with what was said so far.
  */
 import { CrosstalkError } from '../../base/errors.ts';
 import { andThen, fixBy, orElse } from '../../base/fix.ts';
@@ -33,6 +33,11 @@ export function continueThread(invocation: Invocation): Promise<number> {
     const to = on === null ? model : `${model}@${on}`;
     const open = around.works.filter(({ message }) => message.path === last.file.path);
     if (open.length > 0) return await moveWork(invocation, around, { said: last, open, model, to });
+    const failed = last.message.fields.failed ? last.file.replyTo?.path : undefined;
+    const question = said.find(({ file, from }) => file.path === failed && from !== 'workflow');
+    const others = around.works.some(({ message }) => message.path === failed);
+    if (question !== undefined && !others)
+      return await moveWork(invocation, around, { said: question, open, model, to });
     const spoke = said.findLast(({ message: { fields } }) => fields.model === model);
     const common = [...invocation.options].filter(([name]) => !['on', 'as'].includes(name));
     const options = new Map([
