@@ -26,9 +26,8 @@ export function spelledOnce(text: string): string {
 /** A name of plain letters for one of any script; null when no letter is in it. */
 export function romanName(text: string): string | null {
   const name = spelledOnce(text);
-  const codes = [...name.replace(/[^\p{L}\p{Extended_Pictographic}]/gu, '')].map(
-    (letter) => `u${(letter.codePointAt(0) ?? 0).toString(16)}`,
-  );
+  const letters = name.match(/[\p{L}\p{Extended_Pictographic}]/gu) ?? [];
+  const codes = letters.map((letter) => `u${(letter.codePointAt(0) ?? 0).toString(16)}`);
   // Letters that nobody has written in plain ones yet are told by their numbers.
   const made = slugName(anyAscii(name), slugName(codes.join('-'), ''));
   return isName(made) ? made : null;
@@ -36,7 +35,7 @@ export function romanName(text: string): string | null {
 
 /** Letters, signs that stand for some, and what stands between those of a person's full name. */
 const FULL_NAME =
-  /^[\p{L}\p{M}\p{N}\p{Extended_Pictographic}\p{Emoji_Modifier}\u200c\u200d\ufe0f\s.'’·・-]+$/u;
+  /^(?:[\p{L}\p{M}\p{N}\p{Extended_Pictographic}\p{Emoji_Modifier}\s.'’·・-]|\u200c|\u200d)+$/u;
 /** What joins letters of some scripts is hidden between these. */
 const HIDDEN = /\p{Script=Latin}[\u200c\u200d]|[\u200c\u200d]\p{Script=Latin}/u;
 

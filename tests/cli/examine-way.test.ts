@@ -17,7 +17,7 @@ it.each([
   [{ valid_to: 'Nov 30 00:00:00 2026 GMT' }, 'expired on 2026-11-30', 'renews it'],
   [{ valid_from: 'Dec  2 00:00:00 2026 GMT' }, 'counts from 2026-12-02 on', 'date'],
   [{ subjectaltname: 'DNS:h.example' }, 'is for DNS:h.example, and not for git.example', 'name in'],
-  [{ issuer: named('git.example') }, 'is signed by itself', 'https://git.example:8443/.sslCAInfo'],
+  [{ issuer: named('git.example') }, 'is self-signed', 'https://git.example:8443/.sslCAInfo'],
   [{}, 'is signed by "Our CA", and git does not trust that here', 'sslCAInfo FILE'],
 ])('%o: %s', (odd, says, fix) => {
   const found = judgeCertificate({ ...GOOD, ...odd }, 'git.example:8443', NOW);

@@ -104,7 +104,7 @@ function readCertificate({ hostname, port }: URL): Promise<PeerCertificate | nul
   });
 }
 
-/** What is wrong with a certificate, whoever vouches for it; null: nothing that can be seen. */
+/** What is wrong with a certificate, no matter who vouches for it; null: nothing that can be seen. */
 export function judgeCertificate(
   certificate: Pick<PeerCertificate, 'valid_from' | 'valid_to' | 'subject' | 'issuer'> &
     Partial<PeerCertificate>,
@@ -112,13 +112,13 @@ export function judgeCertificate(
   nowMs: number,
 ): WayProblem | null {
   const { valid_from: from, valid_to: to, subject, issuer } = certificate;
-  const renewed = fixByHand('whoever runs the server renews it');
+  const renewed = fixByHand('the operator of the server renews it');
   if (Date.parse(to) < nowMs)
     return { says: `its certificate expired on ${dayOf(to)}`, fix: renewed };
   if (Date.parse(from) > nowMs)
     return {
       says: `its certificate counts from ${dayOf(from)} on, by the clock of this machine`,
-      fix: withNote(fixBy`date`, 'when the clock is right, whoever runs the server renews it'),
+      fix: withNote(fixBy`date`, 'when the clock is right, the operator of the server renews it'),
     };
   const name = bare(host.replace(/:\d+$/, ''));
   const otherName = checkServerIdentity(name, certificate as PeerCertificate);
@@ -126,18 +126,18 @@ export function judgeCertificate(
     const others = oneLine(certificate.subjectaltname ?? String(subject.CN), 200);
     return {
       says: `its certificate is for ${others}, and not for ${name}`,
-      fix: fixByHand('use the name in the certificate, or ask whoever runs the server'),
+      fix: fixByHand('use the name in the certificate, or ask the operator of the server'),
     };
   }
   const isOwn = JSON.stringify(subject) === JSON.stringify(issuer);
   const by = oneLine(String(issuer.CN ?? issuer.O), 100);
   return {
     says: isOwn
-      ? 'its certificate is signed by itself, and git does not trust it here'
+      ? 'its certificate is self-signed, and git does not trust it here'
       : `its certificate is signed by "${by}", and git does not trust that here`,
     fix: withNote(
       fixBy`git config --global http.https://${host}/.sslCAInfo FILE`,
-      'FILE: the certificate that signed it, which you had from whoever runs the server',
+      'FILE: the certificate that signed it, as the operator of the server gave it to you',
     ),
   };
 }
