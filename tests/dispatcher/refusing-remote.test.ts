@@ -162,7 +162,7 @@ describe.each(Object.entries(KINDS))('%s', (_, spoil) => {
 
   it.each([1, 6])('ends --once, and not as if nothing were left, with %d to ask', async (count) => {
     const life = live(spoil, true, ['m', 'n', 'o', 'p', 'q', 'r'].slice(0, count));
-    expect(await life.pass(2 * 60_000, () => life.ended() !== null)).toBe(true);
+    expect(await life.pass(5 * 60_000, () => life.ended() !== null)).toBe(true);
     expect(life.ended()).toBe('refused');
     expect(life.records.filter(saysWhy).length).toBeGreaterThan(0);
     expect(life.inVain()).toBeLessThan(60);

@@ -116,12 +116,10 @@ describe('a models.yaml that somebody pushed', () => {
     expect(textOf(`${GENERAL}/second.re.tool.md`)).toBe('');
     const needs = (await askJson(fleet, 'a', ['status']))['needs'] as readonly {
       says: string;
-      fix: unknown;
+      fix: { command: readonly string[] };
     }[];
-    expect(needs.find(({ says }) => says.startsWith('tool: changed'))?.fix).toEqual({
-      command: ['crosstalkd', 'allow', 'tool'],
-      note: null,
-    });
+    const { fix } = needs.find(({ says }) => says.startsWith('tool: changed')) ?? {};
+    expect(fix?.command.slice(-2)).toEqual(['allow', 'tool']);
   });
 });
 

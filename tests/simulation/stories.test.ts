@@ -162,12 +162,13 @@ it('a message that was moved and answered while its host slept has one reply', a
 });
 
 it('a full disk does not take the dispatcher from the agents that run', async () => {
-  const story = tell(() => ({ kind: 'answer', ms: 40_000 }), { hosts: 1 });
+  const story = tell(() => ({ kind: 'answer', ms: 90_000 }), { hosts: 1 });
   story.say({ [NOTE]: ask('mailer') });
   await story.pass(5_000);
   const [host] = story.hosts;
-  host!.wrong.disk = story.world.scheduler.nowMs() + 20_000;
-  for (let number = 0; number < 3; number += 1) {
+  // Longer than it takes until what was read is written down again.
+  host!.wrong.disk = story.world.scheduler.nowMs() + 70_000;
+  for (let number = 0; number < 12; number += 1) {
     story.say({ [`data/channels/general/more-${number}.md`]: ask('ada') });
     await story.pass(6_000);
   }
