@@ -21,7 +21,7 @@ const TRUST: Trust = {
   rights: null,
 };
 
-/** One host with one slot, whose `mailer` asks ada; people sign with their keys, if they have one. */
+/** One host with one slot, whose `mailer` asks ada; people sign with their keys, if any. */
 function begin(hold: 'slot' | 'free' = 'slot') {
   const acts = [{ kind: 'ask', ms: 1_000, title: 'rm -r /srv' } as const];
   const story = tell(() => acts.shift() ?? { kind: 'answer', ms: 1_000 }, {

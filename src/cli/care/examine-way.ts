@@ -104,7 +104,7 @@ function readCertificate({ hostname, port }: URL): Promise<PeerCertificate | nul
   });
 }
 
-/** What is wrong with a certificate, no matter who vouches for it; null: nothing that can be seen. */
+/** What is wrong with a certificate, no matter who vouches for it; null: nothing to be seen. */
 export function judgeCertificate(
   certificate: Pick<PeerCertificate, 'valid_from' | 'valid_to' | 'subject' | 'issuer'> &
     Partial<PeerCertificate>,
