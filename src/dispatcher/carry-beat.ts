@@ -6,6 +6,7 @@ import type { Oid } from '../base/ids.ts';
 import { type Beat, formatBeat } from '../protocol/beat.ts';
 import type { SignedKind } from '../protocol/trust.ts';
 import type { PushOutcome, RefResult, RefUpdate, Repository } from '../transport/repository.ts';
+import { noteAnswered } from './rest-pushes.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { capsulesAlong, noteCapsules } from './keep-capsules.ts';
 import { leaseTimes, limitsNow, notePush, ownName, tellTraffic } from './keep-pace.ts';
@@ -113,6 +114,7 @@ function notePushed(dispatcher: Dispatcher, outcome: PushOutcome | null): void {
   notePush(dispatcher, ownName(dispatcher), nowMs);
   if (outcome?.kind === 'unknown' && outcome.failure.reason === 'limited')
     state.pace.limitedMs = nowMs;
+  if (outcome !== null) noteAnswered(dispatcher, outcome);
 }
 
 function withoutRefs(outcome: PushOutcome, carried: readonly RefUpdate[]): PushOutcome {

@@ -17,6 +17,7 @@ import { tellPushes } from './keep-pushes.ts';
 import { saveRests } from './keep-rests.ts';
 import { listResting } from './park-model.ts';
 import { blockWhatRan } from './recover.ts';
+import { pushesRest } from './rest-pushes.ts';
 import { refsUnder } from './refs-under.ts';
 import { judgeAllWork } from './tick.ts';
 import { heldClaims } from './own-claims.ts';
@@ -142,7 +143,7 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     })),
     unsent: state.post.outgoing.length,
     ...listRefused(dispatcher, nowMs),
-    outage: state.host.outage?.line ?? null,
+    outage: state.host.outage?.line ?? pushesRest(dispatcher)?.line ?? null,
     halted: state.host.halted !== null,
     silent: listSilent(dispatcher),
     leaseMs: leaseTimes(dispatcher).leaseMs,

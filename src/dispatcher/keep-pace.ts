@@ -15,6 +15,7 @@ import {
 import { findTurn, listPushes, noteTraffic, slotMs, type Turn, UNTOLD } from '../protocol/turn.ts';
 import { readPaceAt } from '../transport/read-pace.ts';
 import { type Dispatcher, wake } from './dispatcher.ts';
+import { pushesRest } from './rest-pushes.ts';
 import { namesUnder, refsUnder } from './refs-under.ts';
 
 /** How long all hosts call half as often after the remote limited one of them. */
@@ -209,10 +210,15 @@ export type Weight = 'normal' | 'low';
  */
 export function mayPush(dispatcher: Dispatcher, weight: Weight = 'normal'): boolean {
   const { state, doors } = dispatcher;
+  const { pace } = state;
+  const rest = pushesRest(dispatcher);
+  if (rest !== null) {
+    pace.askedMs = Math.min(pace.askedMs ?? Number.POSITIVE_INFINITY, rest.untilMs);
+    return false;
+  }
   const turn = turnNow(dispatcher);
   if (turn === null) return true;
   const nowMs = doors.clock.monotonicMs();
-  const { pace } = state;
   if (pace.sight === 'leaving') return turn.free > 0;
   const hasSeen = pace.sight === 'seen';
   if (hasSeen && turn.free > 0 && nowMs < pace.turnEndMs) return true;

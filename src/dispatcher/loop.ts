@@ -10,6 +10,7 @@ import { endBeat } from './keep-lease.ts';
 import { giveBackUncertain, hasRefusedClaims } from './claim-message.ts';
 import { recoverLocal } from './recover.ts';
 import { resumePublishing } from './post.ts';
+import { pushesRest } from './rest-pushes.ts';
 import { refsUnder } from './refs-under.ts';
 import { isPersistentRefusal, isStuck, outageMs } from './refused-work.ts';
 import { stopAttempt } from './hold-claim.ts';
@@ -57,7 +58,11 @@ export async function runDispatcher(
   options: LoopOptions,
 ): Promise<LoopEnd> {
   const { doors, state } = dispatcher;
-  const onStop = (): void => wake(dispatcher);
+  const onStop = (): void => {
+    doors.repository.hurry();
+    state.host.mode = 'draining';
+    wake(dispatcher);
+  };
   options.stop.addEventListener('abort', onStop);
   doors.log.status('dispatcher.started', {
     alias: dispatcher.settings.alias,
@@ -212,13 +217,23 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
     return failures >= outagesMax(state.host) && workInHand(state).attempts.length === 0
       ? 'unreachable'
       : null;
+  const stuck = isStuck(dispatcher);
+  const isResting = pushesRest(dispatcher) !== null;
+  if (isResting ? workInHand(state).attempts.length > 0 : isBusy(dispatcher, stuck)) return null;
+  const isRefused =
+    stuck || isResting || state.host.beat.refusal !== null || hasRefusedClaims(dispatcher);
+  return isRefused ? 'refused' : 'nothing-left';
+}
+
+/** Whether something is under way, or ready. `stuck`: what is to be published cannot be. */
+function isBusy(dispatcher: Dispatcher, stuck: boolean): boolean {
+  const { state } = dispatcher;
   const isAsking = [...state.workflows.runs.values()].some(
     ({ askedMs }) => askedMs === Number.NEGATIVE_INFINITY,
   );
-  const stuck = isStuck(dispatcher);
   const hand = workInHand(state);
   const { refusal } = state.host.beat;
-  const busy =
+  return (
     isAsking ||
     // Something ended since the look: what it freed, a claim that was removed for one, is seen by
     // the next.
@@ -232,9 +247,9 @@ function endOfOnce(dispatcher: Dispatcher, result: TickResult, failures: number)
     // A beat that failed once or twice may have had bad luck.
     (refusal !== null && !isPersistentRefusal(refusal)) ||
     // Runs, claims and schedules that wait for what cannot be published wait for a person.
-    (stuck ? hand.attempts.length > 0 : hand.held + hand.unsent + hand.runs > 0);
-  if (busy || judgeAllWork(dispatcher).some(({ reason }) => reason.kind === 'ready')) return null;
-  return stuck || refusal !== null || hasRefusedClaims(dispatcher) ? 'refused' : 'nothing-left';
+    (stuck ? hand.attempts.length > 0 : hand.held + hand.unsent + hand.runs > 0) ||
+    judgeAllWork(dispatcher).some(({ reason }) => reason.kind === 'ready')
+  );
 }
 
 /** A remote that limits calls is not called again at once. */
@@ -298,6 +313,7 @@ function cannotPublish(dispatcher: Dispatcher): boolean {
   const { host, seenMs } = dispatcher.state;
   return (
     isStuck(dispatcher) ||
+    pushesRest(dispatcher) !== null ||
     host.halted !== null ||
     host.outage !== null ||
     seenMs === Number.NEGATIVE_INFINITY

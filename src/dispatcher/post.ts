@@ -27,6 +27,7 @@ import {
   tellRefusal,
   untilDueMs,
 } from './refused-work.ts';
+import { pushesRest } from './rest-pushes.ts';
 import { liveClaims } from './own-claims.ts';
 
 /** More replies than this in one push gain nothing. */
@@ -177,7 +178,8 @@ async function afterRound(
   sending.losses = losses;
   const crowd = learnCrowd(dispatcher, { round, isLost: losses > 0, isFirst: before === 0 });
   // Where pushes are counted, each takes its own turn.
-  if (limitsNow(dispatcher) !== null) return endTurn(dispatcher, losses > 0);
+  if (limitsNow(dispatcher) !== null || pushesRest(dispatcher) !== null)
+    return endTurn(dispatcher, losses > 0);
   const { failure, pushMs } = round;
   if (losses > 0 && listDue(dispatcher).length > 0) {
     doors.log.status('publish.retried', {

@@ -36,6 +36,8 @@ export interface WorkView {
   readonly blocked: ReadonlySet<string>;
   /** Keys held without a slot: their answer is being published, or their agent asks a person. */
   readonly finishing: ReadonlySet<string>;
+  /** The remote answers no push, and until when none is tried; null = it does. */
+  readonly pushesRest: { readonly line: string; readonly untilMs: number } | null;
   /** Claims that the remote does not take, by the key of their work. */
   readonly refusedClaims: ReadonlyMap<string, LostClaim>;
   readonly parked: ReadonlyMap<string, Parked>;
@@ -113,11 +115,8 @@ function judgeHost(work: Work, view: WorkView): Reason | null {
   const spent = view.spentOut.get(model);
   if (spent !== undefined)
     return { kind: 'rests', model, host: null, forMs: spent.untilMs - view.wallMs, why: spent };
-  const refusal = view.refusedClaims.get(work.key)?.refusal;
-  if (refusal !== undefined && refusal.nextMs > view.monotonicMs) {
-    const why = { kind: 'claims-refused', line: refusal.line } as const;
-    return { kind: 'rests', model, host: null, forMs: refusal.nextMs - view.monotonicMs, why };
-  }
+  const unclaimed = judgeClaims(work, view);
+  if (unclaimed !== null) return unclaimed;
   const parked = parkedOf(work, view);
   // Who is asked next has to learn that it is its turn: when no other host has answered by now,
   // this one tells, without a start.
@@ -125,6 +124,16 @@ function judgeHost(work: Work, view: WorkView): Reason | null {
     return null;
   const forMs = parked.untilMs - view.monotonicMs;
   return { kind: 'rests', model, host: null, forMs, why: parked.why };
+}
+
+/** Whether the remote takes claims, as far as this host has tried. */
+function judgeClaims({ key, recipient: model }: Work, view: WorkView): Reason | null {
+  const refusal = view.refusedClaims.get(key)?.refusal;
+  const rest = view.pushesRest ?? (refusal && { line: refusal.line, untilMs: refusal.nextMs });
+  const forMs = (rest?.untilMs ?? 0) - view.monotonicMs;
+  return rest === undefined || forMs <= 0
+    ? null
+    : { kind: 'rests', model, host: null, forMs, why: { kind: 'claims-refused', line: rest.line } };
 }
 
 /**

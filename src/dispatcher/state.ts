@@ -184,6 +184,8 @@ export interface PaceState {
   readonly busy: Set<string>;
   /** When the remote last limited any host. */
   limitedMs: number;
+  /** Pushes in a row that the remote did not answer in time; null = it has answered the last. */
+  unanswered: { readonly line: string; readonly times: number; readonly untilMs: number } | null;
   /**
    * `seen`: the verbs of a tick act on its look; `leaving`: nobody looks any more, and what was
    * seen last has to do. Else nothing is pushed before another look.
@@ -383,6 +385,7 @@ export function createState(): State {
       sinceMs: Number.NEGATIVE_INFINITY,
       busy: new Set(),
       limitedMs: Number.NEGATIVE_INFINITY,
+      unanswered: null,
       sight: 'old',
       turnEndMs: Number.NEGATIVE_INFINITY,
       askedMs: null,

@@ -16,6 +16,7 @@ import { grantTurn, limitsNow, readPace, recallPace, stealAfterMs } from './keep
 import { observe } from './observe.ts';
 import { resumePublishing } from './post.ts';
 import { recoverClaims } from './recover.ts';
+import { pushesRest } from './rest-pushes.ts';
 import type { Reason } from '../protocol/reason.ts';
 import { judgeWork, selectWork, type WorkView } from './select-work.ts';
 import { settleLapsedClaims } from './settle-claims.ts';
@@ -119,6 +120,7 @@ export function viewWork(dispatcher: Dispatcher): WorkView {
     startedBy: (work) => startedBy(dispatcher, work),
     attemptsHere: ({ key }) => attemptsHere(state.claims.ledger, key),
     blocked: state.claims.blocked,
+    pushesRest: pushesRest(dispatcher),
     refusedClaims: state.claims.refused,
     parked: state.models.parked,
     budgets: state.models.day.budgets,

@@ -28,7 +28,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     `${it.count} failures within ${span(it.windowMs)}, the last: ${it.class}: ${it.detail}`,
   'fallback-failed': ({ model, detail }) => `its fallback ${model}: ${detail}`,
   setup: ({ detail }) => detail,
-  'claims-refused': ({ line }) => `the remote refuses claims: ${line}`,
+  'claims-refused': ({ line }) => `the remote takes no claims: ${line}`,
   budget: ({ who, used, limit, unit, per, untilMs }) => {
     const amount = unit === 'USD' ? used.toFixed(2) : String(used);
     const until = `${formatIso(untilMs).slice(0, 16)}Z`;

@@ -68,12 +68,12 @@ export async function converse(
   const process = connect(git, way);
   if (process === null) return { kind: 'cannot' };
   let timedOut = false;
-  const { networkMs } = git;
+  const { networkMs, hurried } = git;
   const giveUp = (): void => {
     timedOut = true;
     process.kill();
   };
-  watchLimit(process, { clock, limitMs: networkMs, idle: true }, giveUp);
+  watchLimit(process, { clock, limitMs: networkMs, idle: true, hurried }, giveUp);
   watchLimit(process, { clock, limitMs: LIMITS_MAX * networkMs, idle: false }, giveUp);
   // An ssh may carry other connections too (ControlMaster), and ends after them.
   const leaveMs = way.kind === 'ssh' ? networkMs : Math.min(LEAVE_MS, networkMs);

@@ -107,7 +107,7 @@ export function isRefusal(failure: RemoteFailure): boolean {
 /** Why a call to the remote did not succeed. */
 export function judgeFailure(result: GitResult): RemoteFailure {
   if (result.ended === 'timeout')
-    return { reason: 'timeout', line: 'the remote did not answer in time; git was stopped' };
+    return { reason: 'silent', line: 'the remote did not answer in time; git was stopped' };
   if (result.ended === 'not-started')
     return { reason: 'unsupported', line: 'git could not be started' };
   if (result.ended === 'overflow')

@@ -27,7 +27,8 @@ export async function fetchOverHttp(
 ): Promise<GitResult | null> {
   const helper = startHttpHelper(git, url);
   let timedOut = false;
-  watchLimit(helper, { clock, limitMs: git.networkMs, idle: true }, () => {
+  const { networkMs: limitMs, hurried } = git;
+  watchLimit(helper, { clock, limitMs, idle: true, hurried }, () => {
     timedOut = true;
     helper.kill();
   });

@@ -218,7 +218,8 @@ function pickRefs(
 
 /** What git would say as well; and a remote that takes no more calls would hear one more. */
 const OF_THE_LINE: ReadonlySet<RemoteFailure['reason']> = new Set([
-  ...(['dns', 'refused', 'timeout', 'limited', 'host-key', 'certificate', 'unavailable'] as const),
+  ...(['dns', 'refused', 'timeout', 'silent', 'limited', 'host-key'] as const),
+  ...(['certificate', 'unavailable'] as const),
 ]);
 
 /**

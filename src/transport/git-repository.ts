@@ -237,6 +237,7 @@ function composeRepository(parts: RepositoryParts): Repository {
       (await store.writer()).writeRecord(text, clock.wallMs(), sign),
     push: (updates, { atomic }) => remote.push(updates, atomic),
     maintain: () => parts.cache.keep(clock.wallMs()),
+    hurry: () => git.hurry(),
     close: async () => {
       await reader.close();
       await git.close();

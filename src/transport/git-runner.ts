@@ -32,6 +32,8 @@ import {
 
 const LOCAL_MS = 30 * SECOND;
 const NETWORK_MS = 60 * SECOND;
+/** How long a remote may say nothing to a process that is about to end. */
+const HURRIED_MS = 10 * SECOND;
 const TERM_TO_KILL_MS = 5 * SECOND;
 const EXIT_TO_CLOSE_MS = SECOND;
 const STDOUT_BYTES_MAX = 256 * 1024 * 1024;
@@ -115,6 +117,10 @@ export interface Git {
   grant(access: RemoteAccess): void;
   /** Limit of a network call in milliseconds. */
   readonly networkMs: number;
+  /** From now on the remote may be silent for ten seconds only, also in calls under way. */
+  hurry(): void;
+  /** Aborted by `hurry`. */
+  readonly hurried: AbortSignal;
   /** Kills what still runs and waits until it is gone. */
   close(): Promise<void>;
 }
@@ -122,6 +128,7 @@ export interface Git {
 /** A way to run git on one repository. */
 export function createGit(options: GitOptions): Git {
   const running = new Set<GitProcess>();
+  const hurry = new AbortController();
   let sshCommand = options.env['GIT_SSH_COMMAND'] ?? null;
   let access = options.access ?? NO_ACCESS;
   const networkMs = options.networkMs ?? NETWORK_MS;
@@ -158,6 +165,8 @@ export function createGit(options: GitOptions): Git {
         : null;
     },
     networkMs,
+    hurry: () => hurry.abort(),
+    hurried: hurry.signal,
     useSshCommand: (command) => {
       sshCommand = command;
     },
@@ -169,6 +178,7 @@ export function createGit(options: GitOptions): Git {
         clock: options.clock,
         limitMs: limitOf(call, networkMs),
         idle: call.network === true,
+        ...(call.network === true ? { hurried: hurry.signal } : {}),
       }),
     close: async () => {
       const left = [...running];
@@ -242,26 +252,32 @@ interface Limits {
   readonly limitMs: number;
   /** Counts from the last sign of life instead of from the start. */
   readonly idle: boolean;
+  /** Once it is aborted, only ten seconds are left. */
+  readonly hurried?: AbortSignal;
 }
 
 /** Calls `onLimit` once when `process` lives too long; stops watching when it ends. */
 export function watchLimit(
-  process: GitProcess,
-  { clock, limitMs, idle }: Limits,
+  process: Pick<GitProcess, 'ended' | 'onActivity'>,
+  { clock, limitMs, idle, hurried }: Limits,
   onLimit: () => void,
 ): void {
   const over = new AbortController();
   void process.ended.then(() => over.abort());
   let since = clock.monotonicMs();
   if (idle) process.onActivity(() => (since = clock.monotonicMs()));
+  const sleepFor = async (ms: number, wake?: AbortSignal): Promise<void> => {
+    const ends = wake === undefined ? over.signal : AbortSignal.any([over.signal, wake]);
+    while (!ends.aborted && since + ms > clock.monotonicMs())
+      await clock.sleep(since + ms - clock.monotonicMs(), ends);
+  };
   const watch = async (): Promise<void> => {
-    for (;;) {
-      const leftMs = since + limitMs - clock.monotonicMs();
-      if (leftMs <= 0) break;
-      await clock.sleep(leftMs, over.signal);
-      if (over.signal.aborted) return;
+    await sleepFor(limitMs, hurried);
+    if (hurried?.aborted === true) {
+      since = Math.max(since, clock.monotonicMs());
+      await sleepFor(Math.min(limitMs, HURRIED_MS));
     }
-    onLimit();
+    if (!over.signal.aborted) onLimit();
   };
   void watch();
 }

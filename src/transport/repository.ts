@@ -29,7 +29,8 @@ export const TIP_ALONE: Along = () => new Map();
 /**
  * Why the remote did not answer, or refused the whole call; judged once, in git-failure.ts. `line`
  * is for people: the server's own words where it said any, in one line without control codes and
- * credentials. `limited`: too many calls; `not-git`: a page or a banner answers; `unavailable`: the
+ * credentials. `limited`: too many calls; `silent`: connected, and no
+ * sign of life until git was stopped; `not-git`: a page or a banner answers; `unavailable`: the
  * server itself has trouble.
  */
 export interface RemoteFailure {
@@ -37,6 +38,7 @@ export interface RemoteFailure {
     | 'dns'
     | 'refused'
     | 'timeout'
+    | 'silent'
     | 'auth'
     | 'host-key'
     | 'certificate'
@@ -303,6 +305,8 @@ export interface Repository {
   push(updates: readonly RefUpdate[], options: { readonly atomic: boolean }): Promise<PushOutcome>;
   /** Keeps the cache small; called when nothing else is going on. */
   maintain(): Promise<void>;
+  /** This process is about to end: from now on a silent remote is waited for ten seconds only. */
+  hurry(): void;
   /** Ends the helper processes. */
   close(): Promise<void>;
 }

@@ -303,6 +303,17 @@ describe('doctor', () => {
       code: 1,
     },
     {
+      fault: 'a remote whose hook does not end',
+      env: { CROSSTALK_NETWORK_TIMEOUT: '1s' },
+      plant: () => {
+        const hook = join(cli.remote, 'hooks', 'pre-receive');
+        writeFileSync(hook, '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+        return () => rmSync(hook);
+      },
+      found: ['bad push'],
+      code: 1,
+    },
+    {
       fault: 'a branch that was rewritten',
       plant: () => {
         const [tip = ''] = cli.git(['rev-list', 'main'], cli.remote).split('\n');

@@ -36,7 +36,7 @@ const answerAll =
   });
 
 const noAnswer =
-  (reason: 'forbidden' | 'limited' | 'timeout' | 'unknown'): Spoil =>
+  (reason: 'forbidden' | 'limited' | 'timeout' | 'silent' | 'unknown'): Spoil =>
   () => ({
     push: () => Promise.resolve({ kind: 'unknown', failure: { reason, line: WORDS } }),
   });
@@ -54,6 +54,7 @@ const KINDS: Readonly<Record<string, Spoil>> = {
   'claims that are lost to nobody': answerAll(isClaim, 'stale'),
   'a connection that is refused for pushes': noAnswer('forbidden'),
   'pushes without an answer': noAnswer('timeout'),
+  'pushes until git is stopped': noAnswer('silent'),
   'pushes that end in words nobody knows': noAnswer('unknown'),
   'pushes that are too many': noAnswer('limited'),
 };
@@ -183,6 +184,12 @@ it('a remote that takes refs and hides them is told of in these words', async ()
   expect(life.ended()).toBe('refused');
   expect(JSON.stringify(life.records)).toContain('does not show it');
   expect(life.world.runs).toEqual([]);
+});
+
+it('one push that git had to be stopped over is enough for --once to end', async () => {
+  const life = live(noAnswer('silent'), true, ['m', 'n', 'o']);
+  expect(await life.pass(HOUR_MS, () => life.ended() !== null)).toBe(true);
+  expect(life.inVain()).toBe(1);
 });
 
 it('a remote that limits pushes is left alone for minutes', async () => {

@@ -14,7 +14,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ['failures', '5 failures within 1m 00s, the last: crash: status 1', null],
   ['fallback-failed', 'its fallback gpt: sign in again', null],
   ['setup', 'the disk is full', null],
-  ['claims-refused', 'the remote refuses claims: hook declined', 'crosstalkd doctor'],
+  ['claims-refused', 'the remote takes no claims: hook declined', 'crosstalkd doctor'],
   [
     'budget',
     'budget: opus used 5.00 of 5 USD this day; resumes at 2026-11-22T00:00Z',

@@ -346,6 +346,7 @@ function openHost(server: Server, host: Host): Repository {
       ),
     push: (updates, { atomic }) => push(server, host, { updates, atomic }),
     maintain: () => local('maintain', () => undefined),
+    hurry: () => undefined,
     close: () => local('close', () => undefined),
   };
 }

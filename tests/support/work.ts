@@ -72,6 +72,7 @@ export function viewOf(change: Partial<WorkView>): WorkView {
     alias: 'h0',
     instance: 'aaaaaaaaaaaa',
     mode: 'running',
+    pushesRest: null,
     serving: { models: new Map([['opus', entryOf({})]]), refused: new Map() },
     refs: new Map(),
     claimsPrefix: 'c/',

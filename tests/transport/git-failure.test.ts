@@ -85,7 +85,7 @@ describe('why a remote did not answer', () => {
   it('a call that was cut off says so, whatever it wrote', () => {
     expect(
       judgeFailure(resultOf({ ended: 'timeout', stderr: 'Could not resolve host' })).reason,
-    ).toBe('timeout');
+    ).toBe('silent');
   });
 });
 
@@ -150,7 +150,7 @@ describe('what became of a push', () => {
         stderr: 'Connection reset by peer',
       }),
     ).toBe('unknown refused');
-    expect(kinds({ ended: 'timeout', code: null })).toBe('unknown timeout');
+    expect(kinds({ ended: 'timeout', code: null })).toBe('unknown silent');
     expect(kinds({ stderr: 'fatal: the remote end hung up unexpectedly' })).toBe('unknown unknown');
   });
 

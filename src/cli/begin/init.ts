@@ -160,7 +160,7 @@ async function probe(invocation: Invocation, url: string, branch: string): Promi
       );
     const traits = await probeRemote(repository, systemRandom.hex(6));
     if ('refusal' in traits)
-      throw new CrosstalkError('REFUSED', `${shownUrl(url)} takes no pushes: ${traits.refusal}`, {
+      throw new CrosstalkError('REFUSED', `${shownUrl(url)} ${traits.refusal}`, {
         fix: fixByHand('ask for write access to the repository'),
       });
     return traits;

@@ -206,9 +206,7 @@ async function missingPace(session: TransportSession): Promise<readonly string[]
 async function findLimits(session: TransportSession): Promise<readonly string[]> {
   const traits = await probeRemote(session.repository, systemRandom.hex(6));
   if ('refusal' in traits)
-    return [
-      `you can read here, but not send or serve: the remote takes no pushes (${traits.refusal})`,
-    ];
+    return [`you can read here, but not send or serve: the remote ${traits.refusal}`];
   return [
     ...(session.traits.customRefs && !traits.customRefs
       ? ['the remote takes no custom refs, and the transport counts on them: crosstalkd doctor']

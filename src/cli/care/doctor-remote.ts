@@ -101,8 +101,12 @@ async function examineTraits(
   if ('refusal' in probed)
     return [
       trouble('bad', 'push', {
-        says: `the remote takes no pushes: ${probed.refusal}${notOnePlace(session.located)}`,
-        fix: fixByHand('clear up what the remote says; without that, ask for write access to it'),
+        says: `the remote ${probed.refusal}${notOnePlace(session.located)}`,
+        fix: fixByHand(
+          probed.isLost
+            ? 'try again; if it stays so, look at the hooks and the disk of the server'
+            : 'clear up what the remote says; without that, ask for write access to it',
+        ),
       }),
     ];
   const { traits: written } = session;

@@ -8,13 +8,13 @@ import type { RemoteTraits } from '../../protocol/remote-traits.ts';
 import { refRoot } from '../../protocol/paths.ts';
 
 /**
- * Tries both on its own refs. `refusal`: why the remote takes no pushes at all, or gave no answer
- * twice. A lost answer says nothing about what a remote can do.
+ * Tries both on its own refs. `refusal` says, after the remote's name, why nothing can be pushed;
+ * `isLost`: twice no answer came, or git had to be stopped, so nobody knows what the remote can do.
  */
 export async function probeRemote(
   repository: Repository,
   nonce: string,
-): Promise<RemoteTraits | { readonly refusal: string }> {
+): Promise<RemoteTraits | NoPushes> {
   const record = await repository.writeRecord(JSON.stringify({ v: 1, probe: nonce }));
   const attempt = async (customRefs: boolean, atomic: boolean): Promise<Attempt> => {
     const updates: readonly RefUpdate[] = ['a', 'b'].map((name) => ({
@@ -23,21 +23,29 @@ export async function probeRemote(
       next: record,
     }));
     const first = await tryPush(repository, updates, atomic);
-    return first.kind === 'lost' ? tryPush(repository, updates, atomic) : first;
+    return first.kind === 'lost' && !first.isSilent ? tryPush(repository, updates, atomic) : first;
   };
   let refusal = '';
   for (const customRefs of [true, false])
     for (const atomic of [true, false]) {
       const tried = await attempt(customRefs, atomic);
       if (tried.kind === 'taken') return { customRefs, atomic };
-      refusal = tried.line;
-      if (tried.kind === 'lost') return { refusal };
+      if (tried.kind === 'lost')
+        return { refusal: `did not say what became of a push: ${tried.line}`, isLost: true };
+      refusal = `takes no pushes: ${tried.line}`;
     }
-  return { refusal };
+  return { refusal, isLost: false };
+}
+
+interface NoPushes {
+  readonly refusal: string;
+  readonly isLost: boolean;
 }
 
 type Attempt =
-  { readonly kind: 'taken' } | { readonly kind: 'refused' | 'lost'; readonly line: string };
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'refused'; readonly line: string }
+  | { readonly kind: 'lost'; readonly line: string; readonly isSilent: boolean };
 
 /** One push of new refs; those that it has made are removed again. */
 async function tryPush(
@@ -61,8 +69,9 @@ async function tryPush(
       { atomic: false },
     );
   if (line === null) return { kind: 'taken' };
-  const isLost = pushed.kind === 'unknown' && mayPass(pushed.failure);
-  return { kind: isLost ? 'lost' : 'refused', line };
+  return pushed.kind === 'unknown' && mayPass(pushed.failure)
+    ? { kind: 'lost', line, isSilent: pushed.failure.reason === 'silent' }
+    : { kind: 'refused', line };
 }
 
 async function listMade(

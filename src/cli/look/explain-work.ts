@@ -186,8 +186,10 @@ function explainUnserved(
   verdict: Reason,
 ): Reason {
   // It would rest in a dispatcher that starts here, too.
-  if (here === null && verdict.kind === 'rests')
-    return { kind: 'parked', model, why: [verdict.why], resumeOn: null, isNobodyUp: true };
+  if (verdict.kind === 'rests') {
+    const parked = { kind: 'parked', model, why: [verdict.why], resumeOn: null } as const;
+    return here === null ? { ...parked, isNobodyUp: true } : parked;
+  }
   if (here === null && verdict.kind === 'no-project') return verdict;
   const state = offers.find(({ name }) => name === model)?.state;
   if (state?.kind === 'served')

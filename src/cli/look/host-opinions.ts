@@ -182,6 +182,7 @@ export function viewOf(around: Surroundings): WorkView {
   return {
     alias: here?.alias ?? config.alias,
     instance: here?.instance ?? '',
+    pushesRest: null,
     mode: here === null || here.state === 'stopped' ? 'running' : here.state,
     serving,
     refs: around.refs,
