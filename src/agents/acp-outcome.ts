@@ -53,8 +53,7 @@ export function outcomeOf(heard: Heard, output: ProgramOutput): Parsed {
   if (stop === 'refusal') return fail('refused', 'the model refused to answer');
   if (stop === 'cancelled')
     return fail('refused', asked === '' ? 'it ended its turn as cancelled' : asked);
-  if (stop === 'max_tokens')
-    return fail('too-large', 'the answer was cut off by the limit of tokens');
+  if (stop === 'max_tokens') return fail('too-large', 'the answer was cut off at the token limit');
   const isSilent = isBlank(heard.text) || (heard.countsTokens && spent.usage.tokensOut === 0);
   if (stop === 'end_turn' && !isSilent)
     return {
@@ -72,7 +71,7 @@ export function outcomeOf(heard: Heard, output: ProgramOutput): Parsed {
   ];
   return failureFrom(
     {
-      text: words.join('\n').trim() || 'it ended its turn and said nothing',
+      text: words.join('\n').trim() || 'it ended its turn without an answer',
       ...spent,
       fallback: stop === 'end_turn' ? 'empty' : 'crash',
     },

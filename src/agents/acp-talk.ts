@@ -211,7 +211,7 @@ function opened(state: State, result: JsonRecord, given: Given): void {
   const { entry, mode, session } = given.request;
   state.session = textAt(result, 'sessionId') ?? (state.canContinue === null ? null : session);
   if (state.session === null) {
-    refuse(state, 'invalid', 'it began a session and gave it no id');
+    refuse(state, 'invalid', 'it began a session without an id');
     return;
   }
   const chosen = chooseMode(result, {

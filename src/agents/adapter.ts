@@ -248,7 +248,7 @@ export function describeExit({
   signal,
 }: Pick<ProgramOutput, 'exitCode' | 'signal'>): string {
   if (signal !== null) return `ended by ${signal}`;
-  return exitCode === null ? 'it could not be ended' : `exit status ${exitCode}`;
+  return exitCode === null ? 'it could not be stopped' : `exit status ${exitCode}`;
 }
 
 export type ModeChoice =
@@ -272,7 +272,7 @@ export function modeOf(entry: ModelEntry, adapter: Pick<Adapter, 'name' | 'modes
   if (mode === 'write' && entry.effects !== 'external')
     return {
       kind: 'refused',
-      why: 'options: "mode: write" needs "effects: external": what may change things must never be run twice',
+      why: 'options: "mode: write" needs "effects: external": an agent that may change things must never run twice',
     };
   return { kind: 'mode', mode };
 }

@@ -96,7 +96,7 @@ function binaryHint(raw: Buffer, decoded: string): string | null {
   if (signature !== undefined) return `it looks like ${signature[1]}`;
   const nuls = decoded.split('\0').length - 1;
   if (nuls > Math.max(1, decoded.length * NUL_SHARE_MAX))
-    return `it holds ${String(nuls)} NUL bytes`;
+    return `it contains ${String(nuls)} NUL bytes`;
   const damaged = utf8 ? 0 : decoded.split(REPLACEMENT).length - 1;
   return damaged > Math.max(1, decoded.length * DAMAGE_SHARE_MAX) ? 'it is not UTF-8 text' : null;
 }

@@ -69,7 +69,7 @@ function parse(output: ProgramOutput): Parsed {
 }
 
 function failure(kind: FailureClass, output: ProgramOutput): Parsed {
-  const how = kind === 'empty' ? 'it ended well and wrote nothing' : describeExit(output);
+  const how = kind === 'empty' ? 'it succeeded and wrote nothing' : describeExit(output);
   const why = lastLines(output.stderr, STDERR_LINES);
   return {
     kind: 'failure',

@@ -84,12 +84,12 @@ export async function collectOutput(directory: string, redact: Redact): Promise<
       const bytes = await readRegular(join(output, path));
       if (bytes === null)
         return refused(
-          `${JSON.stringify(path)} in the output folder is not a regular file any more, or grew`,
+          `${JSON.stringify(path)} in the output folder is no longer a regular file, or it grew`,
         );
       const text = Buffer.from(bytes).toString('utf8');
       if (redact(text) !== text)
         return refused(
-          `${JSON.stringify(path)} in the output folder has a secret of this host in it`,
+          `${JSON.stringify(path)} in the output folder contains a secret of this host`,
         );
       files.push({ name: names[at] ?? 'file', bytes });
     }

@@ -109,7 +109,7 @@ const anthropic: Dialect = {
         return { usage: anthropicUsage(at(event, 'usage')), ...(stop === null ? {} : { stop }) };
       }
       case 'error':
-        return { error: errorOf(event) ?? 'an error without words' };
+        return { error: errorOf(event) ?? 'an error without a message' };
       default:
         return {};
     }
@@ -142,7 +142,9 @@ function errorOf(record: JsonRecord): string | null {
     textAt(error, 'code'),
     textAt(error, 'message') ?? (typeof error === 'string' ? error : null),
   ];
-  return [...new Set(parts.filter((part) => part !== null))].join(': ') || 'an error without words';
+  return (
+    [...new Set(parts.filter((part) => part !== null))].join(': ') || 'an error without a message'
+  );
 }
 
 /** By the name that `api:` gives. */

@@ -139,7 +139,7 @@ function classifyEnd(end: ExchangeEnd, heard: Heard): Parsed {
     return {
       ...refusal(
         'too-large',
-        'the answer was cut off by the limit of tokens; "max-tokens" in "options:" raises it',
+        'the answer was cut off at the token limit; "max-tokens" in "options:" raises it',
       ),
       usage,
     };
@@ -147,7 +147,7 @@ function classifyEnd(end: ExchangeEnd, heard: Heard): Parsed {
     return { ...refusal('unavailable', 'the stream ended in the middle of the answer'), usage };
   if (heard.stop === null)
     return {
-      ...refusal('invalid', 'the answer does not have the form that "api:" promises'),
+      ...refusal('invalid', 'the answer is not in the format that "api:" names'),
       usage,
     };
   return { kind: 'answer', text: heard.text, session: null, usage, version: null };
@@ -223,9 +223,9 @@ function readTarget(entry: ModelEntry, env: OperatorEnv): Target | Refused {
   if (dialect === undefined)
     return refuse(`"api" is ${describe(api)}; expected ${Object.keys(DIALECTS).join(' or ')}`);
   if (entry.model === null)
-    return refuse('"adapter: http" needs "model:", as the provider calls it');
+    return refuse('"adapter: http" needs "model:", the provider\'s name for the model');
   if (entry.command.length + entry.wrapper.length > 0)
-    return refuse('"adapter: http" starts no program: "command" and "wrapper" mean nothing to it');
+    return refuse('"adapter: http" starts no program: remove "command" and "wrapper"');
   const base = (optionText(entry, 'base-url') ?? dialect.baseUrl).replace(/(?<!\/)\/+$/, '');
   const url = parseUrl(dialect.url(base));
   if (url === null)
@@ -246,7 +246,7 @@ function readTarget(entry: ModelEntry, env: OperatorEnv): Target | Refused {
   if (key !== null && !/^[\x21-\x7e]+$/.test(key))
     return {
       class: 'auth',
-      why: `the value of ${name ?? ''} is not a key: it has blanks or other signs`,
+      why: `the value of ${name ?? ''} is not a key: it contains spaces or other invalid characters`,
     };
   return { dialect, base, url, key, model: entry.model, tokensMax: tokens };
 }

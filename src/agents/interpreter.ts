@@ -22,7 +22,7 @@ export function explainUnstartable(place: ProgramPlace): string | null {
   return path === null
     ? null
     : (explainFirstLine(place) ??
-        `${path} exists, but what it is run by is missing (built for another system?)`);
+        `${path} exists, but its loader or interpreter is missing (built for another system?)`);
 }
 
 /** What is wrong with the first line of a script, or null when nothing is. */

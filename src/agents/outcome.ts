@@ -33,7 +33,7 @@ export function answer(
     rawOutput: keepRaw(raw),
   });
   const text = trimLines(redact(cleanText(parsed.text)));
-  if (isBlank(text)) return refuse('empty', 'it ended well and said nothing');
+  if (isBlank(text)) return refuse('empty', 'it succeeded and said nothing');
   const bytes = Buffer.byteLength(text);
   if (bytes > entry.outputBytesMax)
     return refuse(

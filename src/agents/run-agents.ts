@@ -94,7 +94,7 @@ async function runAttempt(request: AttemptRequest, context: Context): Promise<At
   if (entry.permissions !== null && !asks)
     return failed(
       'setup',
-      `"permissions" of "${entry.name}": "adapter: ${known.name}" never asks; take acp, claude or command`,
+      `"permissions" of "${entry.name}": "adapter: ${known.name}" never asks; use acp, claude or command`,
     );
   if (service !== undefined && (request.attachments ?? []).length > 0)
     return failed(
@@ -184,7 +184,7 @@ async function findWhatRuns(
   const found = ground === 'foreign' ? await findCheckoutConfig(cwd, runsFromCheckout) : null;
   return found === null
     ? null
-    : `${name} would run code from ${found}; send it with "isolate: worktree", which leaves that out, or say "trust-checkout: true" in this host's own models.yaml`;
+    : `${name} would run code from ${found}; send it with "isolate: worktree", which leaves that out, or set "trust-checkout: true" in this host's own models.yaml`;
 }
 
 /**

@@ -266,7 +266,7 @@ function refusal(run: ProcessRun, error: unknown): Extract<ProcessEnd, { kind: '
     };
   if (code === 'E2BIG')
     return setup(
-      `${run.program}: arguments and environment are longer than the system takes (E2BIG)`,
+      `${run.program}: arguments and environment are longer than the system allows (E2BIG)`,
     );
   return setup(`${run.program}: cannot be started: ${errorText(error)}`);
 }

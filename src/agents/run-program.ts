@@ -75,7 +75,7 @@ export interface Prepared {
 type Ended = Extract<ProcessEnd, { kind: 'ended' }>;
 
 /** For a program that speaks of a session although none was to be continued. */
-export const LOST = failed('invalid', 'it asks for a session although none was to be continued');
+export const LOST = failed('invalid', 'it asks for a session, although there was none to continue');
 
 /**
  * Null: to be run once more without the session, which is gone or has become too long. The prompt
@@ -120,7 +120,7 @@ export async function runProgram(
       attempt: request.attemptId,
       model: request.entry.name,
       count: end.survivors,
-      next: 'processes that had left the group of the agent were killed',
+      next: "processes that had left the agent's process group were killed",
     });
   return read(end, { prepared, context, run, talk, shown: shown.text() });
 }
@@ -338,7 +338,7 @@ function withoutSession(run: {
   if (run.session === null) return 'stays';
   if (!run.hasBegun || run.effects !== 'external') return null;
   return run.isLost
-    ? failed('crash', 'its session was gone after it had begun; it may have acted')
+    ? failed('crash', 'its session disappeared after it had started; it may have acted')
     : 'stays';
 }
 

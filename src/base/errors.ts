@@ -9,12 +9,12 @@ import { type Fix, toFix } from './fix.ts';
 export const ERROR_CODES = {
   USAGE: {
     exit: 2,
-    cause: 'The command line cannot be understood.',
+    cause: 'The command line is invalid.',
     next: 'crosstalkd COMMAND --help',
   },
   CONFIG_INVALID: {
     exit: 2,
-    cause: 'A configuration file or environment variable has a value that cannot be used.',
+    cause: 'A configuration file or environment variable has an invalid value.',
     next: 'crosstalkd doctor',
   },
   NOT_A_TRANSPORT: {
@@ -34,7 +34,7 @@ export const ERROR_CODES = {
   },
   ALREADY_EXISTS: {
     exit: 2,
-    cause: 'The target exists already; nothing is ever overwritten.',
+    cause: 'The target already exists; nothing is ever overwritten.',
     next: 'ls -l',
   },
   MESSAGE_REJECTED: {
@@ -44,12 +44,12 @@ export const ERROR_CODES = {
   },
   ID_AMBIGUOUS: {
     exit: 2,
-    cause: 'The shortened id fits more than one message.',
+    cause: 'The shortened id matches more than one message.',
     next: 'crosstalkd log',
   },
   NOT_FOUND: {
     exit: 3,
-    cause: 'It does not exist (the remote was read).',
+    cause: 'What was named does not exist (the remote was read).',
     next: 'crosstalkd status',
   },
   REMOTE_UNREACHABLE: {

@@ -13,7 +13,7 @@ import {
 } from './declare.ts';
 
 const YES = { '-y, --yes': 'do not ask for confirmation' } as const;
-const HOST = { '--host': 'the name names a host' } as const;
+const HOST = { '--host': 'the name is that of a host' } as const;
 const MANAGER = { '--manager <name>': 'systemd or launchd (default: by platform)' } as const;
 
 export const CARE_COMMANDS: readonly CommandSpec[] = [
@@ -120,7 +120,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
       options: {
         '--older-than <time>': 'every channel without new messages for this long, such as 90d',
         '--runs': 'only channels of workflow runs',
-        '--dry-run': 'say what would move and what would stay',
+        '--dry-run': 'show what would move and what would stay',
         '--undo': 'bring these channels back to the tip',
       },
       examples: [
@@ -198,7 +198,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
       about: 'Remove a transport, and its refs on the remote, from here',
       options: {
         ...YES,
-        '--force': 'even what exists nowhere else, and while the remote is away',
+        '--force': 'even what exists nowhere else, or while the remote is away',
       },
       examples: ['crosstalkd forget ~/team --yes'],
       exits: { ...AWAY, ...REFUSED },

@@ -24,7 +24,7 @@ export const CONTROL_COMMANDS: readonly CommandSpec[] = commands('control', {
     about: 'Dismiss a failure, or a file that is not a message',
     options: {
       '--failed': 'every failure listed',
-      '-m, --message <text>': 'why nothing has to be done',
+      '-m, --message <text>': 'why no action is needed',
       ...YOU,
     },
     examples: ['crosstalkd ack 01M8PJ0ECC12 -m "known outage"', 'crosstalkd ack --failed'],

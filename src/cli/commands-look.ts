@@ -77,7 +77,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = commands('look', {
     agents: true,
     options: {
       ...COUNT,
-      '--all': 'each task and failure on its own line (default: in that of what was asked)',
+      '--all': 'each task and failure on its own line (default: on the line of the question)',
       '-f, --follow': 'keep printing new messages',
       ...FILTERS,
     },

@@ -24,7 +24,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = commands('talk', {
     options: {
       '--to <name>': 'who is asked (default: who asked the agent)',
       '-m, --message <text>': 'the question (default: stdin)',
-      '--permission': 'ask to be allowed what the text says, and wait: 0 yes, 1 no',
+      '--permission': 'ask for permission to do what the text says, and wait: 0 yes, 1 no',
     },
     examples: [
       'crosstalkd ask --to ada -m "Which of the two branches?"',
@@ -71,7 +71,7 @@ export const TALK_COMMANDS: readonly CommandSpec[] = commands('talk', {
     agents: true,
     options: {
       '--allow-decisions': 'add tools that decide gates in your name',
-      '--permissions': 'only the tool by which claude asks to be allowed (for agents)',
+      '--permissions': 'only the tool by which claude asks for permission (for agents)',
     },
     examples: ['crosstalkd mcp', 'crosstalkd mcp --allow-decisions'],
     exits: AWAY,

@@ -17,7 +17,7 @@ export function refuseAgents(spec: Pick<CommandSpec, 'name' | 'agents'>, caller:
   if (caller.kind === 'person' || spec.agents === true) return;
   throw new CrosstalkError(
     'REFUSED',
-    `crosstalkd ${spec.name}: an agent called it; inside of an attempt only sending and reading are open`,
-    { fix: fixByHand('a person calls it, in a shell that no agent started') },
+    `crosstalkd ${spec.name}: an agent called it; inside an attempt only sending and reading are allowed`,
+    { fix: fixByHand('a person must run it, in a shell that no agent started') },
   );
 }

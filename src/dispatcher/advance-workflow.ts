@@ -154,7 +154,7 @@ async function advanceAlone(
     dispatcher.doors.log.alert('workflow.broken', {
       message: marker.path,
       reason: errorText(error),
-      next: 'the others continue; it is tried again when its files change',
+      next: 'other runs continue; this one is retried when its files change',
     });
   }
 }

@@ -108,7 +108,7 @@ function isOld(
     doors.log.warning('beat.old', {
       host: beat.alias,
       age: formatDuration(ageMs),
-      next: 'counts as down; if it is up, the clock of one of the two hosts is wrong',
+      next: 'the host counts as down; if it is up, one of the two clocks is wrong',
     });
   }
   return true;

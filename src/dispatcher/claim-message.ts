@@ -34,7 +34,7 @@ import { journal } from './write-journal.ts';
 const GIVE_BACK_MS = 2_000;
 const CLAIM_TAKEN = 'somebody else has it';
 /** A server that hides refs takes a claim and does not list it. */
-const NOT_SHOWN = 'it takes a claim and does not show it afterwards';
+const NOT_SHOWN = 'it accepts a claim and does not show it afterwards';
 /** Work whose claim the remote does not take rests at least this long, doubling, and at most. */
 const REFUSED_MS = 5 * SECOND;
 const REFUSED_MS_MAX = 15 * MINUTE;

@@ -46,7 +46,7 @@ export function resumeHost(dispatcher: Dispatcher, model: string | null = null):
   if (state.host.mode === 'draining')
     throw new CrosstalkError(
       'REFUSED',
-      'this dispatcher ends when its agents are done; start it again then: crosstalkd run',
+      'this dispatcher ends when its agents finish; then start it again: crosstalkd run',
     );
   state.host.pausedHere = false;
   // Anyone who has signed in to a program says so with this.

@@ -213,7 +213,7 @@ async function readSchedules(
     if (isSigned && !isHeard(writer?.signed ?? null, trust, 'models')) {
       doors.log.warning('file.unsigned', {
         path,
-        next: 'nobody known here has signed this version; the clock does not start it',
+        next: 'nobody known here signed this version; its schedule does not start it',
       });
       continue;
     }

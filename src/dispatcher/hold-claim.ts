@@ -78,7 +78,7 @@ export async function renewClaim(
       message: held.work.message.path,
       model: held.work.recipient,
       reason: pushed.kind === 'unknown' ? pushed.failure.line : lineOf(result),
-      next: 'gives the claim back',
+      next: 'releases the claim',
     });
     releaseClaim(dispatcher, held, 'unrenewed');
     return false;

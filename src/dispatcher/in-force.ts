@@ -49,7 +49,7 @@ export async function readInForce(
   if (isNew && found.isHeld)
     doors.log.warning('file.unsigned', {
       path,
-      next: 'nobody known here has signed this version; the one that was signed before counts',
+      next: 'nobody known here signed this version; the last signed version stays in force',
     });
   return found.text;
 }

@@ -78,7 +78,7 @@ export function noteCapsules(
     state.claims.capsulesRestMs = doors.clock.monotonicMs() + REFUSED_REST_MS;
     doors.log.warning('capsule.refused', {
       reason: result.line,
-      next: 'a takeover knows less; tries again in ten minutes',
+      next: 'a takeover would know less; retries in ten minutes',
     });
     break;
   }
@@ -173,7 +173,7 @@ async function capsuleUpdate(
     // On a full disk a beat and an answer must get through without it.
     doors.log.warning('capsule.unwritten', {
       reason: errorText(error),
-      next: 'a takeover knows less; tries again with the next beat',
+      next: 'a takeover would know less; retries with the next beat',
     });
     return null;
   });

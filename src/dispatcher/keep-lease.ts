@@ -91,7 +91,7 @@ function noteRefusal(
   if (!isPersistentRefusal(refusal))
     doors.log.warning('beat.failed', {
       reason: line,
-      next: 'tries again; agents are stopped before the lease is over',
+      next: 'retries; agents are stopped before the lease ends',
     });
   else if (!isPersistentRefusal(beat.refusal))
     doors.log.alert('beat.refused', { reason: line, fix: 'crosstalkd doctor' });
@@ -217,7 +217,7 @@ function warnOfTwins(dispatcher: Dispatcher): void {
     doors.log.warning('host.alias-twice', {
       alias: settings.alias,
       other: host.instance,
-      next: 'both continue; give one of them another name with --alias',
+      next: 'both continue; rename one of them with --alias',
     });
   }
 }

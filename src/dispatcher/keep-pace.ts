@@ -81,7 +81,7 @@ export async function readPace(dispatcher: Dispatcher): Promise<boolean> {
       for (const problem of decodeTransport(unreadable).problems)
         doors.log.warning('transport.invalid', {
           ...problem,
-          next: 'the pace as it was stays in force',
+          next: 'the previous pace stays in force',
         });
     if (JSON.stringify(pace) !== JSON.stringify(state.pace.pace)) {
       doors.log.status('pace.set', { pace: pace.name, ...pace.limits });

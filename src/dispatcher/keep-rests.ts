@@ -38,7 +38,7 @@ export async function saveRests({ state, doors }: Dispatcher): Promise<void> {
   await doors.local.writeRests(rests).catch((error: unknown) =>
     doors.log.warning('rests.unwritten', {
       reason: errorText(error),
-      next: 'continues; a restart may start a model that rests',
+      next: 'continues; after a restart a resting model may start',
     }),
   );
 }

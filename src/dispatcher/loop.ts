@@ -135,7 +135,7 @@ function maintainCache({ state, doors, mirror }: Dispatcher): void {
     .catch((error: unknown) =>
       doors.log.warning('cache.unkept', {
         reason: errorText(error),
-        next: 'continues; tries again later',
+        next: 'continues; retries later',
       }),
     )
     .finally(() => (upkeep.running = false));
@@ -270,7 +270,7 @@ async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {
     // agents that run.
     dispatcher.doors.log.warning('checkpoint.unwritten', {
       reason: errorText(error),
-      next: 'continues; tries again later',
+      next: 'continues; retries later',
     });
   }
 }

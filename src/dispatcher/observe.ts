@@ -137,7 +137,7 @@ function reportRejected({ state, mirror, doors }: Dispatcher): void {
       line,
       found,
       expected,
-      next: 'no host runs it; crosstalkd lint says more',
+      next: 'no host runs it; crosstalkd lint explains it',
     });
   if (fresh.length > REJECTED_TOLD_MAX)
     doors.log.warning('message.rejected', {
@@ -158,7 +158,7 @@ export function sawOutage(
   else if (isNews)
     doors.log.warning('remote.unreachable', {
       reason: failure.line,
-      next: 'tries again, less and less often; finished answers wait in the outbox',
+      next: 'retries, less and less often; finished answers wait in the outbox',
     });
   if (failure.reason === 'limited') state.pace.limitedMs = doors.clock.monotonicMs();
   state.host.outage = failure;
@@ -182,7 +182,7 @@ function sawRewrite(dispatcher: Dispatcher, rewrite: Rewrite): Observed {
     doors.log.alert('transport.rewritten', {
       was: rewrite.was,
       now: rewrite.now,
-      fix: 'look at the branch, then: crosstalkd accept-rewrite',
+      fix: 'inspect the branch, then: crosstalkd accept-rewrite',
     });
   state.host.halted = rewrite;
   return 'halted';

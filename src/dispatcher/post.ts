@@ -115,7 +115,7 @@ export function resumePublishing(dispatcher: Dispatcher): void {
       doors.log.alert('publish.broken', {
         reason: errorText(error),
         waiting: state.post.outgoing.length,
-        next: 'tries again after a moment',
+        next: 'retries shortly',
       });
       return doors.clock.sleep(BROKEN_MS, state.loop.ending.signal);
     })

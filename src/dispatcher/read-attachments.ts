@@ -37,7 +37,7 @@ export async function readAttachments(
     if (entry?.kind !== 'file') {
       const found =
         entry === null
-          ? 'nothing stands there'
+          ? 'nothing is there'
           : entry.kind === 'tree'
             ? 'a folder'
             : 'a link or submodule';

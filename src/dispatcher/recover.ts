@@ -168,7 +168,7 @@ function resumeItem(dispatcher: Dispatcher, item: Parameters<typeof decodeOutbox
   if (payload === null) {
     doors.log.alert('outbox.unreadable', {
       key: item.key,
-      fix: 'look at the outbox folder of the state directory; crosstalkd doctor names it',
+      fix: 'inspect the outbox folder of the state directory; crosstalkd doctor prints its path',
     });
     return;
   }

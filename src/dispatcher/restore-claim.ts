@@ -30,8 +30,8 @@ export async function restoreClaim(
   doors.log.warning('claim.restored', {
     message: held.work.message.path,
     model: held.work.recipient,
-    reason: standing === null ? 'somebody deleted it' : 'somebody put another in its place',
-    next: 'the agent continues; look who pushes below refs/crosstalk',
+    reason: standing === null ? 'somebody deleted it' : 'somebody replaced it',
+    next: 'the agent continues; find out who pushes below refs/crosstalk',
   });
   const startedMs = doors.clock.monotonicMs();
   const pushed = await doors.repository.push(

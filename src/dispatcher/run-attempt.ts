@@ -216,10 +216,7 @@ async function startAttempt(
   const marked = effects === 'external' ? await markStart(dispatcher, held) : 'marked';
   if (marked === 'stopped') return STOPPED;
   if (marked === 'removed')
-    return failedHere(
-      'host-lost',
-      'it was started before, and somebody has removed the mark of that',
-    );
+    return failedHere('host-lost', 'it was started before, and somebody removed its start mark');
   if (marked === 'elsewhere') {
     releaseClaim(dispatcher, held, 'started elsewhere');
     return null;

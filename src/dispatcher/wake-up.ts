@@ -49,7 +49,7 @@ export function loseWatch(dispatcher: Dispatcher, why: string): void {
   Object.assign(hints, { watch: 'none', doubt: null });
   dispatcher.doors.log.warning('remote.unwatched', {
     reason: why,
-    next: 'the remote is asked at the usual pace',
+    next: 'polls the remote at the usual pace',
   });
 }
 

@@ -85,7 +85,7 @@ async function readAtTip({ state, doors }: Dispatcher, tip: Oid): Promise<string
   for (const problem of problems)
     doors.log.warning('budgets.invalid', {
       ...problem,
-      next: 'the budgets as they were stay in force',
+      next: 'the previous budgets stay in force',
     });
   return found.text;
 }

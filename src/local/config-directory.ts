@@ -61,7 +61,7 @@ export async function checkConfigDirectory(directory: ConfigDirectory): Promise<
     if ((found.mode & 0o002) !== 0) throw openToAll(path);
     if ((found.mode & 0o020) !== 0)
       warnings.push(
-        `${path}: its group may write it, and what it says is run; chmod g-w ${shellWord(path)}`,
+        `${path}: its group may write it, and crosstalkd runs what it says; chmod g-w ${shellWord(path)}`,
       );
   }
   return warnings;
@@ -100,7 +100,7 @@ function notOurs(path: string, uid: number): CrosstalkError {
     {
       fix: withNote(
         fixBy`sudo chown -R ${process.getuid?.() ?? ''} ${path}`,
-        'after looking at what it says',
+        'after checking what it says',
       ),
     },
   );
@@ -111,7 +111,7 @@ function openToAll(path: string): CrosstalkError {
     'CONFIG_INVALID',
     `${path}: every user may write it; expected only its owner, because commands in it are run.`,
     {
-      fix: withNote(fixBy`chmod go-w ${path}`, 'after looking at what it says'),
+      fix: withNote(fixBy`chmod go-w ${path}`, 'after checking what it says'),
     },
   );
 }

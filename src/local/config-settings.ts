@@ -190,13 +190,13 @@ function flagged<T>(key: string, meaning: string, form: Shaped<T>): Setting<T> {
 /** Every setting by its field in Config. */
 export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]> } = {
   alias: flagged('alias', 'name of this host in addresses', alias),
-  concurrency: flagged('concurrency', 'agents at work at the same time', count(1, 1_000)),
+  concurrency: flagged('concurrency', 'agents that run at the same time', count(1, 1_000)),
   intervalMinMs: setting(
     'interval-min',
-    'shortest pause between two looks at the remote',
+    'shortest pause between two polls of the remote',
     duration(1),
   ),
-  intervalMaxMs: flagged('interval', 'longest pause between two looks at the remote', duration(1)),
+  intervalMaxMs: flagged('interval', 'longest pause between two polls of the remote', duration(1)),
   leaseMs: setting('lease', 'silence after which a claim may be taken over', duration(1)),
   beatMs: setting('beat', 'pause between two signs of life', duration(1)),
   leaseMarginMs: setting(
@@ -206,16 +206,16 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
   ),
   maxAgeMs: setting('max-age', 'older messages are not run', duration(1, MAX_AGE_MS_MAX)),
   hopsMax: setting('hops-max', 'agents answering agents in a row', count(1, 1_000)),
-  allowHttp: setting('allow-http', 'remotes by plain http are allowed', choice),
+  allowHttp: setting('allow-http', 'allow remotes over plain http', choice),
   only: flagged('only', 'the only models to serve', names),
   shutdownGraceMs: setting(
     'shutdown-grace',
-    'time for running agents when told to end',
+    'grace period of running agents when the dispatcher is told to end',
     duration(0),
   ),
   networkTimeoutMs: setting(
     'network-timeout',
-    'limit of one git command that talks to the remote',
+    'time limit of a git command that talks to the remote',
     duration(1),
   ),
   threadMessagesMax: setting(
@@ -233,7 +233,7 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
     'failures in the window after which a model rests',
     count(1, COUNT_MAX),
   ),
-  failureWindowMs: setting('failure-window', 'time in which failures count', duration(1)),
+  failureWindowMs: setting('failure-window', 'window in which failures count', duration(1)),
   logBytesMax: setting(
     'log-bytes-max',
     'size at which the log file is rotated',
@@ -247,24 +247,20 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
   ),
   watch: setting(
     'watch',
-    'a remote on a file system of this machine is watched instead of asked',
+    'watch a remote on a file system of this machine instead of polling it',
     choice,
   ),
-  listen: flagged(
-    'listen',
-    'port or address where calls that say "look now" are taken',
-    listenAddress,
-  ),
+  listen: flagged('listen', 'port or address that accepts "poll now" calls', listenAddress),
   wakeAddress: setting(
     'wake-address',
-    'where other hosts can call this one; its beat tells them',
+    'where other hosts can call this one; announced in its beat',
     wakeAddress,
   ),
   wakePeers: setting('wake-peers', 'the only addresses and networks that this host calls', peers),
   notify: inFile('notify', 'who is notified, and how, when something needs a person', notifiers),
   partialCache: setting(
     'partial-cache',
-    'a new cache leaves out what older messages say until it is read',
+    'a new cache leaves out older contents until they are read',
     choice,
   ),
   mirror: setting(
@@ -272,19 +268,15 @@ export const SETTINGS: { readonly [Field in keyof Config]: Setting<Config[Field]
     'a second remote that gets every change of the branch and is never read',
     address,
   ),
-  wakeLock: setting(
-    'wake-lock',
-    'this machine does not go to sleep on its own while agents run',
-    choice,
-  ),
+  wakeLock: setting('wake-lock', 'keep this machine awake while agents run', choice),
   requireSigned: setting(
     'require-signed',
-    'what counts only with a signature that this host knows',
+    'what must be signed with a key that this host knows',
     signedKinds,
   ),
   people: inFile(
     'people',
-    'what each person may do, where it has to be signed: `ask`, `approve`, `operate`, `models`',
+    'what each person may do, where a signature is required: `ask`, `approve`, `operate`, `models`',
     people,
   ),
 };

@@ -270,7 +270,7 @@ function misspeltVariables(env: Env): readonly string[] {
   return Object.keys(env).flatMap((name) => {
     const meant =
       name.startsWith('CROSSTALK_') && !all.includes(name) ? suggestName(name, all) : null;
-    return meant === null ? [] : [`${name} is set and means nothing; did you mean ${meant}?`];
+    return meant === null ? [] : [`${name} is set but unknown; did you mean ${meant}?`];
   });
 }
 

@@ -222,7 +222,7 @@ export function localFailure(error: unknown, path: string): CrosstalkError {
   if (isErrno(error, 'ENOENT') && error.path === path && error.syscall === 'mkdir')
     return new CrosstalkError(
       'STATE_UNUSABLE',
-      `${path}: no directory can be made there (ENOENT); expected a place that takes files.`,
+      `${path}: no directory can be made there (ENOENT); expected a place that can hold files.`,
       {
         fix: withNote(
           fixBy`ls -ld ${dirname(path)}`,
@@ -263,7 +263,7 @@ export function localFailure(error: unknown, path: string): CrosstalkError {
 function notADirectory(path: string, cause?: unknown): CrosstalkError {
   return new CrosstalkError(
     'STATE_UNUSABLE',
-    `${path}: a file stands where a directory is expected, or the reverse.`,
+    `${path}: found a file where a directory is expected, or the reverse.`,
     {
       fix: withNote(fixBy`ls -ld ${path}`, 'then move it away, or choose another directory'),
       cause,

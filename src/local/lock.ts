@@ -309,7 +309,7 @@ function heldBy(
   // whether that container is gone.
   return new CrosstalkError(
     'HELD_BY_ANOTHER',
-    `${where} already serves this transport, or did before that container ended: ${who}; from here nobody can see which.`,
+    `${where} already serves this transport, or did before that container ended: ${who}; from here it cannot be seen which.`,
     {
       fix: withNote(
         fixBy`crosstalkd status`,

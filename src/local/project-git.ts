@@ -58,7 +58,7 @@ export async function listCommit(
     const [mode = '', , oid = '', size = ''] = line.slice(0, tab).split(/ +/);
     const path = line.slice(tab + 1);
     if (!isPlainPath(path) || entries.has(path))
-      return `the commit holds a path that cannot be written: ${JSON.stringify(path.slice(0, 200))}`;
+      return `the commit contains a path that cannot be written: ${JSON.stringify(path.slice(0, 200))}`;
     entries.set(path, { mode, oid, sizeBytes: Number.parseInt(size, 10) || 0 });
   }
   return entries;

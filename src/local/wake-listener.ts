@@ -120,7 +120,7 @@ interface Refusal {
 function refuseUnread({ url, method }: IncomingMessage, { isTooOften }: Answering): Refusal | null {
   if (isTooOften()) return { status: 429, why: 'too many calls; the remote is polled anyway' };
   if ((url ?? '').split('?')[0] !== WAKE_PATH)
-    return { status: 404, why: `there is only ${WAKE_PATH}` };
+    return { status: 404, why: `the only path is ${WAKE_PATH}` };
   return method === 'POST' ? null : { status: 405, why: 'expected POST' };
 }
 

@@ -88,7 +88,7 @@ export async function probeWakeLock(
   env: Environment,
   platform: NodeJS.Platform = process.platform,
 ): Promise<string | null> {
-  if (wakeCommand(platform, 0) === null) return `no program is known for it on ${platform}`;
+  if (wakeCommand(platform, 0) === null) return `no program is known to do this on ${platform}`;
   const argv = platform === 'darwin' ? (['caffeinate', '-i', 'true'] as const) : PROBE;
   const { code, stderr, problem } = await runTool({ argv, env, limitMs: PROBE_MS });
   if (code === 0) return null;

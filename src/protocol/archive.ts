@@ -94,14 +94,14 @@ function reasonToKeep(
   { open, claimed, referred }: StillNeeded,
   byName: ReadonlyMap<string, ChannelSeen>,
 ): string | null {
-  if (messages === 0) return 'nothing was said in it';
+  if (messages === 0) return 'it has no messages';
   if (open.has(channel)) return 'a message in it waits for an answer';
   if (claimed.has(channel)) return 'a host holds a claim in it';
   if (run?.ended === false) return 'its run has not ended';
   const parent = run?.parent ?? null;
   if (parent !== null && byName.get(parent)?.run?.ended === false)
     return `the run that it belongs to continues in "${parent}"`;
-  if (referred.has(channel)) return 'something that is open refers to it';
+  if (referred.has(channel)) return 'something open refers to it';
   const [thing] = odd;
   return thing === undefined ? null : `"${thing}" is not a plain file`;
 }

@@ -164,7 +164,7 @@ export function rejectTwin(path: string, twinOf: string): RejectedFile {
     line: 1,
     twinOf,
     found: `the same id as ${twinOf}`,
-    expected: 'one message an id: send a new message instead of a copy',
+    expected: 'one message per id: send a new message instead of a copy',
   };
 }
 

@@ -20,13 +20,13 @@ export function headSlips({ yaml, fields }: Message): readonly string[] {
   return [
     ...[...keys].flatMap((key) => {
       const field = meant(key.trim(), keys);
-      return field === null ? [] : [`"${key}:" is no field and is left out; "${field}:" is one`];
+      return field === null ? [] : [`"${key}:" is not a field and is ignored; "${field}:" is one`];
     }),
     ...lines.flatMap((line) => {
       const left = /^subject:[ \t]+(?:[^"'#|>\s][^#]*[ \t])?(#.*)$/.exec(line)?.[1];
       return left === undefined
         ? []
-        : [`"${oneLine(left, 40)}" is a comment in YAML and left out: quote the subject`];
+        : [`"${oneLine(left, 40)}" is a comment in YAML and is ignored: quote the subject`];
     }),
   ];
 }

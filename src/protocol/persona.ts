@@ -10,5 +10,5 @@ export function personaPaths(as: string): readonly string[] {
 
 /** What people are told when none of them exists. */
 export function noPersona(as: string): string {
-  return `as: nobody is called "${as}"; expected ${personaPaths(as).join(' or ')} in the transport`;
+  return `as: there is no persona "${as}"; expected ${personaPaths(as).join(' or ')} in the transport`;
 }

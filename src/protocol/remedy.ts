@@ -109,7 +109,7 @@ const REMEDIES: Remedies = {
   'changed-since-approval': ({ model }) => fixBy`crosstalkd allow ${model}`,
   invalid: ({ file }) => fixBy`crosstalkd lint ${file}`,
   older: () => fixBy`crosstalkd upgrade-transport`,
-  excluded: ({ model }) => fixByHand(`take "only" out of config.yaml, or add ${model} to it`),
+  excluded: ({ model }) => fixByHand(`remove "only" from config.yaml, or add ${model} to it`),
   'no-entry': () => fixBy`crosstalkd models`,
   'no-program': ({ program }) =>
     fixByHand(`install "${program}", or write its path in command: [...]`),
@@ -243,7 +243,7 @@ const REMEDIES: Remedies = {
     if (remedy[0] !== 'git') return change;
     const to = remedy[1] === 'mv' ? (remedy.at(-1) ?? '') : '';
     const place = fixBy`mkdir -p ${to.slice(0, to.lastIndexOf('/'))}`;
-    return inClone(to === '' ? change : andThen(place, change), 'Mend what is not a message');
+    return inClone(to === '' ? change : andThen(place, change), 'Fix a file that is not a message');
   },
 
   outage: () => fixBy`crosstalkd doctor`,
@@ -260,7 +260,7 @@ const REMEDIES: Remedies = {
   'models-unreadable': ({ path = MODELS_FILE }) => fixBy`crosstalkd lint ${path}`,
   'garbage-claims': () => fixBy`crosstalkd doctor --fix`,
   'mirror-behind': ({ url }) =>
-    withNote(fixBy`git ls-remote ${url}`, 'tried again with the next change of the branch'),
+    withNote(fixBy`git ls-remote ${url}`, 'retried with the next change of the branch'),
   failure: failureFix,
   'outcome-unknown': failureFix,
   unsent: ({ clone, first }) => fixBy`crosstalkd send -C ${clone} ${first}`,

@@ -103,7 +103,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'all-paused': ({ by }) => `all hosts are paused, ordered by ${by}`,
   paused: ({ hosts }) => PHRASES.waiting({ kind: 'waiting', project: null, ...pass(hosts) }),
   'unknown-name': ({ name, near }) =>
-    `nobody is called "${name}": neither a model of this transport nor a person seen in it${near === null ? '' : `; did you mean "${near}"?`}`,
+    `nobody is named "${name}": neither a model of this transport nor a person seen in it${near === null ? '' : `; did you mean "${near}"?`}`,
   'nobody-serves': ({ model, here }) =>
     here === 'could'
       ? `no dispatcher that serves ${model} is up; this host could`
@@ -153,7 +153,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
       .map(({ from, problem }) => `; the answer of ${from} does not count: ${problem}`)
       .join(
         '',
-      )}${isVoid ? '; its decision.json has no answers behind it and does not count: git rm it' : ''}`,
+      )}${isVoid ? '; its decision.json has no answers behind it and is ignored: git rm it' : ''}`,
   'gate-decided': ({ gate, title, decision }) => `gate ${gate}: "${title}" is decided: ${decision}`,
   'gate-unanswered': ({ gate, title }) =>
     `gate ${gate}: "${title}" was not answered before its run ended`,
@@ -185,7 +185,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   unread: () => 'is not read yet',
   closed: () => 'need not answer: the message was closed',
   'asked-nobody': () => 'asks "all", and this transport has no models',
-  'order-nowhere': ({ channel }) => `an order to a workflow run, and "${channel}" is no run`,
+  'order-nowhere': ({ channel }) => `an order to a workflow run, and "${channel}" is not a run`,
   'is-answer': (it) =>
     `is the ${it.failed ? `failure (${it.class ?? 'no reason given'})` : 'answer'} of ${it.recipient} to ${it.to}${begunWith(it.continues)}`,
   gone: () => 'does not exist any more',

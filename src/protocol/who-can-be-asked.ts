@@ -92,7 +92,7 @@ function judgeCompilers(
       ...[...transport.older.keys()].map((name) => ({ name, why: OLDER_FORM })),
       ...[...served.keys()]
         .filter((name) => !entries.has(name))
-        .map((name) => ({ name, why: 'is known to its host only, so it has to be named' })),
+        .map((name) => ({ name, why: 'is known only to its host, so it must be named' })),
     ],
   };
 }

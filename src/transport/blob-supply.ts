@@ -36,7 +36,7 @@ export function createBlobSupply({ reader, remote, cache }: SupplyParts): BlobSu
     if (fetched.kind === 'unreachable')
       throw new CrosstalkError(
         'REMOTE_UNREACHABLE',
-        `older contents, which this partial cache lacks, cannot be had now: ${fetched.failure.line}`,
+        `older contents, which this partial cache lacks, cannot be fetched now: ${fetched.failure.line}`,
       );
   };
   return {

@@ -98,7 +98,7 @@ async function findBlocked(
   const paths = drafts.flatMap(({ writes }) => writes.map(({ path }) => path));
   const inTheWay = paths.find((path) => forged.has(path));
   if (inTheWay !== undefined)
-    return `cannot write "${inTheWay}": a reply stands there that nobody known here has signed`;
+    return `cannot write "${inTheWay}": a reply is there that nobody known here has signed`;
   const folders = [
     ...new Set(
       paths.flatMap((path) =>
@@ -112,8 +112,8 @@ async function findBlocked(
   );
   if (at < 0) return null;
   return at < paths.length
-    ? `cannot write "${paths[at] ?? ''}": a folder stands there`
-    : `cannot write below "${folders[at - paths.length] ?? ''}": a file stands there`;
+    ? `cannot write "${paths[at] ?? ''}": a folder is there`
+    : `cannot write below "${folders[at - paths.length] ?? ''}": a file is there`;
 }
 
 function createView(

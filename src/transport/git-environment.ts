@@ -230,7 +230,7 @@ export function checkRemoteUrl(url: string, allowHttp: boolean): string {
   if (clean && HTTP_FORM.test(url))
     throw new CrosstalkError(
       'CONFIG_INVALID',
-      `the remote ${JSON.stringify(shownUrl(url))} is plain http, which everybody on the way can read and change; expected https://…`,
+      `the remote ${JSON.stringify(shownUrl(url))} is plain http, which anyone on the way can read and change; expected https://…`,
       { fix: fixByHand('CROSSTALK_ALLOW_HTTP=true, or "allow-http: true" in config.yaml') },
     );
   throw new CrosstalkError(

@@ -92,7 +92,7 @@ const NEEDS_PERSON: ReadonlySet<Reason> = new Set<Reason>([
 
 /** What else may answer in a git server's place; over ssh, a shell that prints when it starts. */
 export const NOT_GIT =
-  'what answers is not a git server (a login page, a proxy, maintenance, a web server of files, a shell that prints at login?)';
+  'the answer does not come from a git server (a login page, a proxy, maintenance, a plain web server, a shell that prints at login?)';
 
 /** Whether the same call may succeed later, without anybody mending anything. */
 export function mayPass({ reason }: RemoteFailure): boolean {
@@ -110,8 +110,7 @@ export function judgeFailure(result: GitResult): RemoteFailure {
     return { reason: 'silent', line: 'the remote did not answer in time; git was stopped' };
   if (result.ended === 'not-started')
     return { reason: 'unsupported', line: 'git could not be started' };
-  if (result.ended === 'overflow')
-    return { reason: 'corrupt', line: 'the remote sent more than can be taken' };
+  if (result.ended === 'overflow') return { reason: 'corrupt', line: 'the remote sent too much' };
   const text = redact(result.stderr);
   const words = serverWords(text);
   const status =
@@ -154,7 +153,7 @@ function describeHostKey(text: string): string {
   const shown = /\bSHA256:[A-Za-z0-9+/]{43}/.exec(text)?.[0];
   const host = / -R "?([\w.:[\]-]{1,100})/.exec(text)?.[1] ?? 'HOST';
   return (
-    `the server shows another host key than this machine knows${shown === undefined ? '' : ` (${shown})`}: ` +
+    `the server has another host key than the one this machine knows${shown === undefined ? '' : ` (${shown})`}: ` +
     `ask its operator; if the new one is right: ssh-keygen -R '${host}', then ssh to it once`
   );
 }

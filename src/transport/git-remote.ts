@@ -199,7 +199,7 @@ function judgeFiltering(greeting: string): Filtering {
   if (!fetches.some((line) => /\bfilter\b/.test(line)))
     return {
       kind: 'unable',
-      why: 'it allows no filters (on a server of your own: git config uploadpack.allowFilter true)',
+      why: 'it does not allow filters (on a server of your own: git config uploadpack.allowFilter true)',
     };
   return { kind: 'able' };
 }

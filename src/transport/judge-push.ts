@@ -23,7 +23,7 @@ export function judgePush(result: GitResult, updates: readonly RefUpdate[]): Pus
       refs: new Map(
         updates.map(({ ref }) => [
           ref,
-          { kind: 'refused', line: 'the remote does not take atomic pushes' },
+          { kind: 'refused', line: 'the remote does not accept atomic pushes' },
         ]),
       ),
     };
@@ -66,7 +66,7 @@ function withBystanders(
   const cause = judged.find((result) => result?.kind === 'refused') ??
     judged.find((result) => result?.kind === 'stale') ?? {
       kind: 'stale',
-      line: words === '' ? 'the push fell as a whole' : words,
+      line: words === '' ? 'the push was rejected as a whole' : words,
     };
   return new Map(updates.map(({ ref }, i) => [ref, judged[i] ?? cause]));
 }

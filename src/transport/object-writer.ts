@@ -197,11 +197,11 @@ async function editFolder(
       const old = findItem(tree, key, build.hashBytes);
       const oldKind = old === null ? null : kindOfMode(old.mode);
       if (!(edit instanceof Map)) {
-        if (oldKind === 'tree' && edit !== null) throw impossible(path, 'a folder stands there');
+        if (oldKind === 'tree' && edit !== null) throw impossible(path, 'a folder is there');
         return [key, edit === null ? null : { mode: MODE_FILE, oid: edit }];
       }
       if (oldKind !== null && oldKind !== 'tree' && [...leaves(edit)].some((leaf) => leaf !== null))
-        throw impossible(path, 'a file stands where a folder is needed');
+        throw impossible(path, 'a file is where a folder is needed');
       if (old !== null && oldKind !== 'tree') return [key, { mode: old.mode, oid: old.oid }];
       const below = await editFolder(build, old?.oid ?? null, { edits: edit, at: `${path}/` });
       return [key, below === null ? null : { mode: MODE_FOLDER, oid: below }];

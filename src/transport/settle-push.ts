@@ -32,7 +32,7 @@ export async function settleBatch(
       maybeLanded: false,
       failure: {
         reason: 'forbidden',
-        line: `nobody else moved it, and the remote does not move it either: ${stale?.line ?? 'no answer'}`,
+        line: `nobody else moved it, and the remote refuses to move it: ${stale?.line ?? 'no answer'}`,
       },
     });
   await publisher.mirror.pull({ tip: built.head, asOf, builtOn: built.tip });

@@ -194,7 +194,7 @@ function createBudget(walk: Walk): Budget {
       walk.repeatedInAll += entries + 1;
       const isTooMuch =
         repeated > REPEATED_MAX + COPIES_MAX * distinct || walk.repeatedInAll > REPEATED_IN_ALL_MAX;
-      if (isTooMuch) refusal ??= 'a few folders that stand at too many paths';
+      if (isTooMuch) refusal ??= 'a few folders that appear at too many paths';
       return !isTooMuch;
     },
     refuse: (why) => (refusal ??= why),

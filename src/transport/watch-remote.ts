@@ -71,7 +71,10 @@ export async function findWatchPlace(git: Git, url: string): Promise<WatchPlace>
   const shared = process.platform === 'linux' ? SHARED_FILE_SYSTEMS.get(type >>> 0) : undefined;
   return shared === undefined
     ? { kind: 'here', gitDir }
-    : { kind: 'unreliable', why: `${gitDir} is on ${shared}, where others write unseen` };
+    : {
+        kind: 'unreliable',
+        why: `${gitDir} is on ${shared}, where changes by other machines go unnoticed`,
+      };
 }
 
 function localPath(url: string): string | null {

@@ -81,7 +81,7 @@ export function formatCookie({ port, keys, origin }: Own): string {
 export function judgeRequest(asked: Asked, own: Own): Judged {
   const { headers, method } = asked;
   if (headers['host'] !== own.authority)
-    return refused(421, `this server answers to ${own.authority} only`);
+    return refused(421, `this server answers only to ${own.authority}`);
   if (method !== 'GET' && method !== 'HEAD' && method !== 'POST')
     return refused(405, `${method} is not known here`);
   const [token] = asked.tokens;
@@ -96,12 +96,12 @@ export function judgeRequest(asked: Asked, own: Own): Judged {
   )
     return refused(
       403,
-      'open the address that "crosstalkd web" printed last; each lets in once, one browser',
+      'open the address that "crosstalkd web" printed last; each address admits one browser, once',
     );
   const site = headers['sec-fetch-site'];
   const isPage = !asked.path.startsWith('/api/');
   if (site !== undefined && site !== 'same-origin' && !(isPage && site === 'none'))
-    return refused(403, 'only the page itself may ask');
+    return refused(403, 'only the page itself may call this');
   return method === 'POST' ? judgeChange(asked, own) : { kind: 'allowed' };
 }
 
@@ -110,7 +110,7 @@ function judgeChange({ headers }: Asked, own: Own): Judged {
     return refused(403, 'only the page itself may change something');
   const given = headers[CSRF_HEADER];
   if (typeof given !== 'string' || !isSameSecret(given, own.keys.csrf))
-    return refused(403, 'the page is from an earlier start: load it again');
+    return refused(403, 'the page is from an earlier start: reload it');
   if (headers['content-type'] !== 'application/json')
     return refused(415, 'expected application/json');
   return { kind: 'allowed' };

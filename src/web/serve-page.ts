@@ -70,7 +70,7 @@ function printAddress(
       paint(
         io,
         'dim',
-        `${tls === null ? 'Only this machine can open it, and it' : 'It'} lets one browser in, which can read and send as you; then a new address follows. Ctrl-C ends it.`,
+        `${tls === null ? 'Only this machine can open it, and it' : 'It'} admits one browser, which can read and send as you; then a new address follows. Ctrl-C ends it.`,
       ),
     );
   server.onEnter((used) => {

@@ -109,7 +109,7 @@ describe('archive', () => {
     expect(
       Object.fromEntries(listOf(data, 'kept').map(({ channel, why }) => [channel, why])),
     ).toEqual({
-      asked: 'something that is open refers to it',
+      asked: 'something open refers to it',
       general: 'a message in it waits for an answer',
       waits: 'a message in it waits for an answer',
     });

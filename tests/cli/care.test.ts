@@ -106,7 +106,7 @@ describe('doctor', () => {
     expect(fixed).toMatchObject({ code: 0, data: { ok: true, health: 'good' } });
     expect(fixed.data['repaired']).toEqual([
       'set receive.fsckObjects on the remote',
-      'threw the cache away; it is fetched again',
+      'removed the cache; it will be fetched again',
     ]);
   });
 

@@ -55,7 +55,7 @@ describe('continue', () => {
       const { code, stderr } = await cli.run(['continue', id, ...args]);
       expect({ code, stderr }).toMatchObject({
         code: 1,
-        stderr: expect.stringContaining('echo is still awaited') as string,
+        stderr: expect.stringContaining('echo has not answered yet') as string,
       });
     }
     const { code, data } = await goOn(id, '--as', 'other', '-m', 'Be quick');

@@ -186,12 +186,12 @@ describe('doctor', () => {
       named((await cli.json(['doctor', '--state', join(cli.place, name)], { env })).data, 'cache');
     expect(await look('partial')).toMatchObject({
       level: 'ok',
-      says: 'partial: what older messages say is fetched when it is read',
+      says: 'partial: older contents are fetched when they are read',
     });
     cli.git(['config', 'uploadpack.allowFilter', 'false'], cli.remote);
     const told = await cli.run(['log', '--state', join(cli.place, 'whole')], { env });
     expect(told.stderr).toContain(
-      'partial-cache: the remote cannot leave contents out: it allows no filters',
+      'partial-cache: the remote cannot omit contents: it allows no filters',
     );
     expect(await look('whole')).toMatchObject({ level: 'warn' });
   });

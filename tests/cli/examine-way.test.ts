@@ -15,10 +15,10 @@ const GOOD = {
 
 it.each([
   [{ valid_to: 'Nov 30 00:00:00 2026 GMT' }, 'expired on 2026-11-30', 'renews it'],
-  [{ valid_from: 'Dec  2 00:00:00 2026 GMT' }, 'counts from 2026-12-02 on', 'date'],
+  [{ valid_from: 'Dec  2 00:00:00 2026 GMT' }, 'valid only from 2026-12-02', 'date'],
   [{ subjectaltname: 'DNS:h.example' }, 'is for DNS:h.example, and not for git.example', 'name in'],
   [{ issuer: named('git.example') }, 'is self-signed', 'https://git.example:8443/.sslCAInfo'],
-  [{}, 'is signed by "Our CA", and git does not trust that here', 'sslCAInfo FILE'],
+  [{}, 'is signed by "Our CA", and git here does not trust it', 'sslCAInfo FILE'],
 ])('%o: %s', (odd, says, fix) => {
   const found = judgeCertificate({ ...GOOD, ...odd }, 'git.example:8443', NOW);
   expect(found?.says).toContain(says);

@@ -178,7 +178,7 @@ describe('notify:', () => {
     await untilTrue(() => heard().includes('== host-gone') && heard().includes('== budget'));
     expect(await running.stop()).toMatchObject({ code: 0 });
     expect(heard()).toContain('costly stops at its budget');
-    expect(heard()).toMatch(/host far is gone: it was silent while it ran echo/);
+    expect(heard()).toMatch(/host far went silent while it ran echo/);
     expect(heard().match(/^== (budget|host-gone)$/gm)).toHaveLength(2);
     expect(heard()).not.toContain(SECRET);
   });

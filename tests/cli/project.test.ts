@@ -173,7 +173,7 @@ describe('a repository with code', () => {
   it('keeps its branches to itself unless one is named', async () => {
     makeProject('lib', 'lib.git');
     const made = await cli.run(['init', 'box', '--remote', 'lib.git'], { cwd: cli.place });
-    expect(made.stdout).toContain('its branch "main" holds something else and is left alone');
+    expect(made.stdout).toContain('its branch "main" has other content and is left alone');
     expect(cli.git(['log', '--format=%s', 'main'], at('lib.git'))).toBe('code');
     expect(cli.git(['ls-tree', '--name-only', 'crosstalk'], at('lib.git'))).not.toContain('src');
   });

@@ -126,7 +126,7 @@ describe('log', () => {
     [['log', '-n', '-5'], 2, 'whole number above zero'],
     [['log', '-n', '0'], 2, 'whole number above zero'],
     [['log', '--folow'], 2, 'did you mean --follow'],
-    [['log', '-f', '--json'], 2, 'without end'],
+    [['log', '-f', '--json'], 2, 'never ends'],
   ])('refuses %j', async (args, code, says) => {
     const ended = await cli.run(args);
     expect(ended.code).toBe(code);

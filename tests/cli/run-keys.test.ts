@@ -96,13 +96,13 @@ describe.skipIf(!HAS_SCRIPT)('run on a terminal', () => {
 
     go('early');
     terminal.press('o');
-    await terminal.until('shows what agents print');
+    await terminal.until('showing agent output');
     go('heard');
     await terminal.until('│ the heard word');
     expect(terminal.screen()).toMatch(/^slow {2}\S+ │ the heard word$/m);
 
     terminal.press('o');
-    await terminal.until('shows no more of what agents print');
+    await terminal.until('agent output is hidden');
     terminal.press('p');
     await terminal.until('paused');
     go('unheard');
@@ -118,7 +118,7 @@ describe.skipIf(!HAS_SCRIPT)('run on a terminal', () => {
     expect(await terminal.ended).toBe(0);
   });
 
-  test('the chosen message shows its output, says why it stands where it stands, and is cancelled', async () => {
+  test('the chosen message shows its output, says why it waits, and is cancelled', async () => {
     terminal = openTerminal();
     await terminal.until('keys: p pause or resume');
     cli.say({ 'data/channels/general/ask.md': letter('slow', 'take your time') });
@@ -126,14 +126,14 @@ describe.skipIf(!HAS_SCRIPT)('run on a terminal', () => {
     terminal.press('\u001b[B');
     await terminal.until('› ▶ slow');
     terminal.press('\r');
-    await terminal.until('shows what the agent of ask prints');
+    await terminal.until('showing the output of ask');
     go('early');
     await terminal.until('│ the early word');
     terminal.press('w');
     await terminal.until('$ crosstalkd why ask');
     await terminal.until('runs on mbp (this host); its agent has run for');
     terminal.press('c');
-    await terminal.until('c again cancels ask');
+    await terminal.until('press c again to cancel ask');
     terminal.press('c');
     await terminal.until('cancelled ask for slow');
     await terminal.until('0 of 4 agents');

@@ -125,7 +125,7 @@ describe('what is checked', () => {
     );
     const checked = await cli.run(['workflow', 'check', 'data/workflows/mine.md']);
     expect(checked.code).toBe(0);
-    expect(checked.stderr).toContain('data/workflows/mine.md is not pushed as it is here');
+    expect(checked.stderr).toContain('data/workflows/mine.md differs from what is pushed');
     expect((await cli.run(['workflow', 'check', 'review-panel'])).stderr).toContain(
       'judged by what is pushed',
     );
@@ -172,7 +172,7 @@ describe('what is checked', () => {
     const linted = await cli.run(['lint']);
     expect(linted.stdout).toContain(`${AT}/twice.md`);
     expect(linted.stdout).toContain(`${AT}/twice-2.md`);
-    expect((await cli.run(['why', `${AT}/_page.md`])).stderr).toContain('explains a folder');
+    expect((await cli.run(['why', `${AT}/_page.md`])).stderr).toContain('describes a folder');
     cli.say({ [`${AT}/order.md`]: '---\nop: cancel\n---\n' });
     expect(await parts('order')).toMatchObject([{ kind: 'order-nowhere' }]);
   });
@@ -225,7 +225,7 @@ describe('a name that becomes a file', () => {
     writeFileSync(file, letter('echo', 'x'));
     expect(await cli.run(['send', file])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('lying.md, which stands already') as string,
+      stderr: expect.stringContaining('lying.md, which is there already') as string,
     });
   });
 });

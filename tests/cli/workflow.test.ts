@@ -187,7 +187,7 @@ steps:
       (await answer('approve', run, 'both', '--choice', 'blog', '--from', 'bob')).stderr,
     ).toContain('has no choices');
     expect((await answer('approve', run, 'size', '-m', 'many')).stderr).toContain(
-      'it holds no JSON',
+      'it contains no JSON',
     );
     expect((await answer('approve', run)).stderr).toContain('3 open gates: where, size, both');
     for (const time of [1, 2])

@@ -10,7 +10,7 @@ import { oidOf } from '../support/git-fixture.ts';
 
 const [HERE, THERE] = [oidOf('1'.repeat(40)), oidOf('2'.repeat(40))];
 const FORBIDDEN: Refused = { kind: 'refused', line: 'hook declined' };
-const BLOCKED: Refused = { kind: 'refused', line: 'a folder stands there', blocked: true };
+const BLOCKED: Refused = { kind: 'refused', line: 'a folder is there', blocked: true };
 
 describe('what is refused', () => {
   it('is tried again after pauses that double up to five minutes, and keeps its beginning', () => {

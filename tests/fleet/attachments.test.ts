@@ -135,7 +135,7 @@ describe('files', () => {
       readFileSync(join(fleet.clone, general, `${name}.re.a.md`), 'utf8');
     expect(read('to-link')).toContain('a link or submodule');
     expect(read('to-module')).toContain('a link or submodule');
-    expect(read('to-nothing')).toContain('nothing stands there');
+    expect(read('to-nothing')).toContain('nothing is there');
     expect(read('to-folder')).toMatch(/error: attachment/);
     expect(read('to-other')).toContain('another channel');
     expect(read('to-big')).toContain('9437184 bytes together');

@@ -136,7 +136,7 @@ describe('what an agent prints', () => {
     expect(raw.includes(Buffer.from([0xc3, 0x28, 7]))).toBe(true);
     expect(raw.includes(SECRET)).toBe(false);
     expect((await fleet.run(['show', '--transcript', 'general/odd', ...here()])).stdout).toContain(
-      'the bytes as they came: ',
+      'unchanged output: ',
     );
   });
 });

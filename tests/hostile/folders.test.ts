@@ -77,10 +77,10 @@ it('a folder where a run has to write holds up that run only', async () => {
   const once = await cli.run(['run', '--once', '--alias', 'mbp']);
   expect([once.code, alertsOf(once.stdout)]).toEqual([
     1,
-    [expect.stringContaining('a folder stands there')],
+    [expect.stringContaining('a folder is there')],
   ]);
   const host = cli.start(['run', '--alias', 'mbp', '--interval', '0.2']);
-  await host.until('a folder stands there');
+  await host.until('a folder is there');
   for (const name of ['later', 'last']) {
     cli.say({ [`${GENERAL}/${name}.md`]: letter('echo', 'hello') });
     await host.until(`${name}.md","model":"echo","attempt":1,"failed":false`);
@@ -89,7 +89,7 @@ it('a folder where a run has to write holds up that run only', async () => {
   const blocked = {
     kind: 'publish-refused',
     about: [`${GENERAL}/w.md`],
-    says: expect.stringContaining('a folder stands there') as unknown,
+    says: expect.stringContaining('a folder is there') as unknown,
   };
   expect(data['needs']).toContainEqual(expect.objectContaining(blocked));
   expect((await cli.run(['why', 'w'])).stdout).toContain('cannot be published');

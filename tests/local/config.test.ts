@@ -176,7 +176,7 @@ describe('settings that are wrong', () => {
       env: { CROSSTALK_LEASES: '1m', CROSSTALK_SOMETHING_ELSE: 'x', CROSSTALK_STATE_DIR: '/x' },
     });
     expect(decoded).toMatchObject({
-      warnings: ['CROSSTALK_LEASES is set and means nothing; did you mean CROSSTALK_LEASE?'],
+      warnings: ['CROSSTALK_LEASES is set but unknown; did you mean CROSSTALK_LEASE?'],
     });
   });
 });

@@ -29,7 +29,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'crosstalkd lint data/models.yaml',
   ],
   ['older', 'has the format of versions before 8 (claude -p)', 'crosstalkd upgrade-transport'],
-  ['excluded', 'left out by --only', 'take "only" out of config.yaml, or add opus to it'],
+  ['excluded', 'left out by --only', 'remove "only" from config.yaml, or add opus to it'],
   ['no-entry', 'no entry for "opus" in models.yaml', 'crosstalkd models'],
   [
     'no-program',
@@ -100,7 +100,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ['paused', 'server: is paused', 'crosstalkd resume   (on server)'],
   [
     'unknown-name',
-    'nobody is called "opsu": neither a model of this transport nor a person seen in it; did you mean "opus"?',
+    'nobody is named "opsu": neither a model of this transport nor a person seen in it; did you mean "opus"?',
     'crosstalkd cancel x   (or correct "to:" in d/x.md)',
   ],
   ['nobody-serves', 'no dispatcher that serves opus is up; this host could', 'crosstalkd run'],
@@ -225,7 +225,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ],
   [
     'order-nowhere',
-    'an order to a workflow run, and "general" is no run',
+    'an order to a workflow run, and "general" is not a run',
     'crosstalkd workflow list',
   ],
   [
@@ -305,7 +305,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   [
     'mirror-behind',
     'the mirror git@backup.example:team.git does not get the branch: no route to host',
-    'git ls-remote git@backup.example:team.git   (tried again with the next change of the branch)',
+    'git ls-remote git@backup.example:team.git   (retried with the next change of the branch)',
   ],
   [
     'models-unreadable',

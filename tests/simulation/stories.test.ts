@@ -444,7 +444,7 @@ it('a run that is taking back what it did is not retried, and ends when that is 
     [`data/channels/${run}/again.md`]: '---\nto: workflow\nfrom: ada\nop: retry\n---\nplease\n',
   });
   await story.pass(120_000);
-  expect(story.files().get(`data/channels/${run}/again.re.workflow.md`)).toContain('taking back');
+  expect(story.files().get(`data/channels/${run}/again.re.workflow.md`)).toContain('undoing');
   expect(story.world.runs.length).toBe(3);
   expect(story.files().get(`data/channels/${run}/COMPLETE`)).toContain('"failed"');
 });

@@ -314,7 +314,7 @@ describe.each<readonly [string, readonly Row[]]>([
           'Host key verification failed.',
         ),
         'host-key',
-        "the server shows another host key than this machine knows: ask its operator; if the new one is right: ssh-keygen -R 'HOST'",
+        "the server has another host key than the one this machine knows: ask its operator; if the new one is right: ssh-keygen -R 'HOST'",
       ],
       [
         'old host key',

@@ -171,7 +171,7 @@ describe('a partial cache', () => {
     expect(standing(blobs)).toBe(300);
     await publish(host, [draftOf({ 'x.md': 'x' })]);
     expect(told).toEqual([
-      'it allows no filters (on a server of your own: git config uploadpack.allowFilter true)',
+      'it does not allow filters (on a server of your own: git config uploadpack.allowFilter true)',
     ]);
   });
 

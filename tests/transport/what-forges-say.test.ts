@@ -124,7 +124,7 @@ describe('over ssh', () => {
         `  ssh-keygen -f "/home/ada/.ssh/known_hosts" -R "[h]:2222"`,
         'Host key verification failed.',
       ],
-      `host-key: the server shows another host key than this machine knows (SHA256:${'A'.repeat(43)}): ask its operator; if the new one is right: ssh-keygen -R '[h]:2222'`,
+      `host-key: the server has another host key than the one this machine knows (SHA256:${'A'.repeat(43)}): ask its operator; if the new one is right: ssh-keygen -R '[h]:2222'`,
     ],
     ['ssh: wrong key', ['git@h: Permission denied (publickey).'], 'auth: git@h: Permission denied'],
     [
@@ -151,7 +151,7 @@ describe('over ssh', () => {
     [
       'a banner where git was expected',
       'Welcome to host h!\n',
-      'not-git: what answers is not a git',
+      'not-git: the answer does not come from a git',
     ],
   ])('%s', async (_, answers, expected) => {
     const command = writeSsh(fixture, { says: [], answers, exit: 1, pushesOnly: true });
@@ -237,12 +237,12 @@ describe('over http', () => {
     [
       'captive portal',
       { status: 200, body: HTML, type: 'text/html' },
-      'not-git: what answers is not a git',
+      'not-git: the answer does not come from a git',
     ],
     [
       'captive portal by redirection',
       { status: 302, body: '', headers: { location: '/login/now' } },
-      'not-git: what answers is not a git server',
+      'not-git: the answer does not come from a git server',
     ],
   ];
 

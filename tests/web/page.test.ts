@@ -309,7 +309,7 @@ describe('the page', () => {
     await page.keyboard.press('Enter');
     await seen(page.locator('.thread h1', { hasText: 'From the page' }));
     await page.goto(`${web.origin}/search?q=nobodysaidthis`);
-    await seen(page.getByText('Nobody said “nobodysaidthis”'));
+    await seen(page.getByText('No message contains “nobodysaidthis”'));
   });
 
   it('cancels a message whose agent runs, and the agent is stopped', async () => {

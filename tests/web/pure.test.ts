@@ -320,9 +320,9 @@ describe('names that are typed', () => {
     ['all', { kind: 'everybody', isExternal: true, note: '2 models' }],
     ['workflow', { kind: 'workflow' }],
     ['grace', { kind: 'person' }],
-    ['opsu', { kind: 'unknown', note: 'nobody is called so', near: 'opus' }],
-    ['grcae', { kind: 'unknown', note: 'nobody is called so', near: 'grace' }],
-    ['nobody-at-all', { kind: 'unknown', note: 'nobody is called so' }],
+    ['opsu', { kind: 'unknown', note: 'no such name', near: 'opus' }],
+    ['grcae', { kind: 'unknown', note: 'no such name', near: 'grace' }],
+    ['nobody-at-all', { kind: 'unknown', note: 'no such name' }],
   ])('say who %s is', (text, found) => {
     expect(checkNames(`, ${text} ,`, names)).toEqual([
       { text, isExternal: false, note: '', near: null, ...found },

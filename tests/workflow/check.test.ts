@@ -250,7 +250,7 @@ test('a condition of which no schema says what it is names the field', () => {
 });
 
 test.each([
-  ['0 0 30 2 *', '"0 0 30 2 *" never comes: feb has no day 30'],
+  ['0 0 30 2 *', '"0 0 30 2 *" never occurs: feb has no day 30'],
   ['0 0 31 2,4,6 *', 'never comes: feb, apr, jun have no day 31'],
   ['0 0 9 * * 1', 'a schedule has five fields'],
   ['TZ=Europe/Zurich 0 9 * * 1', 'a schedule has five fields'],
@@ -355,13 +355,13 @@ const TWO = (step: string): string => `${ONE('{ prompt: x }')}\n  b: { needs: [a
 
 // What `check` passes runs: each of these passed once, and its run stood still or asked in vain.
 test.each<[string, string]>([
-  [ONE('{ models: [opus, opus], prompt: x }'), '"opus" stands twice'],
+  [ONE('{ models: [opus, opus], prompt: x }'), '"opus" appears twice'],
   [ONE('{ prompt: x, project: My Shop }'), '"project" must be a name'],
   [ONE('{ prompt: x, as: ../../etc/passwd }'), '"as" must be a path in the transport'],
-  [ONE('{ prompt: x, as: nobody }'), 'nobody is called "nobody"'],
+  [ONE('{ prompt: x, as: nobody }'), 'there is no persona "nobody"'],
   [ONE('{ prompt: x, isolate: worktree }'), 'needs a "project"'],
   [ONE('{ prompt: x, project: s, isolate: worktree, branch: "a..b" }'), 'not a name of a branch'],
-  [ONE('{ prompt: x, project: s, isolate: worktree, branch: main }'), 'never worked on'],
+  [ONE('{ prompt: x, project: s, isolate: worktree, branch: main }'), 'never used by agents'],
   [`dispatch_host: My Laptop\n${ONE('{ prompt: x }')}`, '"dispatch_host" must be a name'],
   [ONE('{ prompt: x, retry: { on: [timeot] } }'), 'did you mean "timeout"?'],
   [ONE('{ prompt: x, timeout-minutes: 0 }'), 'leaves no time'],
@@ -373,11 +373,11 @@ test.each<[string, string]>([
   [ONE('{ prompt: x, schema: { type: number, minimum: "3" } }'), 'schema.minimum must be a number'],
   [ONE('{ prompt: x, schema: { minItems: 3, maxItems: 1 } }'), 'minItems is more than maxItems'],
   [ONE('{ prompt: x, schema: { type: int } }'), 'did you mean "integer"?'],
-  [ONE('{ wait: { event: "" } }'), 'the wait is for nothing'],
-  [ONE('{ wait: { for: } }'), 'the wait is for nothing'],
+  [ONE('{ wait: { event: "" } }'), '"wait" says nothing to wait for'],
+  [ONE('{ wait: { for: } }'), '"wait" says nothing to wait for'],
   [ONE('{ wait: { until: "${{ run.usd }}" } }'), '"until" must be a time, found a number'],
-  [ONE('{ ask: { kind: choose, choices: [a, A] } }'), '"A" stands twice'],
-  [ONE('{ ask: { kind: choose, choices: ["", b] } }'), 'no line that somebody can answer with'],
+  [ONE('{ ask: { kind: choose, choices: [a, A] } }'), '"A" appears twice'],
+  [ONE('{ ask: { kind: choose, choices: ["", b] } }'), 'not a line that anybody can answer with'],
   [ONE('{ ask: { approvers: [ada, Ada], quorum: 2 } }'), 'can never be reached'],
   [ONE('{ ask: { approvers: [] } }'), 'nobody could answer'],
   [ONE('{ foreach: [1], prompt: x }'), 'did you mean "each"?'],
@@ -387,7 +387,7 @@ test.each<[string, string]>([
   [`inputs: { a: { choices: [x] } }\n${ONE('{ prompt: x }')}`, 'needs "type: choice"'],
   [
     `on: { schedule: "0 9 * * 1" }\ninputs: { a: { required: true } }\n${ONE('{ prompt: x }')}`,
-    'the clock gives no inputs',
+    'a schedule gives no inputs',
   ],
   ['model: opus\nsteps:\n  con: { prompt: x }', '"con" is a name that Windows keeps for itself'],
   [
@@ -435,7 +435,7 @@ test.each<[string, string]>([
   [TWO('prompt: x, if: "not steps.a.failed"'), '"not" is "!"'],
   [TWO('prompt: x, if: "steps.a.failed = true"'), 'equality is "=="'],
   [TWO('prompt: x, if: "steps.a.status == “failed”"'), 'straight quotes'],
-  [TWO('prompt: x, if: "{{ steps.a.failed }}"'), 'an expression stands in ${{ }}'],
+  [TWO('prompt: x, if: "{{ steps.a.failed }}"'), 'an expression is written inside ${{ }}'],
   [TWO('prompt: x, if: "${{ steps.a.failed }} == true"'), '${{ steps.a.failed == true }}'],
   [TWO('prompt: x, if: "steps.a.status == \'success\'"'), 'it never is "success"; it is one of'],
   [TWO('prompt: "{{ steps.a.text }}"'), 'is written ${{ steps.a.text }}'],

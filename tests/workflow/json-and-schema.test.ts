@@ -55,7 +55,7 @@ test('when none fits, the likeliest one is found fault with', () => {
   ]);
   expect(findFitting(OBJECT, 'nothing')).toEqual({
     json: null,
-    errors: ['the answer holds no JSON'],
+    errors: ['the answer contains no JSON'],
   });
 });
 
@@ -118,7 +118,7 @@ test('a schema that could hang a host, or has a rule nobody knows, is refused', 
   expect(schemaProblems({ type: 'object', propertys: {} }).join()).toContain(
     'did you mean "properties"?',
   );
-  expect(schemaProblems({ type: 'text' }).join()).toContain('"text" is none of');
+  expect(schemaProblems({ type: 'text' }).join()).toContain('"text" is not one of');
 });
 
 test('the sample of a dry run fits its schema', () => {
@@ -145,7 +145,7 @@ test.each<[string, Json, Json]>([
   ],
 ])('an answer is judged in a bounded number of steps: %s', (_, schema, value) => {
   expect(validateJson(schema, value)).toEqual([
-    '$: not judged within 1000000 steps; expected fewer items or fewer choices',
+    '$: not checked within 1000000 steps; expected fewer items or fewer choices',
   ]);
 });
 

@@ -78,7 +78,7 @@ test('what nobody was up for is started once, or skipped', () => {
 
 test.each([
   ['schedule: "61 * * * *"', '"61" is no minute'],
-  ['schedule: "0 0 30 2 *"', 'never comes'],
+  ['schedule: "0 0 30 2 *"', 'never occurs'],
   ['schedule: "0 9 * * * *"', 'has five fields'],
   ['schedule: "CRON_TZ=Europe/Zurich 0 9 * * *"', 'has five fields'],
   ['schedule: 9', '"schedule" must be text'],
@@ -91,7 +91,7 @@ test.each([
 
 test('an input that the clock cannot give is told', () => {
   const inputs = DAILY.replace('---\n', '---\ninputs: { goal: { required: true } }\n');
-  expect(scheduleProblem(inputs)).toContain('the clock gives no inputs, and "goal" is required');
+  expect(scheduleProblem(inputs)).toContain('a schedule gives no inputs, but "goal" is required');
 });
 
 test('what is wrong elsewhere in a workflow is no matter of its schedule', () => {

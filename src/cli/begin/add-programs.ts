@@ -26,7 +26,7 @@ export async function addPrograms(
 ): Promise<void> {
   const { args: names, env } = invocation;
   if (names.length === 0)
-    throw new CrosstalkError('USAGE', 'which program is to be added?', {
+    throw new CrosstalkError('USAGE', 'which program should be added?', {
       fix: 'crosstalkd models',
     });
   const found = await detectAgents({

@@ -139,7 +139,7 @@ export async function composeDispatcher(
     log.warning('scratch.kept', {
       directory: directory.scratch,
       reason: errorText(error),
-      next: 'continues; the next start tries again',
+      next: 'continues; the next start retries it',
     }),
   );
   await sessions.tidy();
@@ -188,7 +188,7 @@ async function composePoke(
   if (secret !== null) return createPoke({ peers: config.wakePeers, secret, clock: systemClock });
   throw new CrosstalkError(
     'CONFIG_INVALID',
-    'wake-peers: there is no secret; expected the one that those hosts have too, to sign calls with.',
+    'wake-peers: no secret is set; expected the one that those hosts share, to sign calls.',
     {
       fix: makeSecretCommand(configDirectory),
     },

@@ -41,7 +41,7 @@ export async function copyBranch(session: TransportSession, log: Log): Promise<B
   const { url, access } = openUrl(checkRemoteUrl(config.mirror, config.allowHttp));
   if (samePlace(url, session.located.url))
     throw new CrosstalkError('CONFIG_INVALID', `mirror: ${url} is the remote itself`, {
-      fix: fixByHand('name another repository in config.yaml, or take "mirror" out'),
+      fix: fixByHand('name another repository in config.yaml, or remove "mirror"'),
     });
   const git = createGit({
     env: session.env,
@@ -111,7 +111,7 @@ function createCopier(
       log.warning('mirror.failed', {
         remote: url,
         reason: line,
-        next: 'continues; the next change of the branch is tried again',
+        next: 'continues; retries with the next change of the branch',
       });
     isFailing = true;
   };

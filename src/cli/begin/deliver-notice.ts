@@ -128,7 +128,7 @@ async function postJson(url: string, body: unknown): Promise<string | null> {
       signal: AbortSignal.timeout(LIMIT_MS),
     });
     await answer.body?.cancel();
-    return answer.ok ? null : `it answers ${answer.status}`;
+    return answer.ok ? null : `it answered ${answer.status}`;
   } catch (error) {
     return errorText(error instanceof Error && error.cause instanceof Error ? error.cause : error);
   }

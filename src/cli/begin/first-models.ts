@@ -78,6 +78,6 @@ function describeFound(agent: FoundAgent, isUsed: boolean): string {
     ? 'it reads and answers (effects: none)'
     : 'it may change things on this host (effects: external)';
   if (isUsed)
-    return `found ${name}, ${advice === null ? signed : `whether it is signed in cannot be seen; if not: ${advice}`}; ${may}`;
+    return `found ${name}, ${advice === null ? signed : `cannot tell whether it is signed in; if not: ${advice}`}; ${may}`;
   return `found ${name}, not signed in: ${advice ?? 'sign in to it'}; then: crosstalkd allow --add ${adapter}`;
 }

@@ -97,7 +97,7 @@ async function beginTransport(
     ...(await offerKey(git, env).then((line) => (line === null ? [] : [line]))),
     ...(heads.head === null || heads.head === branch || place.project !== null
       ? []
-      : [`its branch "${heads.head}" holds something else and is left alone`]),
+      : [`its branch "${heads.head}" has other content and is left alone`]),
   ];
   return { traits, models, branch, notes };
 }

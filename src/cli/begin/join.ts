@@ -95,9 +95,13 @@ async function placeClone(
   }
   const place = findPlace(start);
   if (place.kind !== 'project')
-    throw new CrosstalkError('USAGE', 'join: <url> is missing, and no repository is around here', {
-      fix: fixBy`crosstalkd join URL`,
-    });
+    throw new CrosstalkError(
+      'USAGE',
+      'join: <url> is missing, and this directory is not in a repository',
+      {
+        fix: fixBy`crosstalkd join URL`,
+      },
+    );
   refuseOccupied(place.project.mailbox);
   const url = await remoteOf(invocation, place.project);
   if (url === OWN_REPOSITORY)
@@ -115,7 +119,7 @@ function defaultDirectory(url: string): string {
     '',
   );
   if (name !== '' && !name.startsWith('-')) return name;
-  throw new CrosstalkError('USAGE', `join: no directory name can be made of ${shownUrl(url)}`, {
+  throw new CrosstalkError('USAGE', `join: cannot derive a directory name from ${shownUrl(url)}`, {
     fix: fixBy`crosstalkd join ${shownUrl(url)} DIR`,
   });
 }
@@ -125,7 +129,7 @@ function refuseOccupied(directory: string): void {
   const isClone = existsSync(join(directory, VERSION_FILE));
   throw new CrosstalkError(
     'ALREADY_EXISTS',
-    `${directory} is not empty${isClone ? '; it is a clone of a transport already' : ''}`,
+    `${directory} is not empty${isClone ? '; it is already a clone of a transport' : ''}`,
     {
       fix: isClone ? fixBy`crosstalkd status -C ${directory}` : 'crosstalkd join URL DIR',
     },
@@ -198,7 +202,7 @@ function withoutDir({ options }: Invocation): Invocation['options'] {
 
 async function missingPace(session: TransportSession): Promise<readonly string[]> {
   return (await lacksPace(session, session.located.url))
-    ? ['the remote is on a forge, and nothing limits its hosts: crosstalkd doctor --fix']
+    ? ['the remote is on a forge, and its hosts have no push limit: crosstalkd doctor --fix']
     : [];
 }
 
@@ -209,10 +213,10 @@ async function findLimits(session: TransportSession): Promise<readonly string[]>
     return [`you can read here, but not send or serve: the remote ${traits.refusal}`];
   return [
     ...(session.traits.customRefs && !traits.customRefs
-      ? ['the remote takes no custom refs, and the transport counts on them: crosstalkd doctor']
+      ? ['the remote rejects custom refs, which the transport needs: crosstalkd doctor']
       : []),
     ...(session.traits.atomic && !traits.atomic
-      ? ['the remote takes no atomic pushes, and the transport counts on them: crosstalkd doctor']
+      ? ['the remote rejects atomic pushes, which the transport needs: crosstalkd doctor']
       : []),
     ...(traits.atomic ? [] : ['no atomic pushes: replies are not fenced by the server']),
   ];

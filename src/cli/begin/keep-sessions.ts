@@ -22,7 +22,7 @@ export function keepSessions(agents: Agents, ledger: SessionLedger, log: Log): A
             log.warning('session.lost', {
               message,
               reason: errorText(error),
-              next: 'the next message of the thread begins a new one',
+              next: 'the next message of the thread begins a new session',
             }),
           );
       return outcome;

@@ -153,7 +153,7 @@ function createWatch(parts: WatchParts) {
       parts.log.warning('notify.failed', {
         way: 'all',
         reason: errorText(error),
-        next: 'tried again; work continues',
+        next: 'retries; work continues',
       });
       isStirred = true;
     }
@@ -198,7 +198,7 @@ async function deliverNotices(
         continue;
       }
       if (!failing.has(way))
-        log.warning('notify.failed', { way, reason: problem, next: 'tried again; work continues' });
+        log.warning('notify.failed', { way, reason: problem, next: 'retries; work continues' });
       failing.add(way);
       break;
     }
@@ -288,7 +288,7 @@ export function noticeOfEvent({ event, fields }: LogRecord): readonly KeyedNotic
   if (event === 'host.lost' || event === 'claim.taken-over') {
     const host = event === 'host.lost' ? text('host') : text('from');
     const day = Math.floor(systemClock.wallMs() / DAY);
-    const what = `host ${host} is gone: it was silent while it ran ${model}`;
+    const what = `host ${host} went silent while it ran ${model}`;
     return [
       {
         key: `host-gone ${host} ${day}`,

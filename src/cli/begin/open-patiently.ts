@@ -44,7 +44,7 @@ export async function openPatiently<T>(
       const restMs = Math.ceil(waitMs * (0.75 + 0.5 * random.next()));
       log.warning('remote.unreachable', {
         reason: error.message,
-        next: `nothing is read or run yet; tries again in ${formatDuration(restMs)}`,
+        next: `nothing is read or run yet; retries in ${formatDuration(restMs)}`,
       });
       await clock.sleep(restMs, stop);
     }

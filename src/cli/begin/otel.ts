@@ -67,7 +67,7 @@ export function openSpans(
             endpoint: settings.endpoint,
             reason: problem,
             lost,
-            next: 'tried again; work continues',
+            next: 'retries; work continues',
           });
         failing = true;
         return;
@@ -103,7 +103,7 @@ export function readOtelSettings(env: Env, alias: string): OtelSettings {
   if (protocol !== null && protocol !== 'http/json')
     throw invalid(
       'OTEL_EXPORTER_OTLP_PROTOCOL',
-      `found "${protocol}", expected "http/json": the only one that is spoken here`,
+      `found "${protocol}", expected "http/json": the only supported protocol`,
     );
   const own = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? '';
   const base = env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '';
@@ -114,7 +114,7 @@ export function readOtelSettings(env: Env, alias: string): OtelSettings {
   if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol))
     throw invalid(
       'OTEL_EXPORTER_OTLP_ENDPOINT',
-      `found "${endpoint}", expected an address by http or https`,
+      `found "${endpoint}", expected an http or https URL`,
     );
   const timeout = read('TIMEOUT') ?? '10000';
   if (!/^[1-9]\d{0,7}$/.test(timeout))
@@ -144,7 +144,7 @@ function readPairs(variable: string, text: string): Readonly<Record<string, stri
       try {
         return [pair.slice(0, equals).trim(), decodeURIComponent(pair.slice(equals + 1).trim())];
       } catch {
-        throw invalid(variable, 'a value has a percent sign that encodes nothing');
+        throw invalid(variable, 'a value contains an invalid percent escape');
       }
     }),
   );
@@ -171,7 +171,7 @@ async function postSpans(
       signal: AbortSignal.timeout(timeoutMs),
     });
     await answer.arrayBuffer();
-    return answer.ok ? null : `it answers ${answer.status}`;
+    return answer.ok ? null : `it answered ${answer.status}`;
   } catch (error) {
     const cause: unknown = error instanceof Error ? error.cause : undefined;
     return cause instanceof Error ? errorText(cause) || errorText(error) : errorText(error);

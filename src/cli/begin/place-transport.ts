@@ -65,7 +65,7 @@ export async function remoteOf(invocation: Invocation, { directory }: Project): 
     asked ??
     [configured, 'origin', ...(names.length === 1 ? names : [])].find((one) => names.includes(one));
   if (name === undefined && names.length > 0)
-    throw new CrosstalkError('USAGE', `which remote is it: ${names.join(', ')}?`, {
+    throw new CrosstalkError('USAGE', `which remote: ${names.join(', ')}?`, {
       fix: fixBy`crosstalkd init --remote ${names[0] ?? 'origin'}`,
     });
   if (name === undefined) return OWN_REPOSITORY;
@@ -78,7 +78,7 @@ async function placeMailbox(invocation: Invocation, project: Project): Promise<T
   if (hasMailbox(project))
     throw new CrosstalkError(
       'ALREADY_EXISTS',
-      `${project.directory} has its mailbox already: ${project.mailbox}`,
+      `${project.directory} already has a mailbox: ${project.mailbox}`,
       { fix: 'crosstalkd status' },
     );
   return {
@@ -107,11 +107,11 @@ function refuseOccupied(directory: string): void {
   if (isBareRepository(directory))
     throw new CrosstalkError(
       'ALREADY_EXISTS',
-      `${directory} is a bare repository: it can be a remote, and a clone of it is worked in`,
+      `${directory} is a bare repository: use it as a remote, and work in a clone of it`,
       { fix: fixBy`crosstalkd init NEW-DIRECTORY --remote ${directory}` },
     );
   if (names.includes(VERSION_FILE))
-    throw new CrosstalkError('ALREADY_EXISTS', `${directory} is a clone of a transport already`, {
+    throw new CrosstalkError('ALREADY_EXISTS', `${directory} is already a clone of a transport`, {
       fix: fixBy`crosstalkd status -C ${directory}`,
     });
   if (names.length > 0)

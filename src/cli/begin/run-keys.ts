@@ -34,7 +34,7 @@ export interface RunKeys {
 }
 
 const HELP = [
-  'keys: p pause or resume · d drain · o what agents print · q quit',
+  'keys: p pause or resume · d drain · o agent output · q quit',
   '  ↑ ↓ choose · Enter its output · w why · c cancel · a approve',
   '  / filter · s list · ? keys',
 ];
@@ -76,18 +76,21 @@ async function act({ kind, row }: Deed, { say, toggleOutput, command }: RunKeys)
     case 'output':
       say([
         toggleOutput(row.path ?? '')
-          ? `shows what the agent of ${shortenId(row.id)} prints, until Enter is pressed again`
+          ? `showing the output of ${shortenId(row.id)}; Enter hides it`
           : `shows no more of what the agent of ${shortenId(row.id)} prints`,
       ]);
       return;
     case 'arm-cancel':
-      say([`c again cancels ${row.id}, for everybody who has not answered`]);
+      say([`press c again to cancel ${row.id} for everybody who has not answered`]);
       return;
     case 'arm-approve':
       say(
         row.question === null
-          ? [`a again approves the open gate of ${row.id}`]
-          : [...(await command(['show', row.question])), 'a again allows exactly this, once'],
+          ? [`press a again to approve the open gate of ${row.id}`]
+          : [
+              ...(await command(['show', row.question])),
+              'press a again to allow exactly this, once',
+            ],
       );
       return;
     case 'why':
@@ -118,11 +121,7 @@ function press(key: string, { dispatcher, onQuit, say, toggleOutput }: RunKeys):
       drainHost(dispatcher);
       return;
     case 'o':
-      say([
-        toggleOutput()
-          ? 'shows what agents print, until o is pressed again'
-          : 'shows no more of what agents print',
-      ]);
+      say([toggleOutput() ? 'showing agent output; o hides it' : 'agent output is hidden']);
       return;
     case 'q':
     case '\u0003':

@@ -271,7 +271,7 @@ const PHRASES: Readonly<Record<string, (fields: Fields) => string | null>> = {
   'remote.reached': () => 'the remote answers again',
   'host.paused': ({ by }) => `paused by ${text(by)}: claims nothing; crosstalkd resume`,
   'host.running': () => 'takes work again',
-  'host.draining': ({ by }) => `draining, asked by ${text(by)}: ends when its agents are done`,
+  'host.draining': ({ by }) => `draining, asked by ${text(by)}: ends when its agents finish`,
   'dispatcher.ended': ({ why }) => `ended: ${text(why)}`,
   'message.rejected': ({ path, line, found, expected }) =>
     `rejected ${text(path)}:${text(line)}: found ${text(found)}; expected ${text(expected)} → crosstalkd lint ${shellWord(text(path))}`,

@@ -79,7 +79,7 @@ async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<n
   if (refused !== undefined)
     throw new CrosstalkError(
       'USAGE',
-      `run: --${refused} is for one transport, and ${invocation.args.length} are named`,
+      `run: --${refused} works with one transport; ${invocation.args.length} are named`,
       {
         fix: fixBy`crosstalkd run ${invocation.args[0] ?? 'DIR'} --${refused}`,
       },
@@ -260,7 +260,7 @@ async function costOfToday({ repository, mirror, config }: TransportSession): Pr
 async function mentionUnsent(session: TransportSession, log: Log): Promise<void> {
   const unsent = await findUnsent(session).catch(() => null);
   for (const line of unsent === null ? [] : describeUnsent(unsent))
-    log.warning('clone.unsent', { reason: line, next: 'no host sees it before it is sent' });
+    log.warning('clone.unsent', { reason: line, next: 'hosts do not see it until it is sent' });
 }
 
 /** Listens for the user's other commands. A dispatcher that cannot be asked still does its work. */
@@ -285,7 +285,7 @@ async function listen(
   } catch (error) {
     parts.log.warning('control.unavailable', {
       reason: errorText(error),
-      next: 'continues; pause, resume, drain and stop do not reach it, signals do',
+      next: 'continues; pause, resume, drain and stop do not reach it, but signals do',
     });
     return null;
   }

@@ -22,7 +22,9 @@ export function printCreated(
 ): number {
   const { io } = invocation;
   const limits = [
-    ...(made.traits.customRefs ? [] : ['no custom refs: claims stand below refs/heads/crosstalk/']),
+    ...(made.traits.customRefs
+      ? []
+      : ['no custom refs: claims are kept under refs/heads/crosstalk/']),
     ...(made.traits.atomic ? [] : ['no atomic pushes: replies are not fenced by the server']),
   ];
   if (wantsJson(invocation)) {

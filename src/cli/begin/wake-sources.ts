@@ -51,7 +51,7 @@ async function openListener(
   if (secret === null && !isLoopback(at))
     throw new CrosstalkError(
       'CONFIG_INVALID',
-      `listen: ${at.host} can be reached from other machines and there is no secret; expected CROSSTALK_WAKE_SECRET or a file wake-secret.`,
+      `listen: ${at.host} can be reached from other machines, and no secret is set; expected CROSSTALK_WAKE_SECRET or a file wake-secret.`,
       { fix: makeSecretCommand(configDirectory) },
     );
   const { log } = dispatcher.doors;
@@ -64,7 +64,7 @@ async function openListener(
       onRefused: (why) =>
         log.warning('wake.refused', {
           why,
-          next: 'nothing; further ones are not told of for a minute',
+          next: 'further refusals are not logged for a minute',
         }),
     });
     log.status('wake.listening', { where: listener.at, secret: secret !== null });
@@ -73,7 +73,7 @@ async function openListener(
     log.warning('wake.unavailable', {
       where: config.listen,
       reason: errorText(error),
-      next: 'continues without; looks at its usual pace',
+      next: 'continues without it; polls at the usual pace',
     });
     return null;
   }

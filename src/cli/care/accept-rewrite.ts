@@ -25,8 +25,8 @@ import { gitOf } from '../session/transport-session.ts';
 
 const LINES_MAX = 20;
 const QUESTION: Question = {
-  asks: 'Go on with the branch as it is now?',
-  refusal: 'nobody is here to confirm it',
+  asks: 'Continue with the branch as it is now?',
+  refusal: 'cannot ask for confirmation without a terminal',
   fix: 'crosstalkd accept-rewrite --yes',
 };
 
@@ -113,7 +113,7 @@ function show({ io }: Invocation, lost: Lost): void {
   if (lost.commits.length + lost.removed.length + lost.changed.length === 0)
     io.print('Nothing vanished.');
   io.print(
-    'Messages whose replies vanished are open again: hosts that have not run them will, this one only when they are sent again.',
+    'Messages whose replies vanished are open again: hosts that have not run them yet will; this host will only if they are sent again.',
   );
 }
 
@@ -129,7 +129,7 @@ async function accept(invocation: Invocation, around: Surroundings, lost: Lost):
     printJson(invocation, { ok: true, health: 'good', ...lost, dispatcher_told: told });
   else
     invocation.io.print(
-      `The branch at ${lost.now.slice(0, 12)} is the truth now${told ? '; the dispatcher here continues with it' : ''}.`,
+      `The branch at ${lost.now.slice(0, 12)} is now accepted${told ? '; the dispatcher here continues with it' : ''}.`,
     );
   return 0;
 }

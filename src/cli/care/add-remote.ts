@@ -30,7 +30,7 @@ export function addRemote(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const { clone, url: before } = session.located;
     if (clone === null || !isAbsolute(before))
-      throw new CrosstalkError('REFUSED', `the transport has the remote ${before} already`, {
+      throw new CrosstalkError('REFUSED', `the transport already has the remote ${before}`, {
         fix: withNote(fixBy`git remote set-url origin URL`, 'in the clone, when it has moved'),
       });
     const given = invocation.args[0] ?? '';
@@ -86,7 +86,7 @@ async function push(session: TransportSession, { url }: Move): Promise<void> {
   } catch (error) {
     throw new CrosstalkError(
       'REFUSED',
-      `${shownUrl(url)} does not take it: ${redact(errorText(error)).trim()}`,
+      `${shownUrl(url)} rejects it: ${redact(errorText(error)).trim()}`,
       {
         fix: fixByHand('ask for write access to the repository, then the same command again'),
       },

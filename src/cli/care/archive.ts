@@ -83,14 +83,14 @@ function readWish(invocation: Invocation) {
   if (args.length > 0 && (older !== null || runs))
     throw new CrosstalkError(
       'USAGE',
-      'archive: channels by name go without --older-than and --runs',
+      'archive: give channel names, or --older-than and --runs, not both',
       {
         fix: fixBy`crosstalkd archive ${args}`,
       },
     );
   for (const name of args)
     if (!isChannel(name))
-      throw new CrosstalkError('USAGE', `archive: "${name}" is not a name of a channel`, {
+      throw new CrosstalkError('USAGE', `archive: "${name}" is not a channel name`, {
         fix: 'crosstalkd channels',
       });
   return {
@@ -112,7 +112,7 @@ async function landArchive(
   if (!session.publisher.atomic)
     throw new CrosstalkError(
       'REFUSED',
-      'this remote takes no atomic pushes, so two branches cannot move as one',
+      'this remote rejects atomic pushes, so two branches cannot move together',
       {
         fix: 'crosstalkd doctor',
       },
@@ -127,11 +127,9 @@ async function landArchive(
     if (last.plan !== null && (outcome?.kind === 'landed' || outcome?.kind === 'dropped'))
       return last.plan;
   }
-  throw new CrosstalkError(
-    'REFUSED',
-    `the archive was moved by others ${TRIES_MAX} times in a row`,
-    { fix: fixByHand('the same command again') },
-  );
+  throw new CrosstalkError('REFUSED', `others moved the archive ${TRIES_MAX} times in a row`, {
+    fix: fixByHand('the same command again'),
+  });
 }
 
 interface Archiving {
@@ -220,7 +218,7 @@ async function readFiles(
   return files.map(({ path }, at) => {
     const blob = blobs[at];
     if (blob?.kind !== 'bytes')
-      throw new CrosstalkError('REFUSED', `${path} is too large to be moved`, {
+      throw new CrosstalkError('REFUSED', `${path} is too large to move`, {
         fix: fixByHand('archive other channels by name'),
       });
     return { path, content: blob.bytes };

@@ -52,7 +52,7 @@ export async function printCompletion(invocation: Invocation): Promise<number> {
   if (shell === undefined)
     throw new CrosstalkError(
       'USAGE',
-      `completion: "${name}" is none of ${Object.keys(SHELLS).join(', ')}`,
+      `completion: "${name}" is not one of ${Object.keys(SHELLS).join(', ')}`,
       {
         fix: 'crosstalkd completion bash',
       },

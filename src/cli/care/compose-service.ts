@@ -57,7 +57,7 @@ async function whatToRun({ invocation, session }: ServiceAt): Promise<string> {
   if (clone === null && !isPlain)
     throw new CrosstalkError(
       'CONFIG_INVALID',
-      `the address of ${url} was given with a name or a password, which a service would show to every user of this machine`,
+      `the address of ${url} contains a user name or password, which a service would show to every user of this machine`,
       {
         fix: withNote(fixBy`crosstalkd join URL`, 'then, in the clone: crosstalkd service install'),
       },

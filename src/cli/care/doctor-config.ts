@@ -95,7 +95,7 @@ async function examinePermissions(directory: ConfigDirectory): Promise<readonly 
       examineMode(path, {
         name: 'configuration',
         forbidden: 0o022,
-        says: 'may write it, and what it says is run',
+        says: 'may write it, and crosstalkd runs what it says',
       }),
     ),
     ...secret.map((path) =>
@@ -121,11 +121,11 @@ async function examineMode(
     says: `${path}: ${isOpenToAll ? 'every user' : 'its group'} ${says}`,
     fix: withNote(
       fixBy`chmod ${forbidden === 0o022 ? 'go-w' : '600'} ${path}`,
-      'after looking at what it says',
+      'after checking what it says',
     ),
     repair: async () => {
       await chmod(path, found.mode & ~forbidden & 0o7777);
-      return `only its owner may ${forbidden === 0o022 ? 'write' : 'read'} ${path} now; look at what it says`;
+      return `only its owner may ${forbidden === 0o022 ? 'write' : 'read'} ${path} now; check what it says`;
     },
   });
 }

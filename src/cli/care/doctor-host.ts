@@ -97,7 +97,7 @@ async function examineDispatcher({ session, here, hereSilent }: Surroundings): P
     return fine(
       name,
       lock.kind === 'gone'
-        ? 'none runs here; the last one was killed, the next settles what it left'
+        ? 'none runs here; the last one was killed, and the next one recovers its work'
         : 'none runs here',
     );
   } catch (error) {
@@ -121,13 +121,13 @@ async function examineCache({ session, here, hereSilent }: Surroundings): Promis
   const isPartial = isPartialCache(cache);
   if (checked.code === 0 && !isPartial && session.config.partialCache)
     return trouble('warn', 'cache', {
-      says: 'is whole although partial-cache is set: it was made before, or the remote allows no filters',
+      says: 'is complete although partial-cache is set: it was made before, or the remote does not allow filters',
       fix: null,
     });
   if (checked.code === 0)
-    return fine('cache', isPartial ? 'partial, and lacks nothing by now' : 'whole');
+    return fine('cache', isPartial ? 'partial, but complete by now' : 'whole');
   if (isPartial && lacksOnlyBlobs(checked))
-    return fine('cache', 'partial: what older messages say is fetched when it is read');
+    return fine('cache', 'partial: older contents are fetched when they are read');
   const isFree = here === null && !hereSilent;
   return trouble('bad', 'cache', {
     says: `is damaged: ${checked.stderr.trim().split('\n')[0] ?? 'git fsck failed'}; it is only a copy`,
@@ -140,7 +140,7 @@ async function examineCache({ session, here, hereSilent }: Surroundings): Promis
             await session.repository.close();
             await rm(cache, { recursive: true, force: true });
             await rm(session.directory.checkpointFile, { force: true });
-            return 'threw the cache away; it is fetched again';
+            return 'removed the cache; it will be fetched again';
           },
         }
       : {}),
@@ -212,7 +212,7 @@ async function examineService(
   if (first === undefined) return [fine('service', `${service.name} is installed`)];
   return [
     trouble('bad', 'service', {
-      says: `${service.name} starts ${first}, which is not there any more`,
+      says: `${service.name} starts ${first}, which no longer exists`,
       fix: 'crosstalkd service install',
     }),
   ];
@@ -245,7 +245,7 @@ function examineModels(
   if (offers.length === 0)
     return [
       trouble('warn', 'models', {
-        says: 'there is no model at all',
+        says: 'no model is defined',
         fix: fixByHand('add one to data/models.yaml'),
       }),
     ];
@@ -273,7 +273,7 @@ function examineModel(
       return stranger === undefined
         ? fine(name, `served${program === null ? '' : ` by ${program.path}`}`)
         : trouble('warn', name, {
-            says: `asks "${stranger}" for permissions, who is not a person known here; what nobody answers is denied`,
+            says: `asks "${stranger}" for permissions, but no such person is known here; requests without an answer are denied`,
             fix: fixByHand('name people in its "permissions: { ask: [NAME] }"'),
           });
     }

@@ -69,7 +69,7 @@ async function examineScratch({
   if (here !== null || hereSilent || left.length === 0) return [];
   return [
     trouble('warn', 'scratch', {
-      says: `folders that attempts have left: ${scratch}`,
+      says: `folders left by attempts: ${scratch}`,
       fix: fixBy`crosstalkd doctor --fix`,
       repair: async () => {
         await removeTree(scratch);

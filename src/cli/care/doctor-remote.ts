@@ -86,7 +86,7 @@ async function examinePace(
   if (!(await lacksPace(session, session.located.url))) return [];
   return [
     trouble('warn', 'pace', {
-      says: 'the remote is on a forge, and nothing limits how often the hosts push',
+      says: 'the remote is on a forge, and its hosts have no push limit',
       fix: 'crosstalkd doctor --fix',
       repair: () => setHostedPace(invocation, session),
     }),
@@ -104,21 +104,21 @@ async function examineTraits(
         says: `the remote ${probed.refusal}${notOnePlace(session.located)}`,
         fix: fixByHand(
           probed.isLost
-            ? 'try again; if it stays so, look at the hooks and the disk of the server'
-            : 'clear up what the remote says; without that, ask for write access to it',
+            ? 'try again; if it fails again, check the hooks and the disk of the server'
+            : 'resolve what the remote reports, or ask for write access to it',
         ),
       }),
     ];
   const { traits: written } = session;
   const limits = [
-    ...(probed.customRefs ? [] : ['no refs of our own: claims stand below refs/heads/crosstalk/']),
+    ...(probed.customRefs ? [] : ['no custom refs: claims are kept under refs/heads/crosstalk/']),
     ...(probed.atomic
       ? []
-      : ['no all-or-nothing pushes: still one reply, but the server does not fence it']),
+      : ['no atomic pushes: still one reply, but the server does not fence it']),
   ];
   const taken = fine(
     'push',
-    `takes pushes${limits.length === 0 ? ', refs of our own and all-or-nothing pushes' : ''}`,
+    `accepts pushes${limits.length === 0 ? ', custom refs and atomic pushes' : ''}`,
   );
   const limited = limits.map((says) => trouble('warn', 'push', { says, fix: null }));
   const wrong = [
@@ -181,7 +181,7 @@ async function examineDeletes(
           repair: async () => {
             await openPersonGit(path, session.env).raw(['config', 'receive.denyDeletes', 'false']);
             await removeRefs(session, [ref]);
-            return 'receive.denyDeletes is off on the remote: claims stand among its branches';
+            return 'receive.denyDeletes is off on the remote: claims are kept among its branches';
           },
         }),
   });
@@ -227,7 +227,7 @@ async function examineProtection(session: TransportSession): Promise<readonly Fi
     return [
       fine(
         'protection',
-        `cannot be seen from here: let the git host refuse forced pushes to ${session.branch} and its deletion`,
+        `cannot be seen from here: make the git host refuse forced pushes to ${session.branch} and its deletion`,
       ),
     ];
   if (basename(path) === '.git')

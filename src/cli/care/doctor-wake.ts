@@ -21,7 +21,7 @@ export async function examineWakes(
   return [
     unwatched
       ? trouble('warn', 'watch', {
-          says: 'the dispatcher that runs here asks the remote again and again',
+          says: 'the dispatcher here polls the remote',
           fix: andThen(fixBy`crosstalkd stop`, fixBy`crosstalkd run`),
         })
       : fine('watch', watch.says),
@@ -33,7 +33,7 @@ async function describeWatch(
   session: TransportSession,
 ): Promise<{ readonly expected: boolean; readonly says: string }> {
   if (!session.config.watch)
-    return { expected: false, says: 'off by "watch"; the remote is asked' };
+    return { expected: false, says: '"watch" is off; the remote is polled' };
   const git = gitOf(session);
   try {
     const place = await findWatchPlace(git, session.located.url);
@@ -43,8 +43,8 @@ async function describeWatch(
       expected: false,
       says:
         place.kind === 'remote'
-          ? 'the remote is on another machine and is asked'
-          : `${place.why}; the remote is asked`,
+          ? 'the remote is on another machine and is polled'
+          : `${place.why}; the remote is polled`,
     };
   } finally {
     await git.close();
@@ -61,16 +61,16 @@ async function examineCalls(
     const secret = await readWakeSecret(env, configDirectory);
     const found: Finding[] = [];
     if (at !== null && secret === null && !isLoopback(at)) {
-      const says = `${at.host} can be reached by others and there is no secret`;
+      const says = `${at.host} can be reached by others, and no secret is set`;
       found.push(trouble('bad', 'listen', { says, fix }));
     } else if (at !== null) {
       const from = secret === null ? ', from anybody on this machine' : ', with the secret';
-      found.push(fine('listen', `calls are taken at ${String(config.listen)}${from}`));
+      found.push(fine('listen', `accepts calls at ${String(config.listen)}${from}`));
     }
     if (config.wakePeers.length > 0)
       found.push(
         secret === null
-          ? trouble('bad', 'wake-peers', { says: 'there is no secret to sign calls with', fix })
+          ? trouble('bad', 'wake-peers', { says: 'no secret is set to sign calls with', fix })
           : fine('wake-peers', `may call ${config.wakePeers.join(', ')}`),
       );
     // An address that nobody listens at makes every other host call in vain.

@@ -70,7 +70,7 @@ async function examineProxy(proxy: string, url: string): Promise<WayProblem | nu
     };
     socket.setTimeout(LOOK_MS, () => end('it is silent'));
     socket.once('connect', () => end(null));
-    socket.once('error', (error) => end(errorText(error) || 'nobody listens there'));
+    socket.once('error', (error) => end(errorText(error) || 'nothing listens there'));
   });
   return failed === null
     ? null
@@ -78,7 +78,7 @@ async function examineProxy(proxy: string, url: string): Promise<WayProblem | nu
         says: `its proxy ${shownUrl(proxy)} does not answer: ${failed}`,
         fix: withNote(
           fixBy`git config --show-origin --get-urlmatch http.proxy ${url}`,
-          'or the variables HTTPS_PROXY and ALL_PROXY; start it, or take it out',
+          'or the variables HTTPS_PROXY and ALL_PROXY; start the proxy, or remove it',
         ),
       };
 }
@@ -117,7 +117,7 @@ export function judgeCertificate(
     return { says: `its certificate expired on ${dayOf(to)}`, fix: renewed };
   if (Date.parse(from) > nowMs)
     return {
-      says: `its certificate counts from ${dayOf(from)} on, by the clock of this machine`,
+      says: `its certificate is valid only from ${dayOf(from)}, by the clock of this machine`,
       fix: withNote(fixBy`date`, 'when the clock is right, the operator of the server renews it'),
     };
   const name = bare(host.replace(/:\d+$/, ''));
@@ -133,8 +133,8 @@ export function judgeCertificate(
   const by = oneLine(String(issuer.CN ?? issuer.O), 100);
   return {
     says: isOwn
-      ? 'its certificate is self-signed, and git does not trust it here'
-      : `its certificate is signed by "${by}", and git does not trust that here`,
+      ? 'its certificate is self-signed, and git here does not trust it'
+      : `its certificate is signed by "${by}", and git here does not trust it`,
     fix: withNote(
       fixBy`git config --global http.https://${host}/.sslCAInfo FILE`,
       'FILE: the certificate that signed it, as the operator of the server gave it to you',

@@ -136,7 +136,7 @@ async function refuseLoss({ directory }: TransportSession): Promise<void> {
 function questionOf({ located, directory }: TransportSession): Question {
   return {
     asks: `Forget ${located.url} on this host (${directory.path})?`,
-    refusal: 'nobody is here to confirm it; nothing was removed',
+    refusal: 'cannot ask for confirmation without a terminal; nothing was removed',
     fix: fixBy`crosstalkd forget DIR --yes`,
   };
 }

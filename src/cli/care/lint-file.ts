@@ -174,7 +174,7 @@ function replyWarnings(path: string | null, { fields }: Message): readonly strin
   const id = messageId(replyTo.path);
   return fields.re.some((re) => messageId(re) === id)
     ? []
-    : [`it stands where ${replyTo.recipient} answers ${id}, and does not say "re: ${id}"`];
+    : [`it is at the path where ${replyTo.recipient} answers ${id}, but does not say "re: ${id}"`];
 }
 
 async function nameWarnings(
@@ -204,9 +204,7 @@ async function nameWarnings(
       ? [`from: "${fields.from}" is a model of this transport`]
       : [];
   const isForged = session.mirror.index().forged.has(path ?? '');
-  const unsigned = isForged
-    ? ['nobody has signed it who may: on this host it counts for nothing']
-    : [];
+  const unsigned = isForged ? ['nobody who may write it has signed it: this host ignores it'] : [];
   const stranger = (await isPersona(session, fields.as)) ? [] : [noPersona(fields.as ?? '')];
   return [
     ...unknown,

@@ -32,7 +32,7 @@ export async function probeRemote(
       if (tried.kind === 'taken') return { customRefs, atomic };
       if (tried.kind === 'lost')
         return { refusal: `did not say what became of a push: ${tried.line}`, isLost: true };
-      refusal = `takes no pushes: ${tried.line}`;
+      refusal = `rejects pushes: ${tried.line}`;
     }
   return { refusal, isLost: false };
 }
@@ -96,12 +96,12 @@ async function findHidden(
     if (listed.kind === 'unreachable') return listed.failure.line;
     if (updates.every(({ ref, next }) => listed.value.refs.get(ref) === next)) return null;
   }
-  return 'it takes refs and does not show them (uploadpack.hideRefs, transfer.hideRefs)';
+  return 'it accepts refs and hides them (uploadpack.hideRefs, transfer.hideRefs)';
 }
 
 function reasonOf(
   result: { readonly kind: string; readonly line?: string } | undefined,
 ): readonly string[] {
   if (result?.kind === 'landed') return [];
-  return [result?.line ?? 'the ref was not taken'];
+  return [result?.line ?? 'the ref was not accepted'];
 }

@@ -103,7 +103,7 @@ export async function whenItRuns(at: ServiceAt): Promise<readonly string[]> {
   const lingers = asked.stdout.trim();
   if (lingers === 'yes') return [`${name} runs now, and again after every boot`];
   const once =
-    'to have it run from boot on, also when nobody is logged in, say once: loginctl enable-linger';
+    'to run it from boot on, even when nobody is logged in, run once: loginctl enable-linger';
   return lingers === 'no'
     ? [`${name} runs now, ends when you log out, and runs again when you log in`, once]
     : [`${name} runs now, and again when you log in`, once];

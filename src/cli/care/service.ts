@@ -80,7 +80,9 @@ export async function uninstallService(invocation: Invocation): Promise<number> 
   if (wantsJson(invocation)) tellFacts(at, { ok: removed, removed });
   else
     invocation.io.print(
-      removed ? `${at.places.name} is stopped and gone` : `there is no service ${at.places.name}`,
+      removed
+        ? `${at.places.name} is stopped and removed`
+        : `there is no service ${at.places.name}`,
     );
   return removed ? 0 : 3;
 }
@@ -205,7 +207,7 @@ export async function removeService(at: ServiceAt): Promise<boolean> {
   return true;
 }
 
-const ENV_FILE_TEXT = `# Variables for dispatchers that run as a service, NAME=value, one a line: what the "env:" of models lets through.\n`;
+const ENV_FILE_TEXT = `# Variables for dispatchers that run as a service, one NAME=value per line: what the "env:" of models passes on.\n`;
 
 /**
  * The unit's text when it is ours, null when there is none. Throws ALREADY_EXISTS when it is
@@ -222,14 +224,14 @@ async function readOwned(
   throw owner === 'foreign'
     ? new CrosstalkError(
         'ALREADY_EXISTS',
-        `${places.file} was not made by crosstalkd; it is left as it is`,
+        `${places.file} was not made by crosstalkd and is left unchanged`,
         {
           fix: fixBy`mv ${places.file} ${places.file}.old`,
         },
       )
     : new CrosstalkError(
         'ALREADY_EXISTS',
-        `${places.file} was changed by hand after crosstalkd wrote it; it is left as it is`,
+        `${places.file} was changed by hand after crosstalkd wrote it and is left unchanged`,
         {
           fix: withNote(fixBy`crosstalkd service ${to} --force`, 'the changes are lost'),
         },
@@ -266,6 +268,7 @@ function notesOn({ env }: Invocation): readonly string[] {
       !['CROSSTALK_STATE_DIR', 'CROSSTALK_CONFIG_DIR'].includes(name),
   );
   return names.map(
-    (name) => `${name} is set here and the service does not get it: put it into config.yaml`,
+    (name) =>
+      `${name} is set in this shell, but the service does not get it: set it in config.yaml`,
   );
 }

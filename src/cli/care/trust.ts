@@ -140,7 +140,7 @@ export async function turnOnTrust(invocation: Invocation): Promise<number> {
     `Has to be signed on this host: ${kinds.join(', ')}. ${FROM_NEXT_POLL}`,
     ...(people.length > 0
       ? []
-      : ['Nobody is known yet, so what people ask is held back: crosstalkd trust add NAME KEY']),
+      : ['No key is known yet, so what people ask is held back: crosstalkd trust add NAME KEY']),
     ...describeStrangers(strangers),
   ]);
   return 0;
@@ -153,7 +153,7 @@ export async function turnOffTrust(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-const FROM_NEXT_POLL = 'A dispatcher that runs reads it with its next poll.';
+const FROM_NEXT_POLL = 'A running dispatcher reads it at its next poll.';
 
 function checkKind(text: string): SignedKind {
   const kind = SIGNED_KINDS.find((known) => known === text);
@@ -217,7 +217,7 @@ export function trustMessage(invocation: Invocation): Promise<number> {
       { files },
       files.map(
         ({ path }) =>
-          `Let through on this host, as it stands now: ${oneLine(path, 300)}. An edit is held again.`,
+          `Accepted on this host, as it is now: ${oneLine(path, 300)}. An edit is held again.`,
       ),
     );
     return 0;

@@ -28,7 +28,7 @@ const TRAILER = 'crosstalkd upgrade-transport';
 const OURS = /^crosstalkd (?:upgrade-transport$|init )/m;
 const QUESTION: Question = {
   asks: 'Commit and push this?',
-  refusal: 'nobody is here to confirm it; nothing was changed',
+  refusal: 'cannot ask for confirmation without a terminal; nothing was changed',
   fix: 'crosstalkd upgrade-transport --yes',
 };
 
@@ -57,12 +57,12 @@ export function upgradeTransport(invocation: Invocation): Promise<number> {
     }
     if (!wantsJson(invocation))
       for (const path of plan.left)
-        invocation.io.warn(plain(`left as it is, because people changed it: ${path}`));
+        invocation.io.warn(plain(`left unchanged, because people edited it: ${path}`));
     if (plan.writes.length === 0)
       return printUpgraded(invocation, {
         plan,
         commit: null,
-        says: 'Nothing to upgrade: the transport is as this version writes it.',
+        says: 'Nothing to upgrade: the transport is up to date.',
       });
     if (!(await isConfirmed(invocation, QUESTION)))
       return printUpgraded(invocation, { plan, commit: null, says: 'Nothing was changed.' });

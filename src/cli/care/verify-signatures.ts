@@ -73,8 +73,8 @@ function print(invocation: Invocation, heard: readonly Heard[]): void {
     return;
   }
   for (const [name, count] of counts) io.print(plain(`${counted(count, 'commit')} by ${name}`));
-  if (others.length === 0) io.print(`All ${heard.length} are signed by keys that are known here.`);
-  else io.print(`${counted(others.length, 'commit')} by nobody who is known here:`);
+  if (others.length === 0) io.print(`All ${heard.length} are signed by known keys.`);
+  else io.print(`${counted(others.length, 'commit')} by nobody known here:`);
   for (const { commit, by, found } of told.slice(-LISTED_MAX))
     io.print(plain(`  ${commit.slice(0, 12)}  ${by}: ${found}`));
 }

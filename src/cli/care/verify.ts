@@ -51,7 +51,7 @@ async function verifyHistory({ session, rewrite }: Surroundings): Promise<Verifi
       invariant: 'I6',
       commit: rewrite.was,
       path: null,
-      says: `was the tip when this host last looked, and is not below the branch now (${rewrite.now ?? 'which is gone'})`,
+      says: `was the tip at this host's last poll, and is not below the branch now (${rewrite.now ?? 'which is gone'})`,
     });
   const git = gitOf(session);
   const [check, checkRuns] = [createChecker(), createRunChecker()];

@@ -67,7 +67,7 @@ async function find(
     (path) => path === asked || path.endsWith(`/${asked}`) || messageId(path) === asked,
   );
   if (paths.length === 0)
-    throw new CrosstalkError('NOT_FOUND', `nothing called "${asked}" is left to dismiss`, {
+    throw new CrosstalkError('NOT_FOUND', `nothing named "${asked}" is left to dismiss`, {
       fix: 'crosstalkd status',
     });
   const { tip } = around.index;

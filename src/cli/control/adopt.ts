@@ -63,7 +63,7 @@ function chooseOne(
   const found = all.filter(({ of }) => wanted?.includes(of.recipient) ?? true);
   const names = [...new Set(found.map(({ of }) => of.recipient))];
   if (names.length > 1)
-    throw new CrosstalkError('USAGE', `${names.join(' and ')} have answered ${id} too late`, {
+    throw new CrosstalkError('USAGE', `${names.join(' and ')} answered ${id} too late`, {
       fix: fixBy`crosstalkd adopt ${id} --to ${names[0] ?? ''}`,
     });
   const kept = found.find(({ of }) => of.form === 'answer') ?? found[0];
@@ -111,7 +111,7 @@ async function publishKept(
       plain(
         isReply
           ? `${shortId(adoption.message)} is answered late, by hand, with what ${adoption.recipient} said`
-          : `a reply stands there already; what ${adoption.recipient} said is beside it: ${told.id}`,
+          : `a reply is there already; what ${adoption.recipient} said is beside it: ${told.id}`,
       ),
     );
   return 0;

@@ -67,9 +67,13 @@ async function findQuestion(around: Surroundings, asked: string): Promise<Said> 
   const [question] = said;
   const { asks } = question?.message.fields ?? {};
   if (question === undefined || asks == null || question.file.replyTo !== null)
-    throw new CrosstalkError('REFUSED', `${messageId(file.path)} asks no person anything now`, {
-      fix: orElse(fixBy`crosstalkd why ${asked}`, fixBy`crosstalkd send --re ${asked} -m TEXT`),
-    });
+    throw new CrosstalkError(
+      'REFUSED',
+      `${messageId(file.path)} has no open question for a person`,
+      {
+        fix: orElse(fixBy`crosstalkd why ${asked}`, fixBy`crosstalkd send --re ${asked} -m TEXT`),
+      },
+    );
   const isOpen = [...questions.values()].some((one) => one.path === question.file.path);
   if (asks === 'permission' && !isOpen)
     throw new CrosstalkError('REFUSED', `${messageId(path)} needs no answer any more`, {
@@ -92,7 +96,7 @@ async function refuseEdited(
   if (asked == null || asked.oid === file.blob) return;
   throw new CrosstalkError(
     'REFUSED',
-    `${messageId(file.path)} was edited since it was asked: it may say something else than what is wanted`,
+    `${messageId(file.path)} was edited after it was asked: it may no longer say what the agent wants`,
     { fix: fixBy`git log -p -- ${file.path}` },
   );
 }

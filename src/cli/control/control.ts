@@ -165,7 +165,7 @@ async function orderAll(
       : '';
   if (op === 'pause')
     return `all hosts claim nothing new, ${within}, until crosstalkd resume --all`;
-  return `${counted(live, 'host')} ${op === 'drain' ? 'finish what runs and end' : 'end'}, ${within}; hosts that start later are not meant${before}`;
+  return `${counted(live, 'host')} ${op === 'drain' ? 'finish what runs and end' : 'end'}, ${within}; hosts that start later are not affected${before}`;
 }
 
 async function resumeAll(around: Surroundings): Promise<string> {
@@ -174,7 +174,7 @@ async function resumeAll(around: Surroundings): Promise<string> {
       fix: withNote(fixBy`crosstalkd resume`, 'this host alone'),
     });
   await moveControl(around, null);
-  return 'all hosts take work again, except those paused one by one';
+  return 'all hosts take work again, except those paused individually';
 }
 
 async function moveControl(
@@ -189,7 +189,11 @@ async function moveControl(
   const result = pushed.refs.get(ref);
   if (result?.kind === 'landed') return;
   if (result?.kind === 'refused') throw refused(result.line);
-  throw new CrosstalkError('REFUSED', 'somebody else gave an order to all hosts at this moment', {
-    fix: 'crosstalkd status',
-  });
+  throw new CrosstalkError(
+    'REFUSED',
+    'somebody else gave an order to all hosts at the same moment',
+    {
+      fix: 'crosstalkd status',
+    },
+  );
 }

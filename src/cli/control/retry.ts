@@ -162,7 +162,7 @@ function nothingToRetry(id: string, { open, replies, wanted }: NotRetried): Cros
   if (waiting !== undefined)
     return new CrosstalkError(
       'REFUSED',
-      `${waiting.name} is still awaited: it ${sayReason(waiting.standing)}`,
+      `${waiting.name} has not answered yet: it ${sayReason(waiting.standing)}`,
       {
         fix: orElse(
           andThen(fixBy`crosstalkd cancel ${id}`, fixBy`crosstalkd retry ${id}`),

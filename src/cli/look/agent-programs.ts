@@ -128,7 +128,7 @@ function assessProgram(
       fix: fixByHand(`command: [${JSON.stringify(agent.path)}] in models.yaml`),
     };
   if (agent.signedIn === 'unknown')
-    return { says: 'whether it is signed in cannot be seen', fix: null };
+    return { says: 'cannot tell whether it is signed in', fix: null };
   if (agent.signedIn === 'no') {
     const isGiven =
       users.length > 0 &&

@@ -63,7 +63,7 @@ export function sayDiffering(paths: readonly string[]): string | null {
   const [first, ...more] = paths;
   if (first === undefined) return null;
   const others = more.length === 0 ? '' : ` and ${more.length} more`;
-  return `judged by what is pushed; in this clone ${first}${others} is another: git pull, or commit and push`;
+  return `judged by what is pushed; this clone has another version of ${first}${others} is another: git pull, or commit and push`;
 }
 
 function textOf(

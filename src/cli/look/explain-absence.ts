@@ -118,8 +118,8 @@ async function whyNone({ session, index }: Surroundings, path: string): Promise<
     entry?.kind === 'file' ? await session.repository.readBlobs([entry.oid], LOOKED_AT_BYTES) : [];
   if (blob?.kind !== 'bytes' || !asksSomebody(blob.bytes)) return 'nothing in it asks anybody';
   const name = path.slice(path.lastIndexOf('/') + 1);
-  if (isAttachment(path)) return 'what stands in a folder ".files" goes with a message';
-  if (isPage(name)) return `what is called "${name}" explains a folder`;
+  if (isAttachment(path)) return 'files in a folder ".files" belong to a message';
+  if (isPage(name)) return `what is called "${name}" describes a folder`;
   return channelOf(path) === null
     ? `${path.slice(0, path.lastIndexOf('/'))} holds no messages`
     : `nothing that is called "${name}" is read as one`;

@@ -41,11 +41,9 @@ const COUNT_DEFAULT = 20;
 /** Prints the newest messages, and with -f every later one. */
 export function showLog(invocation: Invocation): Promise<number> {
   if (given(invocation, 'follow') && wantsJson(invocation))
-    throw new CrosstalkError(
-      'USAGE',
-      'log: --follow continues without end and --json is one object',
-      { fix: 'crosstalkd log --json' },
-    );
+    throw new CrosstalkError('USAGE', 'log: --follow never ends, and --json prints one object', {
+      fix: 'crosstalkd log --json',
+    });
   return withSession(invocation, async (session) => {
     const message = given(invocation, 'follow')
       ? await findMessage(session, invocation.args[0])

@@ -68,7 +68,7 @@ function metricsOfStatus(around: Surroundings, status: Status): readonly Metric[
     ...status.waiting.map(({ sinceMs }) => systemClock.wallMs() - sinceMs),
   );
   return [
-    gauge('build_info', 'Version of the program that gives these numbers.', [
+    gauge('build_info', 'Version of the program that reports these numbers.', [
       { labels: { version: VERSION }, value: 1 },
     ]),
     gauge('remote_up', 'Whether the remote answers.', one(around.outage === null)),
@@ -79,7 +79,7 @@ function metricsOfStatus(around: Surroundings, status: Status): readonly Metric[
     ),
     gauge(
       'history_rewritten',
-      'Whether everything stands still until a person has looked at a rewritten branch.',
+      'Whether nothing runs until a person accepts a rewritten branch.',
       one(around.rewrite !== null),
     ),
     gauge(
@@ -89,7 +89,7 @@ function metricsOfStatus(around: Surroundings, status: Status): readonly Metric[
     ),
     gauge(
       'work_oldest_seconds',
-      'Age of the oldest work that waits, by its own timestamp.',
+      'Age of the oldest waiting work, by its own timestamp.',
       one(Math.round(oldest / SECOND)),
     ),
     gauge('needs_person', 'What needs a person, as status lists it.', [
@@ -154,7 +154,7 @@ function metricsOfModels(around: Surroundings): readonly Metric[] {
   }));
   return [
     gauge('model_served', 'Whether this host serves a model of the transport.', served),
-    gauge('model_parked_seconds', 'For how long a model still rests on this host.', parked),
+    gauge('model_parked_seconds', 'Time until a resting model works again on this host.', parked),
   ];
 }
 
@@ -181,7 +181,7 @@ function metricsOfReplies(totals: readonly ReplyTotals[]): readonly Metric[] {
     ]),
     counter(
       'attempts_repeated',
-      'Attempts beyond the first that replies tell of.',
+      'Attempts beyond the first that replies report.',
       ({ retried }) => [[{}, retried]],
     ),
     counter('tokens', 'Tokens that replies report.', ({ tokensIn, tokensOut }) => [

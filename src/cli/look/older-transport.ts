@@ -31,7 +31,5 @@ export async function describeOlder(session: TransportSession): Promise<string |
     path.slice(DISPATCHERS.length + 1).replace(/\.ya?ml$/, ''),
   );
   const line = `an older program left ${counted((await listAll(session)).length, 'message')}, ${answered.size} answered, ${open} open, ${counted(runs, 'run')} to carry on`;
-  return aliases.length === 0
-    ? line
-    : `${line}; its dispatchers are stopped first: ${aliases.join(', ')}`;
+  return aliases.length === 0 ? line : `${line}; stop its dispatchers first: ${aliases.join(', ')}`;
 }

@@ -104,7 +104,7 @@ function asOpen(
   },
 ): OpenMessage {
   const file = parseMessagePath(path);
-  if (file === null) throw new TypeError(`${path} is no path of a message`);
+  if (file === null) throw new TypeError(`${path} is not a path of a message`);
   return openMessage(
     {
       file,

@@ -45,7 +45,8 @@ export function searchMessages(invocation: Invocation): Promise<number> {
       });
     else {
       for (const line of formatLines(invocation.io, shown)) invocation.io.print(line);
-      if (count === 0) invocation.io.warn(`nobody said "${oneLine(invocation.args[0] ?? '', 80)}"`);
+      if (count === 0)
+        invocation.io.warn(`no message contains "${oneLine(invocation.args[0] ?? '', 80)}"`);
       if (count > newest.length)
         invocation.io.warn(`the newest ${newest.length} of ${count}; more with -n ${count}`);
     }

@@ -67,7 +67,7 @@ export function createServing(
       if (errorText(error) !== problem)
         log.warning('models.invalid', {
           reason: errorText(error),
-          next: 'the models as they were stay in force',
+          next: 'the previous models stay in force',
         });
       problem = errorText(error);
     }
@@ -90,21 +90,21 @@ function logServing(log: Log, { current, offers, broken, unknown }: Read): void 
         model: name,
         ...{ line: state.line, found: state.found, expected: state.expected },
         next: current.models.has(name)
-          ? 'the entry as it was before stays in force'
+          ? 'the previous entry stays in force'
           : 'the model is not served; the others are',
       });
   for (const { name, line, found, expected } of broken)
     if (name === null)
       log.warning('models.invalid', {
         ...{ line, found, expected },
-        next: 'the models as they were stay in force',
+        next: 'the previous models stay in force',
       });
   const names = offers.map(({ name }) => name);
   for (const model of unknown) {
     const near = suggestName(model, names);
     log.warning('models.unknown', {
       model,
-      next: `--only names what no models.yaml has${near === null ? '' : `; did you mean "${near}"?`}`,
+      next: `--only names a model that no models.yaml has${near === null ? '' : `; did you mean "${near}"?`}`,
     });
   }
   const not = [...current.refused].map(([name, why]) => `${name}: ${sayReason(why)}`);

@@ -31,7 +31,7 @@ export async function showTranscripts(
       invocation.io.print(headLine(invocation.io, transcript));
       invocation.io.write(plain(transcript.text));
       if (transcript.raw !== null)
-        invocation.io.print(`the bytes as they came: ${plain(transcript.raw)}`);
+        invocation.io.print(`unchanged output: ${plain(transcript.raw)}`);
     }
   if (transcripts.length > 0) return 0;
   if (!wantsJson(invocation))

@@ -133,7 +133,7 @@ async function showRaw(
 ): Promise<number> {
   const [blob] = await session.repository.readBlobs([file.blob], 16 * MESSAGE_BYTES_MAX);
   if (blob?.kind !== 'bytes')
-    throw new CrosstalkError('REFUSED', `${file.path} is too large to be shown`, {
+    throw new CrosstalkError('REFUSED', `${file.path} is too large to show`, {
       fix: fixBy`git show HEAD:${file.path}`,
     });
   const text = Buffer.from(blob.bytes).toString('utf8');

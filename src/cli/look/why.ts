@@ -58,7 +58,7 @@ export async function explainFrom(
 /** What limits every answer: it may be old, or nothing runs at all. */
 function notesOf({ outage, rewrite }: Surroundings): readonly string[] {
   if (outage !== null)
-    return [`the remote does not answer (${outage}); this is as it was at the last look`];
+    return [`the remote does not answer (${outage}); this was the state at the last poll`];
   return rewrite === null ? [] : [sayReason(reasonOf(rewrite))];
 }
 

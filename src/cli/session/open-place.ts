@@ -65,7 +65,7 @@ export async function openAt(cacheDir: string, place: BranchPlace): Promise<Repo
     settledAfterMs: config.maxAgeMs + CLOCKS_APART_MS,
     onWhole: (why) =>
       invocation.io.warn(
-        `partial-cache: the remote cannot leave contents out: ${why}; this host fetches all of them`,
+        `partial-cache: the remote cannot omit contents: ${why}; this host fetches all of them`,
       ),
   });
   return spaceReads(repository, spacing);

@@ -58,7 +58,7 @@ type Places = Pick<Located, 'url' | 'pushUrl'>;
 export function notOnePlace({ url, pushUrl }: Places): string {
   return pushUrl === null
     ? ''
-    : `; pushes go to ${pushUrl}, reads to ${url}: both have to be the same repository`;
+    : `; pushes go to ${pushUrl}, reads to ${url}: both must be the same repository`;
 }
 
 /** The error of a push that the remote refuses, in its words. */
@@ -76,7 +76,7 @@ export function refused(line: string, places: Places | null = null): CrosstalkEr
 export function rewritten(rewrite: Rewrite | null): CrosstalkError {
   const what =
     rewrite?.descends === true
-      ? 'CROSSTALK-VERSION asks something else of hosts than before'
+      ? 'CROSSTALK-VERSION requires something else of hosts than before'
       : 'the branch on the remote does not contain what was read before';
   return new CrosstalkError(
     'HISTORY_REWRITTEN',

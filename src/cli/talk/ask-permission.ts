@@ -19,7 +19,7 @@ import { VERSION } from '../version.ts';
 export async function askPermission(invocation: Invocation): Promise<number> {
   const text = (option(invocation, 'message') ?? (await invocation.io.readStdin())).trim();
   if (text === '')
-    throw new CrosstalkError('USAGE', 'nothing is said of what would be done', {
+    throw new CrosstalkError('USAGE', 'the text is empty; expected what you want to do', {
       fix: fixBy`crosstalkd ask --permission -m TEXT`,
     });
   const [title = ''] = text.split('\n');
@@ -34,9 +34,7 @@ function deskOf({ env }: Invocation): string {
   const path = env[ASK_VARIABLE] ?? '';
   if (path !== '') return path;
   throw new CrosstalkError('REFUSED', 'nobody can be asked for a permission here', {
-    fix: fixByHand(
-      '"permissions: ask" in the entry of the model, and a call inside of its attempt',
-    ),
+    fix: fixByHand('"permissions: ask" in the entry of the model, and a call inside its attempt'),
   });
 }
 

@@ -32,7 +32,7 @@ export function askPerson(invocation: Invocation): Promise<number> {
     const sender = await identifySender(invocation, session);
     const { agent } = sender;
     if (agent === null)
-      throw new CrosstalkError('USAGE', 'ask is for agents, inside of an attempt', {
+      throw new CrosstalkError('USAGE', 'ask is for agents, inside an attempt', {
         fix: fixBy`crosstalkd send --to NAME -m TEXT`,
       });
     refuseTooFar(session, sender);

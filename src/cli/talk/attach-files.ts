@@ -146,7 +146,7 @@ async function readAttached(full: string, name: string): Promise<Uint8Array> {
     const found = await file.stat();
     if (!found.isFile()) throw broken('it is not a regular file');
     if (found.size > ATTACHMENTS_BYTES_MAX)
-      throw broken(`it has ${found.size} bytes, and ${ATTACHMENTS_BYTES_MAX} is the most`);
+      throw broken(`it has ${found.size} bytes; expected at most ${ATTACHMENTS_BYTES_MAX}`);
     return await file.readFile();
   } finally {
     await file.close();

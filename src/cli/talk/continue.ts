@@ -87,7 +87,7 @@ async function moveWork(
 function stillAwaited(around: Surroundings, work: Work, mayAct: boolean): CrosstalkError {
   const id = messageId(work.message.path);
   const standing = sayReason(createExplainer(around)(work));
-  return new CrosstalkError('REFUSED', `${work.recipient} is still awaited: it ${standing}`, {
+  return new CrosstalkError('REFUSED', `${work.recipient} has not answered yet: it ${standing}`, {
     fix: orElse(
       mayAct
         ? andThen(fixBy`crosstalkd cancel ${id}`, fixBy`crosstalkd continue ${id} --on HOST`)

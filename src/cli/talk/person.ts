@@ -51,7 +51,7 @@ export async function identifySender(
     if (asked !== null && asked !== agent.model)
       throw new CrosstalkError(
         'USAGE',
-        `--from "${asked}": inside of an agent the sender is "${agent.model}"`,
+        `--from "${asked}": inside an agent the sender is "${agent.model}"`,
         {
           fix: fixByHand('leave out --from'),
         },
@@ -120,8 +120,8 @@ function agentContext({ caller }: Invocation): AgentContext | null {
   if (message === null || model === null)
     throw new CrosstalkError(
       'REFUSED',
-      'an agent started this, and which one it was cannot be seen; its output is its answer',
-      { fix: fixByHand('leave the environment of the agent as its dispatcher made it') },
+      'an agent started this, but which one is unknown; its output is its answer',
+      { fix: fixByHand('do not change the environment that the dispatcher gave the agent') },
     );
   const maySend = readMaySend(env['CROSSTALK_SEND']);
   if (maySend.length === 0)

@@ -304,7 +304,7 @@ async function readWritten(
   if (sending.sender.agent !== null)
     throw new CrosstalkError(
       'REFUSED',
-      `${file} has front matter; what an agent sends is a text, and its head is written for it`,
+      `${file} has front matter; an agent sends only text, and its front matter is written for it`,
       {
         fix: withNote(fixBy`crosstalkd send --to MODEL -`, 'the text on standard input'),
       },
@@ -330,7 +330,7 @@ async function readWritten(
   if (given(invocation, 'channel'))
     throw new CrosstalkError(
       'USAGE',
-      `${file} lies in a channel already, so --channel would have to move it`,
+      `${file} is in a channel already, so --channel would have to move it`,
       {
         fix: fixByHand('leave out --channel'),
       },

@@ -23,7 +23,7 @@ export async function refuseTwin(session: TransportSession, path: string): Promi
   if (twin === undefined) return;
   throw new CrosstalkError(
     'MESSAGE_REJECTED',
-    `${path} has the same id as ${folder}/${twin.name}, which stands already`,
+    `${path} has the same id as ${folder}/${twin.name}, which is there already`,
     { fix: fixByHand('give the file another name') },
   );
 }

@@ -99,7 +99,7 @@ async function publishLetter(
   throw new CrosstalkError(
     seen.isOccupied ? 'ALREADY_EXISTS' : 'INTERNAL',
     seen.isOccupied
-      ? `${letter.path} was sent already; what was said is never changed`
+      ? `${letter.path} was sent already; a sent message never changes`
       : `${letter.path} did not land`,
     {
       fix: withNote(
@@ -123,7 +123,7 @@ async function writesOf(view: TipView, letter: Letter): Promise<CommitDraft['wri
       {
         fix: withNote(
           fixBy`crosstalkd archive --undo ${channel}`,
-          'or say it in another one with --channel',
+          'or send it to another one with --channel',
         ),
       },
     );

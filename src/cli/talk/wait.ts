@@ -47,7 +47,7 @@ function nothingToWaitFor(session: TransportSession, path: string): CrosstalkErr
   const why =
     unknown.length === 0
       ? 'asks no model: there is nothing to wait for'
-      : `asks ${unknown.join(', ')}, and no model or host that is up is called so: nothing would answer`;
+      : `asks ${unknown.join(', ')}, but no model and no host that is up has that name: nothing would answer`;
   return new CrosstalkError('NOT_FOUND', `${messageId(path)} ${why}`, {
     fix: fixBy`crosstalkd why ${path}`,
   });
@@ -94,7 +94,7 @@ export async function waitForReplies(
     const isClaimed = [...listing.refs.keys()].some((ref) => ref.startsWith(session.refs.claims));
     if (isHinted || isClaimed || systemClock.monotonicMs() - startedMs < HINT_MS) return;
     isHinted = true;
-    io.warn(`no host has taken it yet; this tells why: crosstalkd why ${shellWord(wait.path)}`);
+    io.warn(`no host has taken it yet; to see why: crosstalkd why ${shellWord(wait.path)}`);
   };
   let isTried = answer === undefined || pending().length === 0 || (await answer());
   if (pending().length > 0) {

@@ -70,8 +70,7 @@ export async function checkFile(invocation: Invocation): Promise<number> {
   });
 }
 
-const NOT_AT_HAND =
-  'no transport is at hand: models were not checked, and no saved workflow is known';
+const NOT_AT_HAND = 'not in a transport: models were not checked, and saved workflows are unknown';
 
 /** By what it was judged, where this clone differs from what is pushed. */
 async function notePushed(
@@ -82,11 +81,11 @@ async function notePushed(
   const paths = await differingSettings(session);
   const isSaved = source.saved !== null && paths.includes(source.label);
   if (isSaved)
-    return `${source.label} is read as it is pushed; the file in this clone is another: crosstalkd workflow check ${source.label}`;
+    return `${source.label} is checked as it is pushed; the file in this clone differs: crosstalkd workflow check ${source.label}`;
   const { clone } = session.located;
   const full = resolve(startDirectory(invocation), source.label);
   const own = paths.find((path) => clone !== null && join(clone, path) === full);
-  if (own !== undefined) return `${own} is not pushed as it is here: hosts run what is pushed`;
+  if (own !== undefined) return `${own} differs from what is pushed: hosts run what is pushed`;
   return sayDiffering(paths);
 }
 
@@ -98,7 +97,7 @@ export async function planFile(invocation: Invocation): Promise<number> {
     if (plan === null)
       throw new CrosstalkError(
         'NOT_FOUND',
-        `${source.label} is prose: there is no plan before a model has made one`,
+        `${source.label} is prose: it has no plan until a model makes one`,
         {
           fix: fixBy`crosstalkd workflow run ${source.label}`,
         },
@@ -236,10 +235,10 @@ function formatPlan(invocation: Invocation, planned: PlannedRun): readonly strin
     describeWho(step),
     step.agentsMax === 0
       ? ''
-      : `≤ ${step.agentsMax} ${step.agentsMax === 1 ? 'agent' : 'agents'}${step.perItem ? ' an item' : ''}`,
+      : `≤ ${step.agentsMax} ${step.agentsMax === 1 ? 'agent' : 'agents'}${step.perItem ? ' per item' : ''}`,
   ]);
   const most = `at most ${planned.agentsMax} agents${planned.isBoundByBudget ? ' (its budget)' : ''}, ${planned.maxParallel} at a time`;
-  const cost = planned.usdMax === null ? 'no limit of money' : `at most ${planned.usdMax} USD`;
+  const cost = planned.usdMax === null ? 'no cost limit' : `at most ${planned.usdMax} USD`;
   return [
     paint(io, 'bold', planned.name),
     ...formatTable(rows, io.columns).map(plain),

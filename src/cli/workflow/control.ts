@@ -152,7 +152,7 @@ export async function order(
     });
   } else if (answer === null)
     invocation.io.print(
-      `asked ${run} to ${given.op}; the next host that looks answers: crosstalkd workflow why ${run}`,
+      `asked ${run} to ${given.op}; the next host that polls answers: crosstalkd workflow why ${run}`,
     );
   else if (answer.failed) invocation.io.warn(plain(`${run} refuses: ${says ?? ''}`));
   else invocation.io.print(plain(`${run}: ${says ?? ''}`));

@@ -109,7 +109,7 @@ async function refuseArchived(
   if (mark == null) return;
   throw new CrosstalkError(
     'REFUSED',
-    `${seen.input.run} is in the archive, and hosts take over only what stands on the branch`,
+    `${seen.input.run} is in the archive, and hosts take over only what is on the branch`,
     {
       fix: fixBy`crosstalkd archive --undo ${seen.input.run}`,
     },

@@ -120,7 +120,8 @@ function wordsFor(
   }
   if (text === '') throw usage(`the gate "${gate.gate}" asks for more than a yes: ${gate.title}`);
   const fit = gate.schema === null ? [] : findFitting(gate.schema, text).errors;
-  const errors = gate.schema !== null && jsonValues(text).length === 0 ? ['it holds no JSON'] : fit;
+  const errors =
+    gate.schema !== null && jsonValues(text).length === 0 ? ['it contains no JSON'] : fit;
   if (errors.length > 0)
     throw usage(
       `the answer does not fit what the gate "${gate.gate}" asks for: ${errors.join('; ')}`,

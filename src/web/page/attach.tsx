@@ -22,7 +22,7 @@ export function Attach({
       files.reduce((sum, file) => sum + bytesOf(file), 0) +
       chosen.reduce((sum, { size }) => sum + size, 0);
     if (files.length + chosen.length > FILES_MAX || bytes > BYTES_MAX)
-      say(`Not attached: ${FILES_MAX} files and ${formatBytes(BYTES_MAX)} together are the most`);
+      say(`Not attached: ${FILES_MAX} files and ${formatBytes(BYTES_MAX)} together is the limit`);
     else onChange([...files, ...(await Promise.all(chosen.map(readFile)))]);
   };
   return (

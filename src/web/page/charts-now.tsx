@@ -23,7 +23,7 @@ function Traffic({ traffic: { limit, hosts } }: Pick<Board, 'traffic'>): VNode {
   return (
     <Card
       title="Pushes a minute, last hour"
-      isEmpty={isQuiet ? 'No host has told of a push within the hour.' : null}
+      isEmpty={isQuiet ? 'No host has reported a push in the last hour.' : null}
     >
       {hosts.map(({ alias, minutes }) => (
         <div class="budget" key={alias}>
@@ -67,7 +67,7 @@ function Quotas({ board: { budgets, rates, models } }: { readonly board: Board }
         <>
           <BudgetLines lines={budgets.lines} />
           <p class="soft small">
-            The day begins again in {formatSpan(Math.max(0, budgets.untilMs - nowMs))}.
+            The day resets in {formatSpan(Math.max(0, budgets.untilMs - nowMs))}.
           </p>
         </>
       )}

@@ -45,7 +45,7 @@ function checkName(text: string, { models, people, hosts }: Names): CheckedName 
   }
   if (host === undefined && people.includes(name)) return { ...known, kind: 'person' };
   const near = nearest(name, [...models.map((one) => one.name), ...people]);
-  return { ...known, kind: 'unknown', note: 'nobody is called so', near };
+  return { ...known, kind: 'unknown', note: 'no such name', near };
 }
 
 function noteOn(

@@ -69,7 +69,7 @@ export function Compose({
             <input
               value={subject}
               name="subject"
-              placeholder="may be left out"
+              placeholder="optional"
               autocomplete="off"
               onInput={(event) => setSubject(event.currentTarget.value)}
             />

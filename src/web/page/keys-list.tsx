@@ -58,7 +58,7 @@ export function Keys(): VNode {
         ))}
       </dl>
       <p class="same">
-        The terminal has it all, too: <Command text="crosstalkd --help" />
+        The terminal can do all of this, too: <Command text="crosstalkd --help" />
       </p>
     </Dialog>
   );

@@ -15,7 +15,7 @@ export function PushList(): VNode | null {
       {pushes.length === 0 ? (
         <p class="hint">
           {host === null
-            ? 'No dispatcher runs on this machine. Others tell only how often they push.'
+            ? 'No dispatcher runs on this machine. Other hosts report only how often they push.'
             : 'It has not pushed yet.'}
         </p>
       ) : (

@@ -32,7 +32,7 @@ export function Timeline({ run }: { readonly run: Run }): VNode {
       ))}
       <p class="legend">
         <i class="waits" /> waits <i class="works good" /> done <i class="works live" /> runs{' '}
-        <i class="works bad" /> failed <i class="works warn" /> waits for people or the world
+        <i class="works bad" /> failed <i class="works warn" /> waits for people or events
       </p>
     </div>
   );

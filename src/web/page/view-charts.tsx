@@ -101,12 +101,12 @@ const CHARTS: readonly ChartOf[] = [
   {
     ...{ title: 'Median time to answer', kind: 'lines', show: formatSpan },
     pick: ({ medianMs }) => medianMs,
-    isEmpty: 'No answer says how long its agent took.',
+    isEmpty: 'No answer reports how long its agent took.',
   },
   {
     ...{ title: 'Median wait before work began', kind: 'lines', show: formatSpan },
     pick: ({ waitMs }) => waitMs,
-    isEmpty: 'No answer says when its agent began.',
+    isEmpty: 'No answer reports when its agent began.',
   },
   {
     ...{ title: 'Tokens', kind: 'bars', show: formatCount },

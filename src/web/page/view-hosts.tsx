@@ -190,7 +190,7 @@ function ModelRow({ model }: { readonly model: Board['models'][number] }): VNode
         ? 'paused'
         : 'served'
       : 'stopped';
-  const text = state === 'paused' ? 'rests' : state === 'served' ? 'served' : 'nobody serves it';
+  const text = state === 'paused' ? 'rests' : state === 'served' ? 'served' : 'no host serves it';
   const details = [here?.adapter, here?.model].filter((part) => part != null).join(' ');
   return (
     <tr>

@@ -55,7 +55,7 @@ export function SearchView({
         <input
           type="search"
           aria-label="Search"
-          placeholder="Words that were said"
+          placeholder="Words to find"
           value={text}
           autoFocus
           onInput={(event) => setText(event.currentTarget.value)}
@@ -124,7 +124,7 @@ function Results({
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   const found = data.data?.found ?? 0;
   const messages = [...(data.data?.messages ?? [])].reverse();
-  if (messages.length === 0) return <Empty title={`Nobody said “${query}”`} />;
+  if (messages.length === 0) return <Empty title={`No message contains “${query}”`} />;
   return (
     <section class="section">
       <h2 aria-live="polite">

@@ -58,7 +58,7 @@ export function cronProblem(text: string): string | null {
   const comes = eitherDay || [...months].some((month) => first <= (DAYS_MAX[month - 1] ?? 0));
   return comes
     ? null
-    : `"${text.trim().slice(0, 60)}" never comes: ${monthsOf(months)} no day ${String(first)}`;
+    : `"${text.trim().slice(0, 60)}" never occurs: ${monthsOf(months)} no day ${String(first)}`;
 }
 
 function monthsOf(months: ReadonlySet<number>): string {

@@ -38,11 +38,11 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   [/^=/, 'equality is "=="'],
   [/^&/, 'both is "&&"'],
   [/^\|/, 'either is "||"'],
-  [/^[\u2018-\u201e\u00ab\u00bb`]/, "text stands in straight quotes: 'text'"],
+  [/^[\u2018-\u201e\u00ab\u00bb`]/, "text needs straight quotes: 'text'"],
   [/^['"]/, 'the quote is not closed'],
-  [/^[+*/%^-]/, 'there is no arithmetic'],
+  [/^[+*/%^-]/, 'arithmetic is not supported'],
   [/^[?:]/, 'there is no "? :"; use two steps with "if"'],
-  [/^\{/, 'an expression stands in ${{ }}'],
+  [/^\{/, 'an expression is written inside ${{ }}'],
 ];
 
 /** Words of other languages. */
@@ -155,7 +155,7 @@ function createParser(tokens: readonly Token[], refuse: (why: string) => void) {
     }
     refuse(
       token.kind === 'end' && tokens.length === 1
-        ? 'nothing stands in it'
+        ? 'it is empty'
         : `expected a value, found "${token.text}"`,
     );
     return NOTHING;

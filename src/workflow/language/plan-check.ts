@@ -383,7 +383,7 @@ function checkUndo(plan: Plan, report: Report): void {
         ),
       );
     else if (!target.needs.includes(step.id))
-      report(path, `the undo step "${target.id}" has to say "needs: [${step.id}]"`);
+      report(path, `the undo step "${target.id}" must say "needs: [${step.id}]"`);
     else if (plan.steps.some((each) => each.needs.includes(target.id)))
       report(path, `nothing may need the undo step "${target.id}"`);
   }

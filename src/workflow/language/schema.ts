@@ -76,7 +76,7 @@ export function schemaProblems(schema: Json, where = 'schema'): readonly string[
     ...unknown,
     ...types.map((type) => {
       const meant = TYPES.find((known) => type.length > 2 && known.startsWith(type.toLowerCase()));
-      return `${where}.type "${type}" is none of ${TYPES.join(', ')}${meant === undefined ? '' : `; did you mean "${meant}"?`}`;
+      return `${where}.type "${type}" is not one of ${TYPES.join(', ')}${meant === undefined ? '' : `; did you mean "${meant}"?`}`;
     }),
     ...(badRequired ? [`${where}.required must be a list of names`] : []),
     ...inner,
@@ -167,7 +167,7 @@ export function validateJson(schema: Json, value: Json): readonly string[] {
   const budget: Budget = { left: STEPS_MAX };
   check(schema, value, { where: '$', errors, budget });
   return budget.left < 0
-    ? [`$: not judged within ${String(STEPS_MAX)} steps; expected fewer items or fewer choices`]
+    ? [`$: not checked within ${String(STEPS_MAX)} steps; expected fewer items or fewer choices`]
     : errors.slice(0, ERRORS_MAX);
 }
 
@@ -179,7 +179,7 @@ export function findFitting(
   const judged = jsonValues(text).map((json) => ({ json, errors: validateJson(schema, json) }));
   return (
     judged.find(({ errors }) => errors.length === 0) ??
-    judged[0] ?? { json: null, errors: ['the answer holds no JSON'] }
+    judged[0] ?? { json: null, errors: ['the answer contains no JSON'] }
   );
 }
 

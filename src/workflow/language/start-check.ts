@@ -42,7 +42,7 @@ export function checkStart(plan: Plan, known: KnownFiles, report: Report): void 
     if (step.body.kind === 'ask') checkAsk(step.body, say);
     const { body } = step;
     if (body.kind === 'wait' && body.what.kind === 'event' && body.what.name.trim() === '')
-      say(['wait'], 'the wait is for nothing', 'wait: { event: <name> }');
+      say(['wait'], '"wait" says nothing to wait for', 'wait: { event: <name> }');
   }
   for (const { name, type, options, required, fallback } of plan.inputs) {
     if (type !== 'choice' && options.length > 0)
@@ -50,7 +50,7 @@ export function checkStart(plan: Plan, known: KnownFiles, report: Report): void 
     if (plan.schedule !== null && required && fallback === undefined)
       report(
         ['on', 'schedule'],
-        `the clock gives no inputs, and "${name}" is required`,
+        `a schedule gives no inputs, but "${name}" is required`,
         'give it a "default"',
       );
   }
@@ -91,7 +91,7 @@ function checkPrompt(prompt: Prompt, { personas }: KnownFiles, say: Say): void {
 function checkAnswers({ spread, join, retry, ...prompt }: Prompt, say: Say): void {
   const twice = spread.find((model, at) => spread.indexOf(model) !== at);
   if (twice !== undefined)
-    say(['models'], `"${twice}" stands twice`, 'once, and "count" for several answers of each');
+    say(['models'], `"${twice}" appears twice`, 'once, and "count" for several answers of each');
   const odd = spread.find((model) => !isPortable(model));
   if (odd !== undefined) say(['models'], `"${odd}" is ${NOT_PORTABLE}`);
   const answers =
@@ -128,7 +128,7 @@ function checkWorktree({ isolation }: Prompt, say: Say): void {
     read.kind === 'message' ? readIsolation(`${channelFolder('any')}/any.md`, read.message) : null;
   if (wanted?.kind === 'refused') say(['isolate'], wanted.why);
   if (branch === 'main' || branch === 'master')
-    say(['branch'], `"${branch}" is never worked on`, 'a branch of its own');
+    say(['branch'], `"${branch}" is never used by agents`, 'a branch of its own');
 }
 
 function checkAsk({ form, choices, approvers, quorum, ...ask }: Ask, say: Say): void {
@@ -136,8 +136,11 @@ function checkAsk({ form, choices, approvers, quorum, ...ask }: Ask, say: Say): 
   for (const choice of choices) {
     const word = choice.trim().toLowerCase();
     if (word === '' || choice.includes('\n'))
-      say(['ask', 'choices'], `${JSON.stringify(choice)} is no line that somebody can answer with`);
-    else if (seen.has(word)) say(['ask', 'choices'], `"${choice.trim()}" stands twice`);
+      say(
+        ['ask', 'choices'],
+        `${JSON.stringify(choice)} is not a line that anybody can answer with`,
+      );
+    else if (seen.has(word)) say(['ask', 'choices'], `"${choice.trim()}" appears twice`);
     seen.add(word);
   }
   const people = new Set(approvers);

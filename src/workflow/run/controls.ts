@@ -130,7 +130,7 @@ function handle(fold: Fold, control: Control, amend: (control: Control) => Handl
       const chains = failed.filter(({ step }) => undone.size === 0 || undone.has(step));
       if (chains.length < failed.length && chains.length === 0)
         return refuse(
-          'the run is taking back what it did; start it again when it has ended: crosstalkd workflow retry',
+          'the run is undoing what it did; when it has ended, start it again: crosstalkd workflow retry',
         );
       if (chains.length === 0) {
         const spent = fold.spentSteps.filter((id) => typeof only !== 'string' || id === only);

@@ -176,7 +176,7 @@ function problemOf(fold: Fold, ask: Ask, vote: Said): string | null {
   if (fold.input.lookUp.models.includes(vote.from) || vote.from === 'workflow' || vote.hops > 0)
     return `${vote.from} is not a person`;
   if (vote.speaker === null)
-    return 'nobody knows who wrote it: it is not committed yet, was edited since, or comes from a host';
+    return 'its author is unknown: it is not committed yet, was edited since, or comes from a host';
   if (ask.approvers.length > 0 && !ask.approvers.includes(vote.from))
     return `${vote.from} is not among ${ask.approvers.join(', ')}`;
   if (vote.says === null)

@@ -98,7 +98,7 @@ export function foldAsk(
   if (decision === null)
     return outcome('waiting-human', unit.atMs, {
       why: isVoid
-        ? `${folder}decision.json counts for nothing: no answers stand behind it`
+        ? `${folder}decision.json is ignored: no answers are behind it`
         : `${title} (${approvers.join(', ')})`,
     });
   const { atMs: decidedMs, ...content } = decision;

@@ -56,7 +56,7 @@ export function routedReply(input: RunInput, end: End): NewFile {
 export function breakOff(input: RunInput, why: string): Transition {
   const end: End = {
     status: 'failed',
-    body: `The run cannot be carried on: ${oneLine(why, 400)}\n`,
+    body: `The run cannot continue: ${oneLine(why, 400)}\n`,
     atMs: input.marker.timestampMs,
     usd: 0,
     tokens: 0,

@@ -107,7 +107,7 @@ function orBroken(empty: RunView, describe: () => RunView): RunView {
   try {
     return describe();
   } catch (error) {
-    const problem = `it cannot be carried on: ${oneLine(errorText(error), 400)}`;
+    const problem = `it cannot continue: ${oneLine(errorText(error), 400)}`;
     return { ...empty, status: 'failed', blockedBy: [{ kind: 'plan-refused', problem }] };
   }
 }
