@@ -191,7 +191,7 @@ describe('doctor', () => {
     cli.git(['config', 'uploadpack.allowFilter', 'false'], cli.remote);
     const told = await cli.run(['log', '--state', join(cli.place, 'whole')], { env });
     expect(told.stderr).toContain(
-      'partial-cache: the remote cannot omit contents: it allows no filters',
+      'partial-cache: the remote cannot omit contents: it does not allow filters',
     );
     expect(await look('whole')).toMatchObject({ level: 'warn' });
   });

@@ -251,7 +251,7 @@ test('a condition of which no schema says what it is names the field', () => {
 
 test.each([
   ['0 0 30 2 *', '"0 0 30 2 *" never occurs: feb has no day 30'],
-  ['0 0 31 2,4,6 *', 'never comes: feb, apr, jun have no day 31'],
+  ['0 0 31 2,4,6 *', 'never occurs: feb, apr, jun have no day 31'],
   ['0 0 9 * * 1', 'a schedule has five fields'],
   ['TZ=Europe/Zurich 0 9 * * 1', 'a schedule has five fields'],
   ['0 0 29 2 *', ''],
@@ -283,7 +283,7 @@ test.each([
   ['constructor', '"constructor" has 1'],
   ['0 0 9 * * ? 2026', 'has 7; it has no seconds, years or time zone'],
   ['', 'a schedule has five fields'],
-])('a schedule is told when it cannot be read or never comes: %s', (cron, says) => {
+])('a schedule is reported when it cannot be read or never occurs: %s', (cron, says) => {
   const told = errors(`model: opus\non: { schedule: "${cron}" }\nsteps: { a: { prompt: x } }`);
   if (says === '') expect(told).toBe('');
   else expect(told).toContain(says);
