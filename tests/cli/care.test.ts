@@ -82,7 +82,7 @@ describe('doctor', () => {
     expect(cli.git(['for-each-ref', 'refs/heads/crosstalk/claims'], cli.remote)).toBe('');
   });
 
-  it('says so when the remote takes no pushes', async () => {
+  it('says so when the remote rejects pushes', async () => {
     writeFileSync(
       join(cli.remote, 'hooks', 'pre-receive'),
       '#!/bin/sh\necho "closed for the night" >&2; exit 1\n',

@@ -293,7 +293,7 @@ describe('doctor', () => {
       code: 1,
     },
     {
-      fault: 'a remote that takes no pushes',
+      fault: 'a remote that rejects pushes',
       plant: () => {
         const hook = join(cli.remote, 'hooks', 'pre-receive');
         writeFileSync(hook, '#!/bin/sh\nexit 1\n', { mode: 0o755 });

@@ -193,7 +193,7 @@ describe('a repository with code', () => {
 
 it.each([
   ['a remote that is not there', ['init', 'new/deep', '--remote', 'nowhere.git']],
-  ['a remote that takes no pushes', ['init', 'new/deep', '--remote', 'closed.git']],
+  ['a remote that rejects pushes', ['init', 'new/deep', '--remote', 'closed.git']],
   ['a remote that is not there, in a folder that is', ['init', 'stood', '--remote', 'nowhere.git']],
   ['an alias that is none', ['init', 'new/deep', '--alias', 'my host']],
   ['a branch that is not there', ['join', 'team.git', 'new', '--branch', 'nope']],
