@@ -166,14 +166,8 @@ function faultOfValue(words: string, line: number): YamlFault | null {
   const [, head = '', key = '', value = ''] = /^(\s*)([\w-]+):(.*)$/.exec(words) ?? [];
   if (key === '') {
     const said = words.trim();
-    return said === ''
-      ? null
-      : {
-          line,
-          column: 1,
-          why: `"${short(said)}", which has no "key:"`,
-          remedy: 'a line "key: value"',
-        };
+    const why = `"${short(said)}", which has no "key:"`;
+    return said === '' ? null : { line, column: 1, why, remedy: asField(said) };
   }
   const column = head.length + key.length + 2;
   if (value !== '' && !/^\s/.test(value))
@@ -228,6 +222,14 @@ function faultOfValue(words: string, line: number): YamlFault | null {
       remedy: `the line without them: ${short(`${key}:${value}`)}`,
     };
   return null;
+}
+
+/** The line as a field, where it is one but for markdown or another sign between key and value. */
+function asField(said: string): string {
+  const bare = /^([*_`]{1,3})([\w-]{1,40})(?:\1:|:\1)\s+(.+)$/.exec(said);
+  const other = /^()([\w-]{1,40})\s*(?:=>?|->)\s*(.+)$/.exec(said) ?? /^()(to)\s+(.+)$/i.exec(said);
+  const [, , key, value] = bare ?? other ?? [];
+  return key === undefined ? 'a line "key: value"' : `the line ${short(`${key}: ${value ?? ''}`)}`;
 }
 
 function short(text: string): string {

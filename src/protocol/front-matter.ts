@@ -16,7 +16,8 @@ export const MESSAGE_BYTES_MAX = 1_048_576;
 // Loaded when first needed: it makes every command half as slow again to start, and most messages
 // are plain.
 const load = createRequire(import.meta.url);
-const HEAD_BYTES_MAX = 65_536;
+/** Within so many bytes the head has to end. */
+export const HEAD_BYTES_MAX = 65_536;
 
 export type FrontMatterRead =
   | {

@@ -4,11 +4,16 @@
  */
 import { parseIso } from '../base/clock.ts';
 import { type Address, parseAddress, type Sender, parseSender } from './address.ts';
+import {
+  expectedAddress,
+  explainAsked,
+  namesInMapping,
+  noRecipient,
+  placeOf,
+} from './explain-asked.ts';
 import { readFrontMatter, writeFrontMatter } from './front-matter.ts';
 import { isFullName, personName, romanName } from './person-name.ts';
 import type { Rejection } from './rejection.ts';
-import { oneLine } from '../base/plain-text.ts';
-import { oddCharacter } from './explain-yaml.ts';
 import { CHANNEL_RULE, isChannel, isName, NAME_RULE } from './names.ts';
 import { pathProblem, resolveRe } from './paths.ts';
 import {
@@ -22,7 +27,7 @@ import {
   word,
   writtenAs,
 } from './take.ts';
-import { describe, placeOfKey } from './yaml.ts';
+import { describe, isMapping } from './yaml.ts';
 
 export const MESSAGE_TYPES = ['message', 'workflow'] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];
@@ -102,7 +107,8 @@ export type MessageRead =
  */
 export function decodeMessage(bytes: Uint8Array, at: string | null = null): MessageRead {
   const read = readFrontMatter(bytes);
-  if (read.kind === 'rejected') return read;
+  if (read.kind === 'rejected')
+    return { kind: 'rejected', rejection: explainAsked(bytes, read.rejection) };
   const faults = new Map<string, Fault>();
   const take = (key: string): Field => {
     const value = read.fields[key];
@@ -138,12 +144,6 @@ function firstFault(
   return fault === undefined ? null : { ...placeOf(yaml, key), ...fault };
 }
 
-/** Where a key of the head stands in the file, whose first line is the one of dashes. */
-function placeOf(yaml: string, key: string): Pick<Rejection, 'line' | 'column'> {
-  const { line, column } = placeOfKey(yaml, [key]);
-  return { line: line + 1, column };
-}
-
 type Head = Extract<ReturnType<typeof readFrontMatter>, { kind: 'read' }>;
 
 /** A message without text that has one among its fields: nobody would read it. */
@@ -161,34 +161,6 @@ function textInHead({ fields, yaml, body }: Head, { type, op }: MessageFields): 
 
 /** Keys by which people say what they say. */
 const MEANT_TEXT: readonly string[] = ['body', 'message', 'text', 'content', 'prompt', 'question'];
-
-/** Nobody is asked; a key that was meant to say who is named. */
-function noRecipient({ fields, yaml, body }: Head): Rejection {
-  const meant = Object.keys(fields).find(
-    (key) => key !== 'to' && MEANT_TO.includes(key.toLowerCase().replace(/[^a-z]/g, '')),
-  );
-  const [blank = '', below = ''] = /^(\s*)(.*)/.exec(body)?.slice(1) ?? [];
-  if (meant === undefined && /^to:\s/i.test(below))
-    return {
-      line: `${yaml}${blank}`.split('\n').length + 2,
-      found: `"${oneLine(below, 40)}" below the fields`,
-      expected: 'the fields between the first two lines ---',
-    };
-  if (meant === undefined)
-    return {
-      line: 1,
-      found: 'no "to:"',
-      expected: 'to: <model, host-pinned model, all, workflow or a person>',
-    };
-  return {
-    ...placeOf(yaml, meant),
-    found: oddCharacter(meant)?.why ?? `"${oneLine(meant, 40)}:"`,
-    expected: '"to:"',
-  };
-}
-
-/** Keys by which people say who is asked, without what is not a letter. */
-const MEANT_TO: readonly string[] = ['to', 'cc', 'recipient', 'recipients', 'sendto', 'mailto'];
 
 /** What a person or an agent may say in a new message. */
 export interface NewMessage {
@@ -296,30 +268,6 @@ function withoutMailbox(text: string): string {
   return at > 0 ? name.slice(0, at).trim() : name;
 }
 
-/** Words that people write between two names. */
-const BETWEEN: readonly string[] = ['and', 'or', 'und', 'oder', 'et', 'ou', 'y', 'e'];
-const MEANT_CHARS_MAX = 200;
-
-/** What was meant, when the names in it show that. */
-function expectedAddress(item: string): string {
-  const odd = oddCharacter(item);
-  if (odd !== null) return `the name without ${odd.why}`;
-  const names = item
-    .trim()
-    .slice(0, MEANT_CHARS_MAX)
-    .replace(/(?<!\s)\s+@\s*|@\s+/g, '@')
-    .split(/[\s;|&+、，،；]+/)
-    .map((word) => word.replace(/^[^\p{L}\p{N}]+|(?<![^\p{L}\p{N}])[^\p{L}\p{N}]+$/gu, ''))
-    .filter((word) => word !== '' && !BETWEEN.includes(word.toLowerCase()));
-  const areNames = names.every((word) => parseAddress(word) !== null);
-  if (names.length > 1 && names.length < 10 && areNames && !/[()]/.test(item))
-    return `commas between several names: ${names.join(', ')}`;
-  const [only] = names;
-  return names.length === 1 && areNames && only !== undefined
-    ? `the name alone: ${only}`
-    : `an address: name or name@host (${NAME_RULE})`;
-}
-
 /** Every scalar of a head is read as text. */
 const written = writtenAs(/^[-+]?\d+(\.\d+)?([eE][-+]?\d+)?$/);
 const HOPS = wholeNumber(0, 1_000, written);
@@ -389,6 +337,10 @@ function pathsOf(field: Field): readonly string[] {
 
 function addressesOf(field: Field): readonly Address[] {
   const addresses: Address[] = [];
+  if (isMapping(field.value)) {
+    field.refuse(describe(field.value), expectedAddress(namesInMapping(field.value)));
+    return [];
+  }
   for (const text of textsOf(field))
     for (const item of text.includes(',') ? text.split(',') : [text]) {
       if (item.trim() === '') continue;

@@ -52,7 +52,7 @@ const CASES: readonly Case[] = [
   },
   // 2, 3
   { name: 'no-timestamp.md', content: say(TO), becomes: 'answered' },
-  { name: 'at-sign.md', content: say(`${TO}\nfrom: @claude`), becomes: /quote/i },
+  { name: 'at-sign.md', content: say(`${TO}\nfrom: @claude`), becomes: /the name alone/ },
   // 4, 5
   {
     name: 'long-head.md',

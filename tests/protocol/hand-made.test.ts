@@ -70,7 +70,7 @@ describe('a head that is not right', () => {
     ['from: ada', 1, 'no "to:"', 'to: <model'],
     ['to: opus gpt', 2, 'to: text "opus gpt"', 'commas between several names: opus, gpt'],
     ['to: opus or gpt', 2, 'opus or gpt', 'commas between several names: opus, gpt'],
-    ['to: opus:', 2, '":" at the end', 'the value without it'],
+    ['to: opus:', 2, '":" at the end', 'the name alone: opus'],
     ['to: opus\n--- # x', 3, '"--- # x"', '---, alone'],
     ['to: opus gpt gemini', 2, 'opus gpt gemini', 'opus, gpt, gemini'],
     ['to: opus\n\tsubject: x', 3, 'a tab', 'remove the tab'],
@@ -79,7 +79,7 @@ describe('a head that is not right', () => {
     ['to: opus\nsubject: Re: x', 3, '": " inside a value', 'subject: "Re: x"'],
     ['to: opus\nsubject: note: a: b', 3, '": " inside a value', 'quotes'],
     ['to: [opus, gpt', 2, '"[" that is not closed', '"]"'],
-    ['to: {opus', 2, '"{" that is not closed', '"}"'],
+    ['to: {opus', 2, '"{" that is not closed', 'the name alone: opus'],
     ['to: opus\nfiles: [a.md,\n  b.md', 3, '"[" that is not closed', '"]"'],
     ['to: "opus', 2, `'"' that is not closed`, 'the same'],
     ["to: 'opus", 2, `"'" that is not closed`, 'the same'],
@@ -87,7 +87,7 @@ describe('a head that is not right', () => {
     ['\u3000to: opus', 2, 'U+3000', '"to:"'],
     ['to:opus\nfrom: ada', 2, 'no space after "to:"', 'to: opus'],
     ['to:opus', 2, 'no space after "to:"', 'to: opus'],
-    ['to: opus\nfrom: @ada', 3, '"@"', 'quote it'],
+    ['to: opus\nfrom: @ada', 3, '"@"', 'the name alone: ada'],
     ['to: opus\nsubject: `x`', 3, '"`"', 'quote it'],
     ['to: opus\nsubject: %x', 3, '"%"', 'quote it'],
     ['to: opus\nhops: many', 3, 'hops: text "many"', 'a whole number'],
@@ -119,6 +119,47 @@ describe('a head that is not right', () => {
     expect(`${told.rejection.found}${told.rejection.expected}`).not.toContain('\n');
   });
 });
+
+it.each([
+  ...[
+    '`opus`',
+    '**opus**',
+    '*opus*',
+    '{opus}',
+    '{opus: }',
+    '[`opus`]',
+    '- opus',
+    '<opus>',
+    '_opus_',
+  ],
+  ...[
+    '@opus',
+    '!opus',
+    '&opus',
+    '%opus',
+    '#opus',
+    '> opus',
+    '| opus',
+    '(opus)',
+    '“opus”',
+    '"`opus`"',
+  ],
+  ...['opus:', 'opus;', 'opus: fast', 'model: opus', '{name: opus}', '{opus', '[opus', 'opus]'],
+  ...['"opus', "'opus", '\n  - `opus`', '\n- **opus**', '\n- @opus # the fast one'],
+])('what a refused name is told to be, to: %s, is taken', (given) => {
+  let told = read(`to: ${given}`);
+  const names = told.kind === 'rejected' ? /: ([^:]*)$/.exec(told.rejection.expected)?.[1] : given;
+  if (told.kind === 'rejected' && /same|"]"/.test(told.rejection.expected)) return;
+  expect(names).toBe('opus');
+  told = read(`to: ${String(names)}`);
+  expect(told).toMatchObject({ message: { fields: { to: [{ name: 'opus' }] } } });
+});
+
+it.each(['**to**: opus', '**to:** opus', '`to`: opus', 'to = opus', 'to => opus', 'to opus'])(
+  'a line that is nearly a field, %s, is told as the field',
+  (line) =>
+    expect(read(line)).toMatchObject({ rejection: { line: 2, expected: 'the line to: opus' } }),
+);
 
 describe('a head that does not end', () => {
   it.each([
