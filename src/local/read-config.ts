@@ -8,7 +8,7 @@ import {
   type ConfigDirectory,
 } from './config-directory.ts';
 import { decodeConfig, type ConfigSources } from './decode-config.ts';
-import { fixBy, withNote } from '../base/fix.ts';
+import { fixBy, fixByHand, withNote } from '../base/fix.ts';
 
 /** The settings, where each comes from, and what a person should look at. */
 export interface ConfigRead {
@@ -32,7 +32,10 @@ export async function readConfig(sources: Omit<ConfigSources, 'file'>): Promise<
   });
   if (decoded.kind === 'refused')
     throw new CrosstalkError('CONFIG_INVALID', decoded.problems.join('\n'), {
-      fix: withNote(fixBy`crosstalkd doctor`, 'after you have corrected it'),
+      fix:
+        text !== null && decoded.places.length > 0
+          ? withNote(fixBy`crosstalkd doctor`, 'checks it, after you have corrected it')
+          : fixByHand('correct the option, variable or line that is named'),
       excerpts: decoded.places.map((place) => ({ text: text ?? '', ...place })),
     });
   return {

@@ -71,9 +71,14 @@ export function shortenMark(text: string): string {
   return text.replace(/\.0+(?!\d)/, '');
 }
 
+/** `999`, `1,000`: where `3 of 1k` would look like an estimate. */
+export function formatWhole(count: number): string {
+  return count.toLocaleString('en-GB');
+}
+
 /** `1 answer`, `3 answers`. */
 export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString('en-GB')} ${count === 1 ? one : many}`;
+  return `${formatWhole(count)} ${count === 1 ? one : many}`;
 }
 
 /** A shortened id that still names the message. */

@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
 import { confirmCancelRun, planOrder } from './changes.ts';
-import { formatCount, formatSpan, formatUsd } from './format.ts';
+import { formatCount, formatSpan, formatUsd, formatWhole } from './format.ts';
 import { Graph } from './graph.tsx';
 import { Markdown } from './markdown.tsx';
 import { Avatar } from './avatar.tsx';
@@ -139,9 +139,9 @@ function Inputs({ run }: { readonly run: Run }): VNode | null {
 function Counts({ run }: { readonly run: Run }): VNode {
   const { counts, budget } = run;
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  const limit = (key: string): string => {
+  const limit = (key: string, show: (value: number) => string): string => {
     const value = budget?.limits[key];
-    return value == null ? '' : ` of ${key === 'usd' ? formatUsd(value) : formatCount(value)}`;
+    return value == null ? '' : ` of ${show(value)}`;
   };
   const ends = run.tasks.flatMap(({ endMs }) => endMs ?? []);
   const nowMs = useCell(clock);
@@ -157,13 +157,13 @@ function Counts({ run }: { readonly run: Run }): VNode {
       : [[run.over ? 'took' : 'open for', formatSpan(lastMs - run.atMs)] as const]),
     ...(budget === null
       ? []
-      : [['agents', `${formatCount(budget.agents)}${limit('agents')}`] as const]),
+      : [['agents', `${formatWhole(budget.agents)}${limit('agents', formatWhole)}`] as const]),
     ...(budget === null || (budget.tokens === 0 && budget.limits['tokens'] == null)
       ? []
-      : [['tokens', `${formatCount(budget.tokens)}${limit('tokens')}`] as const]),
+      : [['tokens', `${formatCount(budget.tokens)}${limit('tokens', formatCount)}`] as const]),
     ...(budget === null || (budget.usd === 0 && budget.limits['usd'] == null)
       ? []
-      : [['cost', `${formatUsd(budget.usd)}${limit('usd')}`] as const]),
+      : [['cost', `${formatUsd(budget.usd)}${limit('usd', formatUsd)}`] as const]),
   ];
   return (
     <dl class="facts-row">
