@@ -162,16 +162,25 @@ export function isPage(name: string): boolean {
 }
 
 /**
+ * Whether its name or that of a folder begins with a dot: what editors and file managers keep there
+ * is theirs (`._a.md`, `.trash/`), and a person does not see it.
+ */
+export function isHidden(path: string): boolean {
+  return path.includes('/.');
+}
+
+/**
  * What a path below `data/channels` is by its name; null for everything that is not a message
- * (pages, other endings, other folders).
+ * (pages, hidden files, other endings, other folders).
  */
 export function parseMessagePath(path: string): MessagePath | null {
   const channel = channelOf(path);
   if (channel === null || !path.endsWith('.md') || isAttachment(path) || pathProblem(path) !== null)
     return null;
+  if (isHidden(path)) return null;
   const slash = path.lastIndexOf('/');
   const name = path.slice(slash + 1);
-  if (name === '.md' || isPage(name)) return null;
+  if (isPage(name)) return null;
   const at = name.lastIndexOf('.re.');
   const recipient = name.slice(at + 4, -3);
   if (at <= 0 || !isName(recipient))

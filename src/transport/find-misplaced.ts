@@ -1,8 +1,8 @@
-/** Files of channels that begin as a message does and whose names end otherwise. */
+/** Files of channels that begin as a message does and are hidden, or end otherwise. */
 import type { Oid } from '../base/ids.ts';
 import type { RejectedFile } from '../protocol/open-work.ts';
 import { asksSomebody, LOOKED_AT_BYTES, mayBeText } from '../protocol/misplaced.ts';
-import { channelOf, isAttachment, isFileOfRun, pathProblem } from '../protocol/paths.ts';
+import { channelOf, isAttachment, isFileOfRun, isHidden, pathProblem } from '../protocol/paths.ts';
 import { workOf } from './decode-blob.ts';
 import type { Judge } from './judge-messages.ts';
 import { nameAsMessage } from './odd-file.ts';
@@ -33,10 +33,10 @@ export async function findMisplaced(
 }
 
 function isOtherText({ path, entry }: Written): boolean {
-  const name = path.slice(path.lastIndexOf('/') + 1);
+  const name = path.slice(path.lastIndexOf('/') + 1).replace(/^\.+/, '');
   return (
     entry === 'file' &&
-    !/\.md$/i.test(name) &&
+    (isHidden(path) || !/\.md$/i.test(name)) &&
     mayBeText(name) &&
     channelOf(path) !== null &&
     !isAttachment(path) &&

@@ -10,6 +10,7 @@ import {
   channelOf,
   CHANNELS,
   isAttachment,
+  isHidden,
   isPage,
   pathProblem,
 } from '../protocol/paths.ts';
@@ -32,6 +33,7 @@ export function oddFile(change: Extract<TreeChange, { kind: 'written' }>): OddFi
   const name = nameOf(path);
   if (channelOf(path) === null) return mendPlace(path, name);
   if (change.entry === 'other') return { found: 'a link or submodule', expected: REGULAR };
+  if (isHidden(path)) return null;
   if (/\.md$/i.test(name) && !name.endsWith('.md')) return otherEnding(path);
   return name.endsWith('.md') && !isPage(name)
     ? { found: 'a name that is not a message', expected: REGULAR }
@@ -40,7 +42,13 @@ export function oddFile(change: Extract<TreeChange, { kind: 'written' }>): OddFi
 
 /** A file of a channel that was meant as a message and is not called like one. */
 export function nameAsMessage(path: string): RejectedFile {
-  return { path, line: 1, ...otherEnding(path) };
+  return { path, line: 1, ...(isHidden(path) ? hidden(path) : otherEnding(path)) };
+}
+
+function hidden(path: string): OddFile {
+  const shown = path.replaceAll(/\/\.[._]*/g, '/');
+  const ended = shown.endsWith('.md') ? shown : `${withoutEnding(shown)}.md`;
+  return { found: 'a hidden file', ...move(path, ended, 'a name without a dot before it') };
 }
 
 /** A file that was meant as a message and stands in no channel. */

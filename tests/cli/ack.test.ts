@@ -42,17 +42,23 @@ it('a file that is not a message is dismissed as it is: an edit is told again', 
   expect(await needs()).toContainEqual([path]);
 });
 
-it('a message beside the channels, or with another ending, is told wherever files are told', async () => {
+it('a message beside the channels, hidden, or with another ending is told wherever files are told', async () => {
   const head = letter('broken', 'x');
-  const notes = { [`${AT}/notes.txt`]: 'to whom it may concern\n', 'docs/how.md': '# How\n' };
-  const strays = ['top.md', 'data/x.md', 'data/channel/general/y.md', `${AT}/hello.txt`];
+  const notes = {
+    [`${AT}/notes.txt`]: 'to whom it may concern\n',
+    [`${AT}/.n.md`]: 'mine\n',
+    'docs/how.md': '# How\n',
+  };
+  const inChannel = [`${AT}/.seen.md`, `${AT}/.trash/z.md`, `${AT}/hello.txt`];
+  const strays = ['top.md', 'data/x.md', 'data/channel/general/y.md', ...inChannel];
   cli.say({ ...notes, ...Object.fromEntries(strays.map((path) => [path, head])) });
   const { data } = await cli.json(['status']);
   expect(
     listOf(data, 'rejected')
       .map(({ path }) => path)
-      .filter((path) => path !== `${AT}/wrong.md`),
-  ).toEqual([`${AT}/hello.txt`, 'top.md', 'data/x.md', 'data/channel/general/y.md']);
+      .filter((path) => path !== `${AT}/wrong.md`)
+      .toSorted(),
+  ).toEqual(strays.toSorted());
   const linted = await cli.run(['lint']);
   expect(linted.code).toBe(2);
   for (const path of strays) {
@@ -64,7 +70,10 @@ it('a message beside the channels, or with another ending, is told wherever file
     expect((await cli.run(['why', asked])).stdout, asked).toContain('git mv -- ');
   expect((await cli.run(['why', `${AT}/notes.txt`])).stderr).toContain('is not a message');
   // What was mended, or was none, is told no more.
-  cli.say({ [`${AT}/hello.txt`]: 'only text\n', 'top.md': '# A page\n' });
+  cli.say({
+    ...Object.fromEntries(inChannel.map((path) => [path, 'only text\n'])),
+    'top.md': '#\n',
+  });
   expect((await cli.run(['ack', 'data/x.md', 'data/channel/general/y.md'])).code).toBe(0);
   expect(await needs()).toContainEqual([`${AT}/wrong.md`]);
 });

@@ -47,6 +47,8 @@ describe('message paths', () => {
     'data/channels/x.md',
     'data/other/general/x.md',
     'data/channels/general/x.txt',
+    'data/channels/general/.x.md',
+    'data/channels/general/.trash/x.md',
     'data/channels/g/../h/x.md',
     'data/channels/g/.git/x.md',
     'data/channels/g/a\u0007b.md',

@@ -148,7 +148,7 @@ function placeProblem(path: string): Rejection | null {
   const odd = path.startsWith(`${CHANNELS}/`)
     ? oddFile({ kind: 'written', path, entry: 'file', blob: '' as Oid })
     : null;
-  const name = `${path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '')}.md`;
+  const name = `${path.slice(path.lastIndexOf('/') + 1).replace(/^\.+|\.[^.]*$/g, '')}.md`;
   const channel = channelOf(path) ?? 'general';
   const to = odd?.remedy?.at(-1) ?? `${channelFolder(channel)}/${name}`;
   return {
