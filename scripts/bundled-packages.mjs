@@ -1,4 +1,4 @@
-// What of other people is inside of the files that are shipped: their licences, which ask to come
+// What of other people is inside the files that are shipped: their licences, which ask to come
 // along, and a bill of materials that scanners read.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

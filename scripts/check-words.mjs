@@ -17,6 +17,19 @@ const HUNTED = [
     /(?<!there )\bis no (message|person|channel|name|address|model|plan|answer|commit|transport)\b/i,
     'is not a …',
   ],
+  [/\b(in|out)side of\b/i, 'inside, outside'],
+  [
+    /(?<!\b(would|will|may|might|not|nobody|nothing) )\b(has|have) to (be|say|agree|sign|know|prove)\b/i,
+    'must; needs to',
+  ],
+  [/\bcounts? for (nobody|nothing)\b/i, 'is ignored; does not count'],
+  [/\b(is|are|be) called so\b/i, 'has that name'],
+  [/["”}] is none of\b/i, 'is not one of'],
+  [/\b(is|are|was|were) tried again\b/i, 'retried, retries'],
+  [/\bmend(s|ed|ing)?\b/i, 'fix, repair, correct'],
+  [/\bit holds no\b/i, 'it contains no'],
+  [/\btakes? no (pushe?s?|refs?|filters?|custom|atomic)\b/i, 'rejects; does not accept'],
+  [/["'`>] ?Go on with\b/, 'Continue with'],
 ];
 /** Judged: what people read. Not itself, and not what changed long ago. */
 const JUDGED = /^(src|docs|template|bin|scripts)\/|^[A-Z-]+\.md$/;

@@ -1,4 +1,4 @@
-// Everything but the tests that has to be true of a commit, one line each; `npm run check` then
+// Everything but the tests that must be true of a commit, one line each; `npm run check` then
 // runs the tests too.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -2,7 +2,7 @@
 // vitest behind them. Tests with real processes share their machine, so a test file that fails runs
 // once more, alone: what fails then fails the run. What passes then is unstable: it is counted in
 // tests/unstable.json, and a file that stands there already fails the run, so that nobody lives
-// with a test that only sometimes passes. Anyone who mends it takes its line out.
+// with a test that only sometimes passes. Anyone who fixes it takes its line out.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
 // Compares the two ways to run one agent program, by its own adapter and over ACP: what a first
-// answer takes, how much memory its processes have at most, and what is told of tokens, cost, the
+// answer takes, how much memory its processes have at most, and what is reported tokens, cost, the
 // session and a refused key. Programs as scripts/install-clis.mjs installs them; those that are not
 // there are left out. `node scripts/compare-agents.mjs [name …]` prints a table in markdown.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';

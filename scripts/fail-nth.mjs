@@ -1,6 +1,6 @@
 // Fail the Nth: one message is answered again and again by the real program with real git, and each
 // time another one of its calls of the disk, of git or of the agent fails, is the last thing before
-// a kill, or is never reached. Then the host starts again, and what is promised has to hold.
+// a kill, or is never reached. Then the host starts again, and what is promised must hold.
 //   node scripts/fail-nth.mjs [--sample] [--workers 2] [--only external/after/57]
 // --sample takes each kind of call once instead of every call.
 import { parseArgs } from 'node:util';

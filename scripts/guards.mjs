@@ -1,5 +1,5 @@
 // Takes away one guard after the other, in a copy of the source, and runs the tests that should
-// notice: the suite has to be green with all guards and red without any one of them. A pattern has
+// notice: the suite must be green with all guards and red without any one of them. A pattern has
 // to match exactly once, so a guard that moves is never passed over in silence. FAULTS §6.
 //   node scripts/guards.mjs [--only "hop limit" | --patterns]
 import { spawnSync } from 'node:child_process';
@@ -288,7 +288,7 @@ const GUARDS = [
     tests: ['tests/protocol/ssh-signature.test.ts'],
   },
   {
-    name: 'files that have to be signed',
+    name: 'files that must be signed',
     file: 'dispatcher/signed-file.ts',
     find: 'return peopleWho(hear(signed, trust.signers), right, trust).length > 0;',
     without: 'return hear(signed, trust.signers).kind !== right;',
@@ -493,7 +493,7 @@ function takeAway({ name, file, find, without }, text) {
     typeof find === 'string' ? text.split(find).length - 1 : (text.match(find) ?? []).length;
   if (count !== 1)
     throw new Error(
-      `the guard "${name}" stands ${count} times in src/${file}, expected once: mend its pattern in scripts/guards.mjs`,
+      `the guard "${name}" occurs ${count} times in src/${file}, expected once: fix its pattern in scripts/guards.mjs`,
     );
   return text.replace(find, () => without);
 }

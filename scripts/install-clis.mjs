@@ -1,4 +1,4 @@
-// The agent programs that tests/agents-real runs, from npm into a cache outside of the repository;
+// The agent programs that tests/agents-real runs, from npm into a cache outside the repository;
 // each is its own folder and stays. All at once: what takes the time is one large file each.
 // Names as arguments install only those; without, the four that CI runs. Exit status: 0 with all of
 // them, 0 and a printed reason for those that the registry did not give, 1 when one cannot be

@@ -14,7 +14,7 @@ export function times(count) {
   return quick ? 1 : count;
 }
 
-/** How many things to measure with; a few when it has to be quick. */
+/** How many things to measure with; a few when it must be quick. */
 export function few(count) {
   return quick ? Math.min(count, 20) : count;
 }

@@ -20,7 +20,7 @@ export interface InvocationRequest {
    */
   readonly persona: string | null;
   readonly session: string | null;
-  /** An empty private folder outside of the agent's directory: `files` are written there. */
+  /** An empty private folder outside the agent's directory: `files` are written there. */
   readonly scratch: string;
   /** The directory that the program runs in; absolute. */
   readonly directory: string;
@@ -152,7 +152,7 @@ export interface Talk {
   readonly decide: (ask: number, isAllowed: boolean) => readonly string[];
   /** The lines that ask the program to stop what it does. */
   readonly cancel: () => readonly string[];
-  /** As `Adapter.parse`; stdout holds what was said outside of the conversation. */
+  /** As `Adapter.parse`; stdout holds what was said outside the conversation. */
   readonly parse: (output: ProgramOutput) => Parsed;
 }
 

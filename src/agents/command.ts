@@ -1,7 +1,7 @@
 /**
  * `adapter: command`: any program. It gets the prompt on stdin and writes the answer to stdout;
  * exit status 0 with something in it is an answer. A program that can say more of a failure uses
- * the codes of sysexits.h: 75 (EX_TEMPFAIL) = `unavailable`, tried again later or elsewhere; 77
+ * the codes of sysexits.h: 75 (EX_TEMPFAIL) = `unavailable`, retried later or elsewhere; 77
  * (EX_NOPERM) = `auth`, a person is needed. 126 and 127 mean, as in a shell, that a program could
  * not be executed: `setup`, and not `missing`, because a script may have acted before it came to
  * that line. Everything else is `crash`. `options: {input: message}` gives it the bare message

@@ -148,7 +148,7 @@ async function startIn(
   const { entry } = request;
   if (!(await isDirectory(cwd)))
     return failed('setup', `the directory ${cwd} ("cwd" of "${entry.name}") does not exist`);
-  // The name of the directory that a program is given has to be the one that it finds itself.
+  // The name of the directory that a program is given must be the one that it finds itself.
   const place = { cwd: await realpath(cwd), ground: groundOf(entry, request) };
   const found = await findWhatRuns(place, adapter);
   if (found !== null) return failed('setup', found);

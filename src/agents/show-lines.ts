@@ -37,7 +37,7 @@ export function createAsker(
   return (asked) => {
     last = last.then(() => {
       const isSecret = [asked.title, asked.input ?? ''].some((text) => redact(text) !== text);
-      // What cannot be shown exactly is not asked: anyone who agrees has to know to what.
+      // What cannot be shown exactly is not asked: anyone who agrees must know to what.
       const mayAsk = onAsk !== undefined && !isSecret && !over.aborted;
       return mayAsk && pause.during(() => onAsk(asked, cwd)).catch(() => false);
     });

@@ -1,6 +1,6 @@
 /**
  * Text cut and filled up to columns of a terminal. How wide a sign is says string-width, by the
- * tables of Unicode; nothing is cut inside of a sign that is made of several code points.
+ * tables of Unicode; nothing is cut inside a sign that is made of several code points.
  */
 import stringWidth from 'string-width';
 import { endWhole } from './plain-text.ts';

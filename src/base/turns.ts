@@ -5,7 +5,7 @@
 export type Turns = (work: number) => Promise<void> | null;
 
 /**
- * Tell it of work done; after each `workMax` of it the others have their turn, which has to be
+ * Tell it of work done; after each `workMax` of it the others have their turn, which must be
  * waited for. Null: not yet.
  */
 export function createTurns(workMax: number): Turns {

@@ -26,7 +26,7 @@ export interface CommandSpec {
   readonly args: string;
   readonly about: string;
   readonly group: 'begin' | 'talk' | 'look' | 'control' | 'workflow' | 'care';
-  /** True: an agent may call it inside of its attempt. For what sends or reads; else refused. */
+  /** True: an agent may call it inside its attempt. For what sends or reads; else refused. */
   readonly agents?: boolean;
   readonly options: readonly OptionSpec[];
   /** Commands below this one; their names begin with its own: `workflow run`. */

@@ -1,4 +1,4 @@
-/** Who may call which command: the one place where a call from inside of an attempt is refused. */
+/** Who may call which command: the one place where a call from inside an attempt is refused. */
 import { CrosstalkError } from '../base/errors.ts';
 import { type Caller, judgeCaller, readAncestors } from '../local/ancestors.ts';
 import type { CommandSpec, Invocation } from './command.ts';

@@ -21,7 +21,7 @@ const CLOCKS_APART_MS = HOUR;
 
 const FORGED: SeenRecord = { text: '', claim: null, isForged: true };
 
-/** The keys that records have to be signed with; null: none. With other keys all are read again. */
+/** The keys that records must be signed with; null: none. With other keys all are read again. */
 export async function trustInHosts(dispatcher: Dispatcher): Promise<Trust | null> {
   const { state } = dispatcher;
   const now = await trustNow(dispatcher);

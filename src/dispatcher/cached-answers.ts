@@ -34,7 +34,7 @@ interface CacheView {
   readonly repository: Repository;
   readonly tip: Oid | null;
   readonly cache: AnswerCache;
-  /** What has to be signed; null: nothing. */
+  /** What must be signed; null: nothing. */
   readonly trust: Trust | null;
 }
 

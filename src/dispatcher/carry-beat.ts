@@ -159,7 +159,7 @@ export function describePresence(dispatcher: Dispatcher): string {
   ]);
 }
 
-/** What has to be signed for this host, by its last look. */
+/** What must be signed for this host, by its last look. */
 function requiredNow({ state }: Dispatcher): readonly SignedKind[] {
   return [...(state.trust.heardBy?.required ?? [])];
 }

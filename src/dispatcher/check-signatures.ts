@@ -150,7 +150,7 @@ export async function findUnsignedPart(
 
 type Heard = Pick<OpenMessage, 'path' | 'blob'>;
 
-/** Files that have to be signed and stand unsigned: what was signed before counts. */
+/** Files that must be signed and stand unsigned: what was signed before counts. */
 export async function findUnsignedFiles({
   repository,
   tip,

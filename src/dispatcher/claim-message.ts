@@ -218,7 +218,7 @@ function startWon(dispatcher: Dispatcher, uncertain: UncertainClaim, seenMs: num
 
 /**
  * Takes back, at the end, claims that may or may not have landed: nothing was started for
- * them, and nobody has to wait out their lease.
+ * them, and nobody needs to wait out their lease.
  */
 export async function giveBackUncertain({ state, doors }: Dispatcher): Promise<void> {
   const given = uncertainClaims(state.claims.own);

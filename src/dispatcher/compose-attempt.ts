@@ -121,7 +121,7 @@ async function readThreadAt(
   });
 }
 
-/** Its files; refused too where they or its persona have to be signed and are not. */
+/** Its files; refused too where they or its persona must be signed and are not. */
 async function readSigned(
   dispatcher: Dispatcher,
   held: LiveClaim,

@@ -59,7 +59,7 @@ export interface Settings {
   readonly wakeAddress: string | null;
   /** Path of the one message that is worked on, and no run moved on; absent = all there is. */
   readonly onlyMessage?: string | undefined;
-  /** This host calls others when it has published something, so it has to know their beats. */
+  /** This host calls others when it has published something, so it must know their beats. */
   readonly pokes: boolean;
   /** The public half of the key by which this host signs its commits; absent: it signs none. */
   readonly key?: string;

@@ -1,5 +1,5 @@
 /**
- * Which replies count for nothing where hosts have to sign: no host that is known has signed them,
+ * Which replies are ignored where hosts must sign: no host that is known has signed them,
  * and no person who may answer in its place. PROTOCOL.md "Signatures".
  */
 import type { Oid } from '../base/ids.ts';
@@ -38,7 +38,7 @@ export function createClosersJudge(
 }
 
 /**
- * Who asks again for what somebody known has signed has to be known as well; an answer in the
+ * Who asks again for what somebody known has signed must be known as well; an answer in the
  * form of older programs counts as a reply does.
  */
 async function dropForged(

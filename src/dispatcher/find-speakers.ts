@@ -8,7 +8,7 @@ import type { Called } from '../protocol/people.ts';
 import { type Speaker, speakerOf } from '../protocol/who-said.ts';
 import type { Repository } from '../transport/repository.ts';
 
-/** Where the files stand, whose addresses are whose, and what has to be signed; null: nothing. */
+/** Where the files stand, whose addresses are whose, and what must be signed; null: nothing. */
 export interface Hearing {
   readonly repository: Repository;
   readonly tip: Oid | null;

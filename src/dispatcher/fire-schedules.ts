@@ -138,7 +138,7 @@ async function firingAt(
 
 /**
  * The latest time that a workflow was fired for, as the commits since `sinceMs` say. Anyone who can
- * push can write a time that is far ahead, or, where hosts have to sign, any.
+ * push can write a time that is far ahead, or, where hosts must sign, any.
  */
 async function lastSlot(
   dispatcher: Dispatcher,

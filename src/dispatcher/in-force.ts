@@ -1,6 +1,6 @@
 /**
  * What counts on this host at the tip that it has: the keys that it knows with what people may do,
- * and files that have to be signed. PROTOCOL.md "Signatures".
+ * and files that must be signed. PROTOCOL.md "Signatures".
  */
 import type { Oid } from '../base/ids.ts';
 import { requires, type SignedFileKind, standingKey, type Trust } from '../protocol/trust.ts';

@@ -153,7 +153,7 @@ export function continuedBy(
   return continues === null ? {} : { continues };
 }
 
-/** What has to be pushed for a claim of ours; null: all that it said stands there, or cannot be. */
+/** What must be pushed for a claim of ours; null: all that it said stands there, or cannot be. */
 async function capsuleUpdate(
   dispatcher: Dispatcher,
   held: LiveClaim,
@@ -268,7 +268,7 @@ function isResting({ state, doors }: Dispatcher): boolean {
   return doors.clock.monotonicMs() < state.claims.capsulesRestMs;
 }
 
-/** Nobody signs a capsule: where anything has to be signed, its changes do not count. */
+/** Nobody signs a capsule: where anything must be signed, its changes do not count. */
 async function readThere(dispatcher: Dispatcher, ref: string, oid: Oid): Promise<Capsule | null> {
   const found = await readRecord(dispatcher, ref, oid);
   if (found?.work === undefined) return found;

@@ -80,7 +80,7 @@ function noteRefusal(
 ): void {
   const { beat } = state.host;
   const { line } = failed;
-  // A limit is waited out; everything else is tried again soon.
+  // A limit is waited out; everything else is retried soon.
   const unmoved = failed.reason === 'limited' ? { unmoved: { reason: failed.reason, line } } : {};
   const refusal = nextRefusal(
     beat.refusal,

@@ -49,7 +49,7 @@ const KILL_MS = 6_000;
  * An immediate end: the time for pushes under way, so that no claim and no beat are left behind.
  */
 const LEAVE_MS = 3_000;
-/** While an observer waits for a lease it has to look at least this often in it. */
+/** While an observer waits for a lease it must look at least this often in it. */
 const LOOKS_PER_LEASE = 8;
 
 /** Runs until stopped. Throws only when local state cannot be read. */
@@ -190,11 +190,11 @@ async function waitForNextPoll(
   const lookMsMax = leaseMs / LOOKS_PER_LEASE;
   const lookMs = watching ? Math.min(pace.quietMs, lookMsMax) : pace.quietMs;
   const isLimited = state.host.outage?.reason === 'limited';
-  // Anyone who holds claims has to be back with a beat before they lapse.
+  // Anyone who holds claims must be back with a beat before they lapse.
   const outageMsMax = workInHand(state).held === 0 ? Infinity : isLimited ? leaseMs / 2 : lookMsMax;
   const { askedMs } = state.pace;
   const untilMs = askedMs === null ? Infinity : Math.max(0, askedMs - doors.clock.monotonicMs());
-  // In time for its turn, and before it often enough to see when the others push: all have to agree
+  // In time for its turn, and before it often enough to see when the others push: all must agree
   // on when a round began.
   const watchMs = watchPauseMs(dispatcher);
   const turnMs = untilMs < 2 * watchMs ? untilMs : watchMs;

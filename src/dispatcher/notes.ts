@@ -137,7 +137,7 @@ export interface Schedules {
 /** What is asked of a saved workflow when its time may have come. */
 export type Scheduled = Pick<ScheduleInput, 'name' | 'text' | 'sinceMs'>;
 
-/** What goes along with a push of others, once: whatever its outcome, it is not tried again. */
+/** What goes along with a push of others, once: whatever its outcome, it is not retried. */
 export interface Rider {
   readonly transaction: Transaction;
   /** Null: it was not pushed. */

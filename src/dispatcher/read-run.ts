@@ -40,7 +40,7 @@ export interface RunReader {
   readonly memories: Map<string, TextMemory>;
   /** Whose addresses are whose. */
   readonly called: Called;
-  /** What has to be signed for this host; null: nothing. */
+  /** What must be signed for this host; null: nothing. */
   readonly trust: Trust | null;
   readonly nowMs: number;
 }
@@ -93,7 +93,7 @@ export async function readRun(reader: RunReader, marker: OpenMessage): Promise<R
 }
 
 /**
- * What is saved in a folder, as it counts: where workflows have to be signed, each file in the
+ * What is saved in a folder, as it counts: where workflows must be signed, each file in the
  * newest version that somebody has signed who may change them.
  */
 async function readSigned(
@@ -129,7 +129,7 @@ async function readSigned(
   return texts;
 }
 
-/** Each goes through the history: what is changed beyond so many files counts for nothing. */
+/** Each goes through the history: what is changed beyond so many files is ignored. */
 const SEARCHES_MAX = 16;
 
 interface SignedFolder {

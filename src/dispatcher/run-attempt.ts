@@ -201,7 +201,7 @@ interface Attempt {
 }
 
 /**
- * Everything that has to be known before an agent may act: the mark on the branch, the line of the
+ * Everything that must be known before an agent may act: the mark on the branch, the line of the
  * journal, a lease that still holds. Else how the attempt ended; null: the claim is lost.
  */
 async function startAttempt(

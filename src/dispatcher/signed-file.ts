@@ -23,7 +23,7 @@ export interface Signing {
   readonly repository: Repository;
   readonly tip: Oid;
   readonly trust: Judged;
-  /** What its signer has to be allowed. */
+  /** What its signer must be allowed. */
   readonly right: Right;
   /** A version that cannot be read does not count either, though it is signed. */
   readonly isReadable: (text: string) => boolean;

@@ -188,7 +188,7 @@ export interface PaceState {
   unanswered: { readonly line: string; readonly times: number; readonly untilMs: number } | null;
   /**
    * `seen`: the verbs of a tick act on its look; `leaving`: nobody looks any more, and what was
-   * seen last has to do. Else nothing is pushed before another look.
+   * seen last must do. Else nothing is pushed before another look.
    */
   sight: 'seen' | 'old' | 'leaving';
   /** Until when a turn that was begun may be used on. */
@@ -254,13 +254,13 @@ export interface TrustState {
   now: TrustNow | null;
   /** The keys by which the records were judged. */
   recordsBy: Trust | null;
-  /** By their refs, where beats have to be signed. */
+  /** By their refs, where beats must be signed. */
   readonly beats: Map<string, BelievedBeat>;
   /** Refs of beats that were told to be too old to count. */
   readonly oldTold: Set<string>;
   /** Work key → why it is held back, as of this tick. */
   held: ReadonlyMap<string, ReasonOf<'unsigned'>>;
-  /** Files that have to be signed, by path: what counts, as it was last told. */
+  /** Files that must be signed, by path: what counts, as it was last told. */
   readonly files: Map<string, SignedFile>;
 }
 

@@ -133,7 +133,7 @@ function dayStartMs(wallMs: number): number {
   return wallMs - (wallMs % DAY) - SKEW_MS;
 }
 
-/** Where hosts have to sign, a reply without such a signature uses up no budget. */
+/** Where hosts must sign, a reply without such a signature uses up no budget. */
 async function leaveOutForged<T extends { readonly path: string; readonly blob: Oid }>(
   dispatcher: Dispatcher,
   range: { readonly from: Oid | null; readonly to: Oid },

@@ -95,9 +95,9 @@ export interface Config {
   readonly mirror: string | null;
   /** This machine does not go to sleep on its own while agents run. Default true. */
   readonly wakeLock: boolean;
-  /** What has to be signed by somebody whom this host knows. Default nothing. */
+  /** What must be signed by somebody whom this host knows. Default nothing. */
   readonly requireSigned: readonly SignedKind[];
-  /** What each person may do, where it has to be signed. Default null: all who are known, all. */
+  /** What each person may do, where it must be signed. Default null: all who are known, all. */
   readonly people: Rights | null;
 }
 

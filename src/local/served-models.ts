@@ -25,7 +25,7 @@ export interface ModelOffer {
 export interface ServedModelsInput {
   readonly transport: ModelsFile;
   readonly host: ModelsFile;
-  /** Where the host's own stands, for who has to mend it. */
+  /** Where the host's own stands, for the person who must fix it. */
   readonly hostFile: string;
   readonly approvals: Approvals;
   /** Names of `--only`; null = all. */

@@ -10,7 +10,7 @@ import { slugName } from '../protocol/names.ts';
 /** Who keeps services running here. */
 export type ServiceManager = 'systemd' | 'launchd';
 
-/** What a service has to know. Paths are absolute. */
+/** What a service must know. Paths are absolute. */
 export interface ServiceFacts {
   readonly manager: ServiceManager;
   /** 16 hex that stand for the transport. */
@@ -121,7 +121,7 @@ function seal(text: string): string {
   return `# crosstalkd service, sha256 ${digest(text)}\n${text}`;
 }
 
-/** The declaration of XML has to stay the first line. */
+/** The declaration of XML must stay the first line. */
 function sealPlist(text: string): string {
   const end = text.indexOf('\n') + 1;
   return `${text.slice(0, end)}<!-- crosstalkd service, sha256 ${digest(text)} -->\n${text.slice(end)}`;
@@ -131,7 +131,7 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** What no retry mends: usage or configuration (2), held by another dispatcher (5). */
+/** What no retry fixes: usage or configuration (2), held by another dispatcher (5). */
 const EXITS_FOR_GOOD = [2, 5] as const;
 const RESTART_SECONDS = 10;
 const STOP_SECONDS_MORE = 20;

@@ -87,7 +87,7 @@ async function readLetThrough(directory: ConfigDirectory): Promise<ReadonlySet<s
   return new Set(text.split('\n').filter((line) => line !== ''));
 }
 
-/** What has to be signed, by the two settings that say it. */
+/** What must be signed, by the two settings that say it. */
 export function requiredKinds({
   requireSigned,
   obeyControl,
@@ -96,15 +96,15 @@ export function requiredKinds({
 }
 
 /**
- * What is said where the configuration says what people may do and nobody has to prove who they
+ * What is said where the configuration says what people may do and nobody needs to prove who they
  * are; null where all of it decides something.
  */
 export function tellIdleRights(config: TrustSettings): string | null {
   const given = new Set([...(config.people?.values() ?? [])].flatMap((may) => [...may]));
   const idle = idleRights(new Set(requiredKinds(config))).filter((right) => given.has(right));
   if (idle.length === 0) return null;
-  const what = idle.length === given.size ? 'nothing' : `nothing of "${idle.join('", "')}"`;
-  return `"people:" says what people may do, but ${what} has to be signed here`;
+  const what = idle.length === given.size ? '' : ` for "${idle.join('", "')}"`;
+  return `"people:" says what people may do, but this host requires no signatures${what}`;
 }
 
 /** What `trust on` requires. */
@@ -197,7 +197,7 @@ async function readAgain(source: TrustSource, before: TrustSettings): Promise<Tr
     return await source.readSettings();
   } catch (error) {
     if (!(error instanceof CrosstalkError)) throw error;
-    source.onProblem(`${errorText(error)}; what has to be signed stays as it was`);
+    source.onProblem(`${errorText(error)}; the required signatures are unchanged`);
     return before;
   }
 }

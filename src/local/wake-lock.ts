@@ -36,7 +36,7 @@ export function wakeCommand(
   return platform === 'darwin' ? ['caffeinate', '-i', '-w', String(pid)] : null;
 }
 
-/** The lock of this machine. A program that is absent or refused is not tried again. */
+/** The lock of this machine. A program that is absent or refused is not retried. */
 export function createWakeLock(
   env: Environment,
   command = wakeCommand(process.platform, process.pid),

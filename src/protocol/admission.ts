@@ -9,7 +9,7 @@ export type MaySend = 'all' | readonly string[];
 
 /** What an entry takes. Null = no matter which. */
 export interface Admission {
-  /** Senders by name, and channels as `channel:<name>`: one of them has to fit. */
+  /** Senders by name, and channels as `channel:<name>`: one of them must fit. */
   readonly acceptFrom: readonly string[] | null;
   /** Projects that a message may name. */
   readonly projects: readonly string[] | null;

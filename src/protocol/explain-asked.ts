@@ -21,7 +21,7 @@ export function namesInMapping(given: Readonly<Record<string, unknown>>): string
     .join(' ');
 }
 
-/** What an address in this place has to be; the names themselves where it shows them. */
+/** What an address in this place must be; the names themselves where it shows them. */
 export function expectedAddress(item: string): string {
   const odd = oddCharacter(item);
   if (odd !== null) return `the name without ${odd.why}`;

@@ -30,12 +30,12 @@ const STARTS: readonly {
   { fits: /^\+\+\+/, expected: `${DASHES}, then YAML such as "to: opus": TOML is not read` },
   { fits: /^[{[]/, expected: `${DASHES}, then YAML such as "to: opus": JSON is not read` },
   { fits: /^---[^-\s]/, expected: `the first line to be exactly ${DASHES}` },
-  { fits: /^(?:```|~~~)/, expected: `${DASHES} as the first line, outside of a code fence` },
+  { fits: /^(?:```|~~~)/, expected: `${DASHES} as the first line, outside a code fence` },
   { fits: /^[ \t]+-{2,}/, expected: `${DASHES} without spaces before it` },
   { fits: /^(?:[-–—_*=]{2,}|[–—])[ \t]*\r?(?:\n|$)/, expected: `three hyphens: ${DASHES}` },
 ];
 
-/** The line to mend. `isNote` when nothing says that a message was meant. */
+/** The line to fix. `isNote` when nothing says that a message was meant. */
 export function explainStart(text: string): Rejection {
   const start = text.slice(0, START_CHARS);
   const lines = start.split(/\r?\n/, LINES);

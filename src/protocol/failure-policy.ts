@@ -24,7 +24,7 @@ interface Policy {
 }
 
 const POLICIES: Readonly<Record<string, Policy>> = {
-  // A person has to sign in; it is looked at again in case one did.
+  // A person must sign in; it is looked at again in case one did.
   auth: { retryDelaysMs: [], fallbackFirst: true, parkMs: 10 * MINUTE },
   'rate-limit': {
     retryDelaysMs: [5 * SECOND, 30 * SECOND],

@@ -59,7 +59,7 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
   }
   for (const path of [...batch.answered, ...batch.silent]) {
     messages.delete(path);
-    // It was mended after somebody had answered it by hand.
+    // It was fixed after somebody had answered it by hand.
     if (rejected.get(path)?.twinOf === undefined) rejected.delete(path);
   }
   for (const message of batch.messages) {
@@ -67,7 +67,7 @@ export function foldChanges(index: OpenIndex, batch: ChangeBatch): OpenIndex {
     if (message.recipients.length === 0) messages.delete(message.path);
     else messages.set(message.path, message);
   }
-  // It was mended; what is still wrong with it is in the batch.
+  // It was fixed; what is still wrong with it is in the batch.
   for (const { path, recipient } of batch.replies) {
     const reply = replyPath(path, recipient);
     if (rejected.get(reply)?.twinOf === undefined) rejected.delete(reply);

@@ -103,7 +103,7 @@ export type MessageRead =
 
 /**
  * A message out of the bytes of its file, or the first rule that it breaks. Unknown fields are
- * ignored; known ones have to be right. `at`: the path of the file, to which `re:` may be relative.
+ * ignored; known ones must be right. `at`: the path of the file, to which `re:` may be relative.
  */
 export function decodeMessage(bytes: Uint8Array, at: string | null = null): MessageRead {
   const read = readFrontMatter(bytes);

@@ -11,7 +11,7 @@ export const NAME_RULE =
 export const CHANNEL_RULE =
   'lower-case letters, digits and "-", beginning with a letter or digit, at most 64 characters';
 
-/** Names that mean something else in an address, so nobody may be called so. */
+/** Names that mean something else in an address, so nobody may be named so. */
 export const RESERVED_NAMES: readonly string[] = ['all', 'workflow'];
 
 /**
@@ -70,7 +70,7 @@ export const NOT_PORTABLE = 'a name that Windows keeps for itself';
 
 /**
  * False for a name that some machine cannot have as a file: git could not check it out there.
- * Nobody is refused who has one already; nothing new is called so.
+ * Nobody is refused who has one already; nothing new is named so.
  */
 export function isPortable(name: string): boolean {
   return !DEVICE.test(name) && !/[. ]$/.test(name) && !/[<>:"|?*]/.test(name);

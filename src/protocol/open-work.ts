@@ -45,7 +45,7 @@ export interface RejectedFile extends Rejection {
   readonly twinOf?: string;
   /** A folder of which nothing is read; `path` is its own, without a trailing slash. */
   readonly isFolder?: true;
-  /** The words of the command that mends it, where more is known than `lint` says. */
+  /** The words of the command that fixes it, where more is known than `lint` says. */
   readonly remedy?: readonly string[];
 }
 
@@ -81,7 +81,7 @@ export interface OpenIndex {
   readonly runs: ReadonlySet<string>;
   /** Marks of started agents whose work may be open, now or later, by their paths. */
   readonly started: ReadonlyMap<string, StartMark>;
-  /** Replies that count for nothing on this host, by their paths: all is as if without them. */
+  /** Replies that are ignored on this host, by their paths: all is as if without them. */
   readonly forged: ReadonlyMap<string, ForgedReply>;
 }
 

@@ -26,7 +26,7 @@ const PROBLEMS_MAX = 20;
 
 /**
  * Address, in lower case → the name of the person whose commits have it; `<full name>`, spelled
- * once → the name of who is called so.
+ * once → the name of who is named so.
  */
 export type Called = ReadonlyMap<string, string>;
 

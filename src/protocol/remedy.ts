@@ -28,7 +28,7 @@ export interface Told {
   readonly hosts: readonly { readonly host: string; readonly says: string }[];
 }
 
-/** The command that helps; null = nothing has to be done. */
+/** The command that helps; null = nothing needs to be done. */
 export function fixOf(reason: Reason): Fix | null {
   const remedy = REMEDIES[reason.kind] as ((facts: Reason) => Fix | null) | undefined;
   return remedy?.(reason) ?? null;
@@ -305,7 +305,7 @@ export function answerGate({
 
 /** Ask again, or let it be. */
 function failureFix({ id, run, model }: ReasonOf<'failure' | 'outcome-unknown'>): Fix {
-  // A marker that is wrong is as wrong the next time: its answer lists what has to be mended.
+  // A marker that is wrong is as wrong the next time: its answer lists what must be fixed.
   if (run === null && model === 'workflow')
     return orElse(fixBy`crosstalkd show ${id}`, fixBy`crosstalkd ack ${id}`);
   return run === null

@@ -99,7 +99,7 @@ export function looksLikeTurn(key: string): boolean {
   return /^[nr]\d+-/.test(key);
 }
 
-/** True for a key that no item may have: the run's own folders are called so. */
+/** True for a key that no item may have: the run's own folders are named so. */
 export function isReservedKey(key: string): boolean {
   return looksLikeTurn(key) || /^(?:join|one|gates|c\d+)$/.test(key);
 }

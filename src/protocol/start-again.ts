@@ -1,7 +1,7 @@
 /**
  * The one place that knows whether an agent may be started again without a person. Everything that
  * would start one a second time for the same piece of work, or for a task that takes the place of
- * the first, has to ask it:
+ * the first, must ask it:
  *
  * - the dispatcher, after a failed attempt: retry by class, fallback model, once more with a
  *   shorter thread or without a session (failure-policy.ts);

@@ -13,7 +13,7 @@ import { dispatcherIdentity } from './reply.ts';
 import { formatSubject } from './subject.ts';
 import { formatTrailers } from './trailers.ts';
 
-/** A mark that stands and that somebody may still have to know of. */
+/** A mark that stands and that somebody may still need to know of. */
 export interface StartMark {
   readonly path: string;
   /** The reply stands beside it; its work can be open again only as a copy of its message. */

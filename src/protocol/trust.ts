@@ -26,13 +26,13 @@ export const SIGNED_KINDS = [
 export type SignedKind = (typeof SIGNED_KINDS)[number];
 
 /**
- * What a person may do where it has to be signed: ask models and start workflows; answer gates and
+ * What a person may do where it must be signed: ask models and start workflows; answer gates and
  * agents, and order runs; order all hosts; change models, budgets and schedules.
  */
 export const RIGHTS = ['ask', 'approve', 'operate', 'models'] as const;
 export type Right = (typeof RIGHTS)[number];
 
-/** Where a right decides: only where one of these has to be signed. */
+/** Where a right decides: only where one of these must be signed. */
 const NEEDS: Readonly<Record<Right, readonly SignedKind[]>> = {
   ask: ['external'],
   approve: ['gates'],
@@ -40,7 +40,7 @@ const NEEDS: Readonly<Record<Right, readonly SignedKind[]>> = {
   models: ['models', 'budgets', 'schedules'],
 };
 
-/** Rights that decide nothing, because nobody has to prove who they are where these count. */
+/** Rights that decide nothing, because nobody needs to prove who they are where these count. */
 export function idleRights(required: ReadonlySet<SignedKind>): readonly Right[] {
   const isRequired = (kind: SignedKind): boolean => requires({ required }, kind);
   return RIGHTS.filter((right) => !NEEDS[right].some(isRequired));
@@ -52,7 +52,7 @@ export type Rights = ReadonlyMap<string, ReadonlySet<Right>>;
 /** Principal → keys: a person's name, or `host/<alias>`. */
 export type Signers = ReadonlyMap<string, ReadonlySet<SshKey>>;
 
-/** What has to be signed for a host, and by whom. */
+/** What must be signed for a host, and by whom. */
 export interface Trust {
   readonly required: ReadonlySet<SignedKind>;
   readonly signers: Signers;
@@ -80,7 +80,7 @@ export type Voice =
   | { readonly kind: 'bad'; readonly why: string }
   | { readonly kind: 'stranger'; readonly key: SshKey };
 
-/** Whether something has to be signed. */
+/** Whether something must be signed. */
 export function requires({ required }: Pick<Trust, 'required'>, kind: SignedKind): boolean {
   return required.has(kind) || required.has('all');
 }

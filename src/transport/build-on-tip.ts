@@ -68,7 +68,7 @@ export async function buildOnTip(
   };
 }
 
-/** The tip, and the replies there that count for nothing: they close nothing, but take a path. */
+/** The tip, and the replies there that are ignored: they close nothing, but take a path. */
 type Standing = Pick<OpenIndex, 'tip' | 'forged'>;
 
 /** The changes of a transaction, or why it has none: that concerns no other transaction. */

@@ -46,11 +46,11 @@ interface Peer {
   readonly said: string[];
   /** It does not speak git's protocol, or does not stop: there is nothing to wait for. */
   readonly senseless: ('exited' | 'overflow')[];
-  /** Bytes that may still come outside of packs. */
+  /** Bytes that may still come outside packs. */
   roomBytes: number;
 }
 
-/** What may come outside of packs, as the output of any git command. */
+/** What may come outside packs, as the output of any git command. */
 const ROOM_BYTES = 256 * 1024 * 1024;
 /** What a line costs beside its text: empty ones and marks have no end either. */
 const PACKET_BYTES = 64;

@@ -94,7 +94,7 @@ const NEEDS_PERSON: ReadonlySet<Reason> = new Set<Reason>([
 export const NOT_GIT =
   'the answer does not come from a git server (a login page, a proxy, maintenance, a plain web server, a shell that prints at login?)';
 
-/** Whether the same call may succeed later, without anybody mending anything. */
+/** Whether the same call may succeed later, without anybody fixing anything. */
 export function mayPass({ reason }: RemoteFailure): boolean {
   return !NEEDS_PERSON.has(reason);
 }

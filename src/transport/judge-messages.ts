@@ -94,7 +94,7 @@ export interface Judge {
 
 /**
  * Nearly everything of a long history is over at a glance: a message whose answers were all seen
- * beside it, a reply to a person. Only of a whole tree: of changes more has to be told.
+ * beside it, a reply to a person. Only of a whole tree: of changes more must be told.
  */
 export function isOver(judge: Judge, candidate: Candidate, into: Judged): boolean {
   const { file, fields, answeredBy } = candidate;

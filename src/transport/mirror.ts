@@ -71,12 +71,12 @@ export interface SeenTip {
   readonly records?: ReadonlyMap<string, Oid>;
   /**
    * Given when this host itself built and landed `tip`: the commit it was built on. From there
-   * nothing has to be fetched or proved.
+   * nothing needs to be fetched or proved.
    */
   readonly builtOn?: Oid | null;
 }
 
-/** Which replies that stand at a commit count for nothing, after what the index has. */
+/** Which replies that stand at a commit are ignored, after what the index has. */
 export type FindForged = (seen: {
   readonly index: OpenIndex;
   readonly tip: Oid;

@@ -113,7 +113,7 @@ export async function publishRounds(
 }
 
 /**
- * Decides, builds and pushes once. Transactions without an outcome have to be tried again, together
+ * Decides, builds and pushes once. Transactions without an outcome must be retried, together
  * with whatever came up meanwhile.
  */
 async function publishOnce(

@@ -5,7 +5,7 @@ export const BACKOFF_MS_MAX = 10_000;
 export const BACKOFF_MS_FIRST = 25;
 /** Pause after a push that had no effect although nobody else was there; doubles. */
 const UNMOVED_MS = 100;
-/** Such pushes in a row after which somebody has to know: about three seconds. */
+/** Such pushes in a row after which somebody must know: about three seconds. */
 export const UNMOVED_MAX = 6;
 
 /** How long to wait after that many pushes in a row that moved nothing. */

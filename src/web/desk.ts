@@ -91,7 +91,7 @@ export async function openDesk(invocation: Invocation): Promise<Desk> {
     let pauseMs = PAUSE_MS_MIN;
     while (followers.size > 0 && !end.signal.aborted) {
       const before = seeing.last()?.version;
-      // A look that fails is tried again: the page says what it knew last.
+      // A look that fails is retried: the page says what it knew last.
       const moment = await look().catch(() => null);
       hearing.listen(moment?.around.here != null);
       pauseMs =

@@ -33,7 +33,7 @@ const FILES: readonly (readonly [string, string])[] = [
   ['---\r\nto: opus\r\n---\r\nx\r\n', 'message to opus'],
   ['---\rto: opus\r---\rx\r', '1: line ends of CR alone; line ends of LF or CR LF'],
   ['\ufeff---\nto: opus\n---\nx\n', 'message to opus'],
-  ['```\n---\nto: opus\n---\n```\n', '1: "```"; --- as the first line, outside of a code fence'],
+  ['```\n---\nto: opus\n---\n```\n', '1: "```"; --- as the first line, outside a code fence'],
   [
     '<!-- x -->\n---\nto: opus\n---\nx',
     '1: "<!-- x -->"; --- as the first line: remove what stands before it',

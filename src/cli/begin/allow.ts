@@ -86,7 +86,7 @@ function describeLeaving(entry: ModelEntry): string | null {
 }
 
 /**
- * What an operator has to know before saying yes: everything that decides what runs, with which
+ * What an operator must know before saying yes: everything that decides what runs, with which
  * rights to what.
  */
 export function describeEntry(entry: ModelEntry): readonly string[] {

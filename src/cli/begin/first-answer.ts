@@ -49,7 +49,7 @@ export async function tryOut(
 
 const FIRST_QUESTION = 'Say hello in one line.';
 
-/** On a pipe nobody can be asked, and nobody has to be: the entries are written here and now. */
+/** On a pipe nobody can be asked, and nobody needs to be: the entries are written here and now. */
 export async function mayApprove(invocation: Invocation, models: FirstModels): Promise<boolean> {
   if (models.agents.length === 0 || !canAsk(invocation)) return true;
   for (const line of models.notes) invocation.io.print(plain(line));

@@ -1,4 +1,4 @@
-/** A person's clone of a transport's branch, and what has to be undone when it comes to nothing. */
+/** A person's clone of a transport's branch, and what must be undone when it comes to nothing. */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -24,7 +24,7 @@ export interface Patience {
 
 /**
  * What `open` gives, as soon as it does; null when it was told to stop before. Throws what a person
- * has to mend.
+ * must fix.
  */
 export async function openPatiently<T>(
   open: () => Promise<T>,

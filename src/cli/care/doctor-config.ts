@@ -20,7 +20,7 @@ import { fixBy, fixByHand, withNote } from '../../base/fix.ts';
 
 /**
  * Findings about the configuration. What is wrong with permissions comes first: the rest shows when
- * that is mended.
+ * that is fixed.
  */
 export async function examineConfig({ env }: Invocation): Promise<readonly Finding[]> {
   const directory = locateConfigDirectory(env);
@@ -80,7 +80,7 @@ async function examineProjects(
 }
 
 /**
- * Files whose permissions we can mend ourselves; those of other users are for the administrator.
+ * Files whose permissions we can fix ourselves; those of other users are for the administrator.
  */
 async function examinePermissions(directory: ConfigDirectory): Promise<readonly Finding[]> {
   const written = [

@@ -52,7 +52,7 @@ export async function examineHost(
 async function examineState({ session }: Surroundings): Promise<readonly Finding[]> {
   const { path } = session.directory;
   const { uid } = await stat(path);
-  // That others can read it is mended by anyone who opens it.
+  // That others can read it is fixed by anyone who opens it.
   const owner = isOurs(uid)
     ? fine('state', `${path} is private`)
     : trouble('bad', 'state', {

@@ -158,7 +158,7 @@ async function writeTraits(
 }
 
 /**
- * A claim has to go with its reply. Servers forbid the deletion of branches more often than that of
+ * A claim must go with its reply. Servers forbid the deletion of branches more often than that of
  * other refs.
  */
 async function examineDeletes(
@@ -235,7 +235,7 @@ async function examineProtection(session: TransportSession): Promise<readonly Fi
       fine('protection', 'the repository is its own remote: anyone who works in it can rewrite it'),
     ];
   const git = openPersonGit(path, session.env);
-  // Claims among the branches have to be deletable.
+  // Claims among the branches must be deletable.
   const wanted = [
     'receive.denyNonFastForwards',
     ...(session.traits.customRefs ? ['receive.denyDeletes'] : []),

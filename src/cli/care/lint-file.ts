@@ -142,7 +142,7 @@ function isPageOfChannel(path: string): boolean {
   return path.startsWith(`${CHANNELS}/`) && isPage(path.slice(path.lastIndexOf('/') + 1));
 }
 
-/** Why no dispatcher will ever see a file where it stands, and the command that mends it. */
+/** Why no dispatcher will ever see a file where it stands, and the command that fixes it. */
 function placeProblem(path: string): Rejection | null {
   if (parseMessagePath(path) !== null) return null;
   const odd = path.startsWith(`${CHANNELS}/`)

@@ -86,7 +86,7 @@ async function listMade(
 /** How often a server that answers from copies is asked before it is taken at its word. */
 const LOOKS = 3;
 
-/** What was taken has to be shown: some servers hide refs. Null when it is. */
+/** What was taken must be shown: some servers hide refs. Null when it is. */
 async function findHidden(
   repository: Repository,
   updates: readonly RefUpdate[],

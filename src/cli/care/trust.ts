@@ -36,7 +36,7 @@ import { hostname } from '../session/host-name.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { fixBy, formatFix, withNote } from '../../base/fix.ts';
 
-/** `trust list`: what has to be signed here, the keys that are known, and hosts that are not. */
+/** `trust list`: what must be signed here, the keys that are known, and hosts that are not. */
 export async function listTrust(invocation: Invocation): Promise<number> {
   const { env, io } = invocation;
   const directory = locateConfigDirectory(env);
@@ -58,8 +58,8 @@ export async function listTrust(invocation: Invocation): Promise<number> {
   else {
     io.print(
       requiredKinds(config).length === 0
-        ? 'Nothing has to be signed on this host: crosstalkd trust on'
-        : `Has to be signed on this host: ${requiredKinds(config).join(', ')}.`,
+        ? 'This host requires no signatures: crosstalkd trust on'
+        : `This host requires signatures for: ${requiredKinds(config).join(', ')}.`,
     );
     for (const line of describeSigners(signers)) io.print(line);
     const idle = tellIdleRights(config);
@@ -93,7 +93,7 @@ interface Stranger {
   readonly key: SshKey;
 }
 
-/** Hosts in view whose keys are not known, this one left out; none outside of a transport. */
+/** Hosts in view whose keys are not known, this one left out; none outside a transport. */
 async function findStrangers(
   invocation: Invocation,
   signers: Signers,
@@ -127,7 +127,7 @@ function describeStrangers(strangers: readonly Stranger[]): readonly string[] {
   ];
 }
 
-/** `trust on [kind …]`: what has to be signed on this host. */
+/** `trust on [kind …]`: what must be signed on this host. */
 export async function turnOnTrust(invocation: Invocation): Promise<number> {
   const { args } = invocation;
   const kinds = args.length === 0 ? REQUIRED_AT_ONCE : args.map(checkKind);
@@ -137,7 +137,7 @@ export async function turnOnTrust(invocation: Invocation): Promise<number> {
   const strangers = await findStrangers(invocation, signers);
   const people = [...signers.keys()].filter(isPerson);
   tell(invocation, { required: kinds, people, hosts_not_known: strangers.map(factsOf) }, [
-    `Has to be signed on this host: ${kinds.join(', ')}. ${FROM_NEXT_POLL}`,
+    `This host requires signatures for: ${kinds.join(', ')}. ${FROM_NEXT_POLL}`,
     ...(people.length > 0
       ? []
       : ['No key is known yet, so what people ask is held back: crosstalkd trust add NAME KEY']),
@@ -149,7 +149,7 @@ export async function turnOnTrust(invocation: Invocation): Promise<number> {
 /** `trust off`. */
 export async function turnOffTrust(invocation: Invocation): Promise<number> {
   await requireSigned(locateConfigDirectory(invocation.env), []);
-  tell(invocation, { required: [] }, [`Nothing has to be signed on this host. ${FROM_NEXT_POLL}`]);
+  tell(invocation, { required: [] }, [`This host requires no signatures. ${FROM_NEXT_POLL}`]);
   return 0;
 }
 

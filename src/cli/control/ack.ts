@@ -1,5 +1,5 @@
 /**
- * `crosstalkd ack`: a person's note that nothing has to be done about a failure or a file that is
+ * `crosstalkd ack`: a person's note that nothing needs to be done about a failure or a file that is
  * not a message. It is kept in the transport, so that no host reports it again.
  */
 import { formatIso } from '../../base/clock.ts';

@@ -110,7 +110,7 @@ export function alreadyRetried(id: string, newer: string): CrosstalkError {
 
 interface Recipients {
   readonly to: readonly string[];
-  /** True when the old message has to be closed by the new one. */
+  /** True when the old message must be closed by the new one. */
   readonly closes: boolean;
 }
 

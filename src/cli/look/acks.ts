@@ -1,6 +1,6 @@
 /**
  * What people have dismissed: a note at `data/acks/`, which says of one failure or one stray file
- * that nothing has to be done about it. All hosts see it, and only what is shown depends on it.
+ * that nothing needs to be done about it. All hosts see it, and only what is shown depends on it.
  */
 import type { Oid } from '../../base/ids.ts';
 import { isHeard } from '../../dispatcher/signed-file.ts';
@@ -35,7 +35,7 @@ export async function dropAcked(
   };
 }
 
-/** Those that stand and, where people have to sign, that somebody signed who may approve. */
+/** Those that stand and, where people must sign, that somebody signed who may approve. */
 async function listCounting(
   { session: { repository }, trust }: Noted,
   tip: Oid,

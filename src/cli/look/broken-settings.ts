@@ -1,6 +1,6 @@
 /**
  * Files of the transport beside models.yaml that hosts judge by: a version that cannot be read
- * changes nothing, so its author has to know.
+ * changes nothing, so its author must know.
  */
 import { decodeBudgets } from '../../protocol/budgets.ts';
 import { decodeTransport } from '../../protocol/pace.ts';

@@ -96,7 +96,7 @@ export interface Surroundings {
    */
   readonly offers: readonly ModelOffer[];
   readonly offersProblem: string | null;
-  /** What has to be signed for this host; null: nothing. */
+  /** What must be signed for this host; null: nothing. */
   readonly trust: Trust | null;
   /** Work key → why nobody known has signed it, where this host requires that. */
   readonly unsigned: WorkView['unsigned'];
@@ -125,7 +125,7 @@ export interface Surroundings {
 
 /**
  * Looks at everything once: one `ls-remote`, and one fetch when there is something new. The session
- * has to be closed. `onOpen` may begin something that continues beside it; it must not reject.
+ * must be closed. `onOpen` may begin something that continues beside it; it must not reject.
  * Throws only when nothing can be said.
  */
 export async function lookAround(

@@ -11,7 +11,7 @@ import type { TransportSession } from '../session/transport-session.ts';
 /**
  * `cancelled`: closed by a person before it was answered. `by hand`: a person wrote the file at the
  * reply's path. `note`: it asks nobody who could answer. `stale`: open, and too old to be run. Of a
- * reply alone: `unsigned`: it counts for nothing, because nobody has signed it who may; `edited`:
+ * reply alone: `unsigned`: it is ignored, because nobody has signed it who may; `edited`:
  * somebody has changed it since it was written.
  */
 export type StateKind =

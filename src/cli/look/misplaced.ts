@@ -65,7 +65,7 @@ interface Text {
   readonly oid: Parameters<TransportSession['repository']['readBlobs']>[0][number];
 }
 
-/** Files beside the channels, each with the command that mends it. */
+/** Files beside the channels, each with the command that fixes it. */
 async function findMisplaced({
   repository,
   mirror,

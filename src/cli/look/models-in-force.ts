@@ -5,7 +5,7 @@ import { MODELS_READABLE, readModels } from '../../transport/read-models.ts';
 import { blobAt, findSigned, withPeople } from '../../dispatcher/signed-file.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
-/** Whose word counts here; null: nothing has to be signed. */
+/** Whose word counts here; null: nothing needs to be signed. */
 export async function readTrust(session: TransportSession): Promise<Trust | null> {
   const { repository, mirror } = session;
   const trust = await session.trust();
@@ -15,7 +15,7 @@ export async function readTrust(session: TransportSession): Promise<Trust | null
 }
 
 /**
- * The text in force: where models have to be signed (`trust`; null: nothing has to be), the newest
+ * The text in force: where models must be signed (`trust`; null: nothing needs to be), the newest
  * version that is. Null = there is none.
  */
 export async function readModelsInForce(

@@ -1,6 +1,6 @@
 /**
  * Something other than an answer at the path of an answer: a folder, or a file that cannot be read:
- * nobody can answer there until a person has removed or mended it.
+ * nobody can answer there until a person has removed or fixed it.
  */
 import type { ReasonOf } from '../../protocol/reason.ts';
 import type { TreeEntry } from '../../transport/repository.ts';

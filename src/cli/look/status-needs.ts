@@ -19,7 +19,7 @@ import type { Surroundings } from './look-around.ts';
 import { shortenId, shortId } from './short-id.ts';
 import type { Unsent } from './unsent.ts';
 
-/** One thing that a person has to do. */
+/** One thing that a person must do. */
 export interface Need {
   readonly reason: Reason;
   /** What it is said of; null = the reason says it. */

@@ -35,7 +35,7 @@ export function commitBy(
 
 /**
  * Publishes what a person asked for, and wakes the dispatcher here; or throws saying why it did not
- * land. `needs`: who has to sign it where this host requires that; absent: nobody.
+ * land. `needs`: who must sign it where this host requires that; absent: nobody.
  */
 export async function publishFor(
   session: TransportSession,

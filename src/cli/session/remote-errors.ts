@@ -40,7 +40,7 @@ export function asUnreachable(what: string, error: unknown): CrosstalkError {
   });
 }
 
-/** Whether it is the failure of a call that may succeed later, without anybody mending anything. */
+/** Whether it is the failure of a call that may succeed later, without anybody fixing anything. */
 export function isPassing(
   error: unknown,
 ): error is RemoteAway & { readonly failure: RemoteFailure } {

@@ -55,7 +55,7 @@ export async function findSign({ env, located, directory }: Committing): Promise
   return (payload) => signWith({ program, key, env }, payload);
 }
 
-/** Who has to sign a commit for it to count, where one of these kinds has to be signed. */
+/** Who must sign a commit for it to count, where one of these kinds must be signed. */
 export interface Needs {
   readonly kinds: readonly SignedKind[];
   readonly right: Right;

@@ -187,7 +187,7 @@ export async function openSession(
   }
 }
 
-/** What has to be signed here and whose keys are known, as it is written at any moment. */
+/** What must be signed here and whose keys are known, as it is written at any moment. */
 function openTrust(
   { env, io }: Invocation,
   of: {

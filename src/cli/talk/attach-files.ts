@@ -74,7 +74,7 @@ export async function attachNamed(
 }
 
 /**
- * What a message that was written in `folder`, outside of the transport, names there, for the
+ * What a message that was written in `folder`, outside the transport, names there, for the
  * message that will stand at `message`. Throws as `attachFiles` does, and REFUSED for links.
  */
 export async function attachBeside(

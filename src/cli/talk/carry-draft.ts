@@ -1,5 +1,5 @@
 /**
- * A message that was written outside of every channel, on its way to where it will stand: what it
+ * A message that was written outside every channel, on its way to where it will stand: what it
  * names beside itself goes along, and is named from there.
  */
 import { dirname } from 'node:path';

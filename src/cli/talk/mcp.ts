@@ -1,7 +1,7 @@
 /**
  * `crosstalkd mcp`: the commands as tools of the Model Context Protocol, over standard input and
  * output. Each call is the command of that name with
- * --json. It decides nothing without --allow-decisions, and inside of an agent it may do what
+ * --json. It decides nothing without --allow-decisions, and inside an agent it may do what
  * `send` may there, and no more.
  */
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';

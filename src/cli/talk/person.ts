@@ -25,7 +25,7 @@ export interface Sender {
   readonly names: readonly string[];
   /** Author and committer of the commit. */
   readonly identity: Identity;
-  /** Set inside of an agent: what it works on and how far that has come. */
+  /** Set inside an agent: what it works on and how far that has come. */
   readonly agent: AgentContext | null;
 }
 

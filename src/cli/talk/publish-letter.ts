@@ -1,5 +1,5 @@
 /**
- * A letter that a person adds, as one commit. What `send` has to look for first stands in send.ts.
+ * A letter that a person adds, as one commit. What `send` must look for first stands in send.ts.
  */
 import { formatTrailers } from '../../protocol/trailers.ts';
 import { expandAddresses, formatAddress } from '../../protocol/address.ts';
@@ -57,7 +57,7 @@ export async function publishLetter(
   return outcome?.kind === 'landed' ? (outcome.commits[0] ?? '') : '';
 }
 
-/** Who has to sign a letter: who decides or orders something with it, or who asks. */
+/** Who must sign a letter: who decides or orders something with it, or who asks. */
 export function needsOf(
   { mirror }: Pick<TransportSession, 'mirror'>,
   { path, message }: Letter,

@@ -83,7 +83,7 @@ export async function refuseUnknown(
   );
 }
 
-/** True when nobody has to be found, or `as:` names a file at the tip. */
+/** True when nobody needs to be found, or `as:` names a file at the tip. */
 export async function isPersona(session: TransportSession, as: string | null): Promise<boolean> {
   if (as === null) return true;
   const entries = await session.repository.lookUp(tipOf(session), personaPaths(as));

@@ -95,7 +95,7 @@ interface Again {
   readonly useFrozen: boolean;
 }
 
-/** Hosts read what is taken over at the tip; a run in the archive has to come back first. */
+/** Hosts read what is taken over at the tip; a run in the archive must come back first. */
 async function refuseArchived(
   { session, index }: Surroundings,
   { seen, fork }: Again,

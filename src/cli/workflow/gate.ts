@@ -129,7 +129,7 @@ function wordsFor(
   return { decision: null, body: text, told: 'answer' };
 }
 
-/** Who still has to say the same. A second answer of one person takes the place of the first. */
+/** Who still must say the same. A second answer of one person takes the place of the first. */
 function tellQuorum(
   { io }: Invocation,
   {

@@ -62,7 +62,7 @@ export function planRetry(id: string, who: string): void {
   });
 }
 
-/** Notes that nothing has to be done about a failure, a failed run, or a file. */
+/** Notes that nothing needs to be done about a failure, a failed run, or a file. */
 export function planDismiss(what: string, name: string): void {
   plan({
     name: 'ack',
@@ -168,7 +168,7 @@ function confirm(
 
 const ORDERS = {
   pause: 'Pause',
-  resume: 'Go on with',
+  resume: 'Resume',
   retry: 'Run again what failed in',
 } as const;
 

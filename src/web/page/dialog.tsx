@@ -19,7 +19,7 @@ export function Dialog({
     const before = document.activeElement;
     dialog?.showModal();
     return () => {
-      // While it is open, nothing outside of it takes the focus.
+      // While it is open, nothing outside it takes the focus.
       dialog?.close();
       if (before instanceof HTMLElement) before.focus();
     };

@@ -25,7 +25,7 @@ export function LongText({
     .join('\n')
     .slice(0, lines * CHARS_PER_LINE);
   const isLong = short.length < text.length || more !== undefined;
-  // Cut inside of a block of code, what follows would be drawn as its end.
+  // Cut inside a block of code, what follows would be drawn as its end.
   const fence = (short.match(/^```/gm)?.length ?? 0) % 2 === 1 ? '\n```' : '';
   return (
     <>

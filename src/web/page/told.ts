@@ -48,7 +48,7 @@ export interface Work {
   readonly sinceMs?: number;
 }
 
-/** One thing that a person has to do. `about`: paths or ids of messages, a few of `count`. */
+/** One thing that a person must do. `about`: paths or ids of messages, a few of `count`. */
 export interface Need {
   readonly kind: string;
   readonly says: string;

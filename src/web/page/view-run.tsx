@@ -51,7 +51,7 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
             class="button small"
             onClick={() => planOrder(data.run, data.status === 'paused' ? 'resume' : 'pause')}
           >
-            {data.status === 'paused' ? 'Go on' : 'Pause'}
+            {data.status === 'paused' ? 'Resume' : 'Pause'}
           </button>
         )}
         {missed > 0 && data.over ? (

@@ -121,7 +121,7 @@ function fencesOf(text: string): string[] {
   return fences;
 }
 
-/** Every balanced object and list of a text that is not inside of another one, in order. */
+/** Every balanced object and list of a text that is not inside another one, in order. */
 function balancedValues(text: string): Json[] {
   const found: Json[] = [];
   let budget = SCAN_CHARS_MAX;

@@ -26,7 +26,7 @@ export interface Answer {
   readonly isReused: boolean;
 }
 
-/** What an answer has to be. */
+/** What an answer must be. */
 export interface Expectation {
   readonly schema: Json | null;
   readonly checks: readonly Check[];

@@ -43,7 +43,7 @@ export function formatAsk(
   const schema =
     ask.schema === null ? '' : `\n\n\`\`\`json\n${JSON.stringify(ask.schema, null, 2)}\n\`\`\``;
   const quorum =
-    ask.quorum > 1 ? ` ${String(ask.quorum)} of ${approvers.join(', ')} have to agree.` : '';
+    ask.quorum > 1 ? ` ${String(ask.quorum)} of ${approvers.join(', ')} must agree.` : '';
   return writeFrontMatter(
     fields,
     plainText(`# ${title}\n\n${how}${quorum}${schema}${context === '' ? '' : `\n\n${context}`}\n`),

@@ -14,7 +14,7 @@ import type { Fold, TaskView } from './fold.ts';
 
 /**
  * Notes the tasks below `stepFolder` of rounds before `round`. What they cost; and false while some
- * of them have to be closed.
+ * of them must be closed.
  */
 export function noteEarlierRounds(
   fold: Fold,

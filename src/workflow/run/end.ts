@@ -27,7 +27,7 @@ export function endOf(run: FoldedRun): End {
 
 function statusOf(run: FoldedRun): EndStatus {
   if (run.stop?.kind === 'cancelled') return 'cancelled';
-  // What was taken back is done no more, also when what had failed was mended meanwhile.
+  // What was taken back is done no more, also when what had failed was fixed meanwhile.
   if (run.compile?.status === 'failed' || isFailing(run) || run.undone.length > 0) return 'failed';
   const all = [...run.main.values(), ...run.final.values()];
   return run.stop !== null ||

@@ -17,7 +17,7 @@ import { isOlderMarker, readOlderRun } from './older-run.ts';
 import { firstPlanPath, planFolder, taskPath } from '../../protocol/run-paths.ts';
 import type { Fold, Outcome } from './fold.ts';
 
-/** The name of the gate on a plan: no step can be called so. */
+/** The name of the gate on a plan: no step can be named so. */
 const REVIEW = 'plan.review';
 
 /**

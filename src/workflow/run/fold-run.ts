@@ -228,7 +228,7 @@ function holdOf(fold: Fold, budget: BudgetUse): Held {
   const isIdle = !fold.tasks.some((task) => task.state === 'open');
   const isKilled = onExceed === 'kill' && budget.isUsedUp && !isIdle;
   if (!isJsonObject(standing)) {
-    // In this order: to find out what a proposal wants it has to be composed.
+    // In this order: to find out what a proposal wants it must be composed.
     if (
       budget.reached === null ||
       !(isKilled || fold.proposals.some((proposal) => wantsAgent(fold, proposal)))

@@ -114,7 +114,7 @@ export interface GateView {
   /** `closed`: the run ended before anybody decided. */
   readonly state: 'open' | 'decided' | 'closed';
   readonly decision: string | null;
-  /** A decision.json stands that no answers stand behind: it has to be removed. */
+  /** A decision.json stands that no answers stand behind: it must be removed. */
   readonly isVoid: boolean;
   /** Who is notified. */
   readonly approvers: readonly string[];

@@ -55,7 +55,7 @@ function withNotice(text: string, nonce: string): string {
   return `${fenceNotice(nonce)}\n\n${text}`;
 }
 
-/** What an answer with a schema has to look like. */
+/** What an answer with a schema must look like. */
 export function schemaRequest(schema: Json | null): string {
   if (schema === null) return '';
   return `\n\nAnswer with one JSON value and nothing else. It must fit this JSON Schema:\n\n\`\`\`json\n${JSON.stringify(schema, null, 2)}\n\`\`\``;

@@ -73,7 +73,7 @@ function composeTask(fold: Fold, spec: ChainSpec, at: Position): TaskText {
 
 /** A reply that is there already: of a dry run, or an equal task's. */
 function readyReply(fold: Fold, spec: ChainSpec, task: TaskText): NewFile | null {
-  // The plan itself has to come from a model, or there would be nothing to rehearse.
+  // The plan itself must come from a model, or there would be nothing to rehearse.
   if (fold.plan.dryRun && spec.phase !== 'compile') {
     const echo =
       spec.expectation.schema === null
