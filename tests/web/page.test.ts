@@ -453,7 +453,7 @@ describe('the page', () => {
     await page.getByRole('button', { name: 'Pause' }).click();
     await now();
     await seen(pill('paused'));
-    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('button', { name: 'Resume', exact: true }).click();
     await now();
     await page.getByRole('button', { name: 'Pause' }).waitFor();
     // The key presses the only button of its kind.
