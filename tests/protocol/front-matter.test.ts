@@ -117,7 +117,7 @@ describe('front matter', () => {
     });
   });
 
-  it('gives back any body and any text fields that were written', () => {
+  it('returns any body and any text fields as they were written', () => {
     const text = fc
       .string({ unit: 'grapheme', maxLength: 60 })
       .filter((value) => !value.includes('\0') && value.trim() !== '');

@@ -351,7 +351,7 @@ describe('a file made by hand', () => {
   });
 });
 
-describe('what a head says and nobody reads', () => {
+describe('front matter that nothing reads', () => {
   it.each([
     [
       'to: opus\nsubject: PR #42 fails',

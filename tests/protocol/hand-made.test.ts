@@ -45,7 +45,7 @@ it.each([
   ['wait: perhaps\nto: opus gpt', 2, 'wait'],
   ['project: A B\nsubject: x', 2, 'project'],
   ['child_channel: A B\ntype: flow\nto: workflow', 2, 'child_channel'],
-])('of several wrong fields the first in the file is told: %j', (head, line, key) => {
+])('reports the first of several wrong fields in the file: %j', (head, line, key) => {
   expect(read(head)).toMatchObject({
     rejection: { line, found: expect.stringContaining(`${key}: `) as string },
   });
@@ -53,7 +53,7 @@ it.each([
 
 describe('a name that becomes a file', () => {
   it.each(['aux', 'CON', 'nul.md', 'com1', 'lpt9.txt', 'git~1', 'x.', 'x ', 'a:b', 'a?.md', 'a|b'])(
-    '%s is none that every machine can have',
+    '%s cannot exist on every machine',
     (name) => expect(isPortable(name)).toBe(false),
   );
 
@@ -63,7 +63,7 @@ describe('a name that becomes a file', () => {
   );
 });
 
-describe('a head that is not right', () => {
+describe('faulty front matter', () => {
   it.each([
     ['To: opus', 2, '"To:"', '"to:"'],
     ['TO : opus', 2, '"TO:"', '"to:"'],
@@ -106,7 +106,7 @@ describe('a head that is not right', () => {
     [`to: opus\nx: ${'['.repeat(40)}${']'.repeat(40)}`, 3, 'too many levels', 'at most 24'],
     ['- to: opus', 2, 'a list', '"key: value"'],
     ['just words', 2, 'which has no "key:"', '"key: value"'],
-  ])('%j is told on line %i: found %s, expected %s', (head, ...right) => {
+  ])('%j is reported on line %i: found %s, expected %s', (head, ...right) => {
     const [line, found, expected] = right;
     const told = read(head);
     expect(told).toMatchObject({ kind: 'rejected' });
@@ -146,7 +146,7 @@ it.each([
   ],
   ...['opus:', 'opus;', 'opus: fast', 'model: opus', '{name: opus}', '{opus', '[opus', 'opus]'],
   ...['"opus', "'opus", '\n  - `opus`', '\n- **opus**', '\n- @opus # the fast one'],
-])('what a refused name is told to be, to: %s, is taken', (given) => {
+])('the name suggested for a refused one, to: %s, is accepted', (given) => {
   let told = read(`to: ${given}`);
   const names = told.kind === 'rejected' ? /: ([^:]*)$/.exec(told.rejection.expected)?.[1] : given;
   if (told.kind === 'rejected' && /same|"]"/.test(told.rejection.expected)) return;
@@ -156,12 +156,12 @@ it.each([
 });
 
 it.each(['**to**: opus', '**to:** opus', '`to`: opus', 'to = opus', 'to => opus', 'to opus'])(
-  'a line that is nearly a field, %s, is told as the field',
+  'a line that resembles a field, %s, is reported as that field',
   (line) =>
     expect(read(line)).toMatchObject({ rejection: { line: 2, expected: 'the line to: opus' } }),
 );
 
-describe('a head that does not end', () => {
+describe('front matter without an end', () => {
   it.each([
     ['---\nto: opus\n--\nhi\n', 3, '"--"'],
     ['---\nto: opus\nsubject: x\n-----\nhi\n', 4, '"-----"'],
@@ -181,7 +181,7 @@ describe('a head that does not end', () => {
   });
 });
 
-describe('a file that was meant as a message and is not called like one', () => {
+describe('a file that was meant as a message but has another name', () => {
   it.each(
     'x.txt x.md.txt x.markdown x HELLO x.eml x.MD x.md~ x.mdx x.md2 #x.md# x.rtf x.yaml x.json'.split(
       ' ',
@@ -223,7 +223,7 @@ describe('a file where no message can be', () => {
     'data/channels/general/index.md',
     'data/channels/general/2026/_draft.md',
     'data/channels/general/CHANNEL.md',
-  ])('%s explains, and is neither message nor fault', (path) => {
+  ])('%s describes its folder, and is neither message nor fault', (path) => {
     expect(parseMessagePath(path)).toBeNull();
     expect(told(path)).toBeNull();
   });
@@ -238,7 +238,7 @@ describe('models.yaml and budgets.yaml', () => {
     ['model: 1e3', '1e3'],
     ['model: 007', '007'],
     ['model: "opus"', 'opus'],
-  ])('%s stays what was written', (line, model) => {
+  ])('%s stays as written', (line, model) => {
     expect(entry(`    ${line}\n`).models.get('m')?.model).toBe(model);
   });
 
@@ -256,7 +256,7 @@ describe('models.yaml and budgets.yaml', () => {
     });
   });
 
-  it('a line of 60,000 spaces is read as fast as any other', () => {
+  it('a line of 60,000 spaces takes no longer than any other', () => {
     const yaml = `    x: |\n${' '.repeat(60_000)}\n    timeout: never\n`;
     expect(entry(yaml).problems.length).toBeGreaterThan(0);
     expect(decodeBudgets(`x: |\n${' '.repeat(60_000)}\nusd-per-day: many\n`).budgets).toBeNull();
@@ -266,14 +266,14 @@ describe('models.yaml and budgets.yaml', () => {
 describe('only own keys exist', () => {
   const NAMES = ['toString', 'constructor', 'hasOwnProperty', 'valueOf', '__proto__'];
 
-  it.each(NAMES)('%s is found in nothing that was read', (name) => {
+  it.each(NAMES)('%s is found in no parsed file', (name) => {
     const plain = readYamlMapping('a: {b: 1}', 'typed');
     expect(plain.kind === 'mapping' && plain.value[name]).toBeUndefined();
     const given = readYamlMapping(`${name}: {x: 1}`, 'typed');
     expect(given.kind === 'mapping' && Object.keys(given.value)).toEqual([name]);
   });
 
-  it.each(NAMES)('a model or a budget called %s is refused by its name', (name) => {
+  it.each(NAMES)('a model or budget named %s is refused', (name) => {
     expect(decodeModels(`models:\n  ${name}: {adapter: claude}\n`).models.size).toBe(
       /^[a-z]+$/.test(name) ? 1 : 0,
     );

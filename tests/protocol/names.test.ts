@@ -7,7 +7,7 @@ import { calledBy, decodePeople, personNamed } from '../../src/protocol/people.t
 import { meantName, personName } from '../../src/protocol/person-name.ts';
 import { speakerOf } from '../../src/protocol/who-said.ts';
 
-describe('somebody whom git knows as', () => {
+describe('somebody with the git identity', () => {
   it.each([
     ['Ada Lovelace', 'ada@example.org', 'ada-lovelace'],
     ["Shane O'Brien", 'shane@x', 'shane-o-brien'],
@@ -26,7 +26,7 @@ describe('somebody whom git knows as', () => {
     expect(speakerOf({ author: signed, committer: signed, authoredMs: 0 })?.name).toBe(called);
   });
 
-  it('anything at all has a name', () => {
+  it('any identity has a name', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.string(), (name, email) => {
         expect(isName(personName({ name, email }))).toBe(true);

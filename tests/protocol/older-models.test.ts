@@ -16,19 +16,19 @@ it.each([
   ],
   ['opus: /opt/bin/claude -p', { adapter: 'claude', command: ['/opt/bin/claude'] }],
   ['own: /srv/answer.sh  --fast', { adapter: 'command', command: ['/srv/answer.sh', '--fast'] }],
-])('%s becomes an entry of today', (text, entry) => {
+])("%s becomes an entry in today's form", (text, entry) => {
   const { models, problems } = upgraded(`${text}\n`);
   expect(problems).toEqual([]);
   expect([...models.values()]).toMatchObject([entry]);
 });
 
-it('its names can be asked before, provider/model by a plain one, and none of them is served', () => {
+it('its names can be asked before the upgrade, provider/model under a plain name, and none is served', () => {
   const text = 'open/large: codex exec\nopus: claude -p\n';
   expect(listModelNames(text)).toEqual(['open-large', 'opus']);
   expect(decodeModels(text).models.size).toBe(0);
 });
 
-it('the first that is an agent makes plans, as it did before', () => {
+it('the first agent makes plans, as before', () => {
   expect(upgraded('echo: cat\nopus: claude -p\n').compileModels).toEqual(['opus']);
 });
 

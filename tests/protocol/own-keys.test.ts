@@ -27,14 +27,14 @@ it('a value is found under own keys alone', () => {
 });
 
 describe.each(NAMES)('%s', (name) => {
-  it('in the head of a message is a field that nobody knows', () => {
+  it('in front matter it is an unknown field', () => {
     const read = decodeMessage(Buffer.from(`---\nto: opus\n${name}: x\n---\nhi\n`));
     expect(read).toMatchObject({ kind: 'message' });
     const alone = decodeMessage(Buffer.from(`---\n${name}:\n  to: opus\n---\nhi\n`));
     expect(alone).toMatchObject({ kind: 'rejected', rejection: { found: 'no "to:"' } });
   });
 
-  it('is no key of a model, a budget, a pace or a setting', () => {
+  it('it is not a key of a model, budget, pace or setting', () => {
     const model = `models:\n  opus:\n    adapter: command\n    command: [cat]\n    ${name}: x\n`;
     expect(decodeModels(model).problems).toHaveLength(1);
     const inherited = `models:\n  opus:\n    ${name}: { adapter: command, command: [cat] }\n`;
@@ -47,13 +47,13 @@ describe.each(NAMES)('%s', (name) => {
     });
   });
 
-  it('in a record of another host gives it nothing', () => {
+  it('in a record of another host it has no effect', () => {
     const record = `{"v":1,${JSON.stringify(name)}:{"alias":"mbp","state":"running"}}`;
     expect(parseBeat(record)).toBeNull();
     expect(parseClaim(record)).toBeNull();
   });
 
-  it('is no variable of the operator, and no class of failure', () => {
+  it('it is neither a variable of the operator nor a class of failure', () => {
     const parts = { operator: { PATH: '/bin' }, adapter: {}, extra: {}, tmpDir: '/t' };
     const env = buildAgentEnv({ ...parts, names: [name], attemptId: 'a' });
     expect(Object.hasOwn(env, name)).toBe(false);
@@ -63,7 +63,7 @@ describe.each(NAMES)('%s', (name) => {
     expect(decideAfterFailure({ ...failed, ...more })).toEqual({ kind: 'reply-failed' });
   });
 
-  it('is no input, no step and no field of an answer', () => {
+  it('it is neither an input, a step nor a field of an answer', () => {
     const told = (expression: string): string =>
       checkWorkflow(
         `---\nmodel: opus\ninputs: { goal: { type: string } }\nsteps:\n  a: { prompt: "\${{ ${expression} }}" }\n---\n`,

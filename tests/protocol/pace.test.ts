@@ -30,14 +30,14 @@ describe('data/transport.yaml', () => {
     ['pace: { pushes-per-minute: 6 }\n', 'no "reads-per-second"', 1],
     ['pace: { pushes-per-minute: .nan, reads-per-second: 1 }\n', 'null', 1],
     ['pace: {pushes-per-minute: 6, reads-per-second: 8, __proto__: {}}\n', '__proto__', 1],
-  ])('%j is refused whole, and said why', (text, found, line) => {
+  ])('%j is refused as a whole, with the reason', (text, found, line) => {
     const { pace, problems } = decodeTransport(text);
     expect(pace).toBeNull();
     expect(problems[0]?.found).toContain(found);
     expect(problems[0]?.line).toBe(line);
   });
 
-  it('is never more than a pace or problems, whatever the text', () => {
+  it('gives a pace or problems, whatever the text', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 300 }), (text) => {
         const { pace, problems } = decodeTransport(text);
@@ -46,7 +46,7 @@ describe('data/transport.yaml', () => {
     );
   });
 
-  it('has slow leases only where a push a second is too many', () => {
+  it('has slow leases only below one push per second', () => {
     const numbers = (pushesPerMinute: number) =>
       isSlow({ name: 'numbers', limits: { pushesPerMinute, readsPerSecond: 8 } });
     expect([isSlow(OWN_PACE), isSlow(HOSTED_PACE), numbers(59), numbers(60)]).toEqual([
@@ -102,7 +102,7 @@ describe('the turn of a host', () => {
   const pushed = (ago: readonly number[], nowMs = 1_000_000) =>
     new Map([['other', ago.map((ms) => nowMs - ms)]]);
 
-  it('lets others be seen that began at the same moment, before it counts as alone', () => {
+  it('does not count as alone before it could see others that started at the same moment', () => {
     const first = hostsUpTo(8).map((own) => {
       const road = { hosts: [], own, sinceMs: 999_999 };
       const turn = findTurn(roadOf(road));
@@ -114,7 +114,7 @@ describe('the turn of a host', () => {
     expect(Math.max(...first)).toBeLessThan(1_000_000 + 20_000);
   });
 
-  it('is now on a quiet road, and for who is alone until few pushes are left', () => {
+  it('comes at once on an idle remote, and for a host alone until few pushes are left', () => {
     expect(findTurn(roadOf({})).isNow).toBe(true);
     const alone = (ago: readonly number[]) =>
       findTurn(roadOf({ hosts: ['h0'], own: 'h0', traffic: pushed(ago) }));
@@ -123,7 +123,7 @@ describe('the turn of a host', () => {
     expect(alone([1, 2, 3, 4, 5].map((s) => s * 10_000)).isNow).toBe(false);
   });
 
-  it('belongs to no two hosts at once, and comes to each, anyone who holds claims', () => {
+  it('never belongs to two hosts at once, and comes to each host that holds claims', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 11 }),
@@ -169,7 +169,7 @@ describe('the turn of a host', () => {
     expect(turn(new Map([[UNTOLD, five.map((ms) => 1_000_000 - ms)]])).isNow).toBe(true);
   });
 
-  it('comes in the end, whatever pushes beats tell of', () => {
+  it('comes eventually, whatever pushes beats report', () => {
     const lies = new Map([['liar', Array.from({ length: 600 }, () => 1_000_000)]]);
     const asked = (waitedMs: number) =>
       findTurn(roadOf({ hosts: ['h0'], own: 'h0', traffic: lies, waitedMs })).free;
@@ -177,7 +177,7 @@ describe('the turn of a host', () => {
     expect(asked(10 * 60_000)).toBeGreaterThan(0);
   });
 
-  it('keeps pushes back for what nobody has told of', () => {
+  it('reserves pushes for those that nobody reported', () => {
     const of = (pushesPerMinute: number, isAlone: boolean) =>
       allowed({ ...limits, pushesPerMinute }, isAlone);
     expect([1, 2, 3, 6, 60].map((limit) => of(limit, true))).toEqual([1, 1, 2, 5, 59]);
@@ -186,7 +186,7 @@ describe('the turn of a host', () => {
 });
 
 describe('what is known of pushes', () => {
-  it('is of the last minute, and bounded, anyone who tells what', () => {
+  it('covers the last minute and is bounded, whoever reports what', () => {
     fc.assert(
       fc.property(
         fc.array(

@@ -126,7 +126,7 @@ describe('names and addresses', () => {
     expect(isChannel('Gen') || isChannel('a.b') || isChannel('')).toBe(false);
   });
 
-  it('make a name of any text', () => {
+  it('turn any text into a name', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (text) => isName(slugName(text, 'someone'))),
     );

@@ -27,7 +27,7 @@ const compose = (title: string, input: string | null, directory = '/srv/shop') =
   });
 
 describe('a question', () => {
-  it('is a message whose fields are ours, whatever an agent writes into it', () => {
+  it('is a message whose fields an agent cannot set', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (title, input) => {
         const question = compose(title, input, input);
@@ -47,7 +47,7 @@ describe('a question', () => {
     );
   });
 
-  it('shows all of it: what is too long to be read is not asked', () => {
+  it('is shown whole: one that is too long to read is not asked', () => {
     expect(compose('x', 'y'.repeat(16_000))?.writes[0]?.content).toContain('y'.repeat(16_000));
     expect(compose('x', 'y'.repeat(16_384))).toBeNull();
     expect(compose('z'.repeat(20_000), null)).toBeNull();
@@ -91,7 +91,7 @@ describe('permissions: of an entry', () => {
     expect(problems[0]?.line).toBe(2);
   });
 
-  it('goes with effects outside alone', () => {
+  it('requires effects outside', () => {
     expect(read('ask', 'none').problems[0]?.expected).toContain('effects: external');
   });
 });

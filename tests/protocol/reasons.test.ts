@@ -327,7 +327,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   ],
 ];
 
-it.each(PHRASES)('%s is one sentence and one remedy', (kind, says, fix) => {
+it.each(PHRASES)('%s has one sentence and one remedy', (kind, says, fix) => {
   const told = tellReason(REASONS[kind]);
   expect(told.says).toBe(says);
   expect(told.fix === null ? null : formatFix(told.fix)).toBe(fix);
@@ -360,7 +360,7 @@ it('names a remedy for everything that needs a person', () => {
   expect(without.map((one) => sayReason(one))).toEqual([]);
 });
 
-it('is made of words: nobody can add one by what he fills in', () => {
+it('is a list of words: no value can add another word', () => {
   const strange = "a b'; touch X; $(touch Y) `z` \u001b[31m\u202e";
   const fix = fixBy`printf %s --name=${strange} ${['two', 'w o']} end`;
   expect(fix.command).toEqual(['printf', '%s', `--name=${strange}`, 'two', 'w o', 'end']);
@@ -369,7 +369,7 @@ it('is made of words: nobody can add one by what he fills in', () => {
   expect(execFileSync('bash', ['-c', line], { encoding: 'utf8' })).toBe(strange);
 });
 
-it('prints commands that follow each other, and others that help as well', () => {
+it('prints sequences of commands, and alternatives', () => {
   const fix = andThen(orElse(fixBy`a b`, fixBy`c ${'d e'}`), fixBy`f`);
   expect(formatCommands(fix)).toEqual(['a b && f', "c 'd e'"]);
   expect(formatFix({ ...fix, note: 'there' })).toBe("a b && f   (or: c 'd e'; there)");

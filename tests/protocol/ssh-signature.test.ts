@@ -39,7 +39,7 @@ describe('a signature by ssh-keygen', () => {
     expect(verifySsh(Buffer.from('else'), armor).kind).toBe('bad');
   });
 
-  it('for another purpose than git counts for nothing', () => {
+  it('for another purpose than git is not accepted', () => {
     const file = join(place, 'other');
     execFileSync('ssh-keygen', ['-q', '-N', '', '-t', 'ed25519', '-f', file]);
     const armor = execFileSync('ssh-keygen', ['-q', '-Y', 'sign', '-n', 'file', '-f', file], {
@@ -152,7 +152,7 @@ describe('a signature of ours', () => {
   });
 });
 
-describe('what is no signature', () => {
+describe('what is not a signature', () => {
   it('is bad, whatever it says, and never throws', () => {
     const { privateKey } = generateKeyPairSync('ed25519');
     const good = signSsh(PAYLOAD, privateKey);
@@ -168,7 +168,7 @@ describe('what is no signature', () => {
   });
 });
 
-describe('whose voice it is', () => {
+describe('whose signature it is', () => {
   const [ada, laptop, eve] = [1, 2, 3].map(() => generateKeyPairSync('ed25519').privateKey);
   const { signers, problems } = parseSigners(
     [

@@ -18,7 +18,7 @@ function isOneLine(text: string): boolean {
   return formatTrailers([['Re', text]]) === `Crosstalk-Re: ${text}\n`;
 }
 
-it('what was written is read again, whatever stands before it', () => {
+it('what was written is read back, whatever precedes it', () => {
   fc.assert(
     fc.property(fc.string(), trailers, (body, written: readonly Trailer[]) => {
       const message = `subject\n\n${body}\n\n${formatTrailers(written)}`;

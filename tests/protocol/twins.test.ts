@@ -25,7 +25,7 @@ const path = fc.oneof(
     .map(([channel, folder, stem]) => `data/channels/${channel}/${folder}${stem}.md`),
 );
 
-it('of the files that are one message the one that a dispatcher would have chosen counts, else the only one that was answered, else the first', () => {
+it('of the copies of a message, the one at the path of its id counts, else the only one that was answered, else the first', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(path, { maxLength: 8 }),

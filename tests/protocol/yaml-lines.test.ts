@@ -27,10 +27,10 @@ it.each([
   [['models', 'hidden'], 1],
   [['models', 'opus', 'nothing'], 2],
   [['constructor'], 1],
-])('the key %j stands on line %i', (path, line) => {
+])('the key %j is on line %i', (path, line) => {
   expect(lineOfKey(TEXT, path)).toBe(line);
 });
 
-it('a text that is not YAML has all on line 1', () => {
+it('in text that is not YAML every key is on line 1', () => {
   expect(lineOfKey('a: [', ['a'])).toBe(1);
 });

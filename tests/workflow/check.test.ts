@@ -231,15 +231,18 @@ test.each<[string, string, string]>([
     'steps.other.text',
     '"other" is not finished when this runs: add it to "needs"',
   ],
-])('what a prompt may not read is told without leading into a circle: %s', (_, read, says) => {
-  const plan = `model: opus
+])(
+  'what a prompt may not read is reported without a suggestion that makes a cycle: %s',
+  (_, read, says) => {
+    const plan = `model: opus
 steps:
   first: { prompt: x, schema: { type: object, properties: { good: { type: boolean } } } }
   a: { needs: [first], prompt: "\${{ ${read} }}" }
   other: { prompt: x }
   last: { needs: [a], prompt: x }`;
-  expect(errors(plan)).toContain(says);
-});
+    expect(errors(plan)).toContain(says);
+  },
+);
 
 test('a condition of which no schema says what it is names the field', () => {
   expect(
@@ -394,7 +397,7 @@ test.each<[string, string]>([
     'model: opus\nsteps:\n  ab: { prompt: x, needs: [a] }\n  a: { prompt: x, needs: [ab] }',
     'ab → a → ab',
   ],
-])('what would not run is said before it begins: %j: %s', (yaml, says) => {
+])('what would not run is reported before it starts: %j: %s', (yaml, says) => {
   expect(strict(yaml)).toContain(says);
 });
 
@@ -443,7 +446,7 @@ test.each<[string, string]>([
   [TWO('prompt: "${{ a.text }}"'), 'did you mean "steps.a"?'],
   [TWO('prompt: "${{ steps.a.list.text }}"'), 'write "[].text"'],
   [TWO('prompt: "${{ tojson(steps.a.list) }}"'), 'did you mean "toJSON"?'],
-])('a wrong form is told with the right one: %j: %s', (yaml, says) => {
+])('a wrong form is reported with the right one: %j: %s', (yaml, says) => {
   expect(strict(yaml)).toContain(says);
 });
 
@@ -452,7 +455,7 @@ test.each([
   ONE('{ prompt: x, as: reviewer }'),
   ONE('{ prompt: "Templates of handlebars: {{ name }} and ${HOME}" }'),
   ONE('{ prompt: x, each: [] }'),
-])('what is odd and right passes: %j', (yaml) => {
+])('what is odd but right passes: %j', (yaml) => {
   expect(strict(yaml)).toBe('');
 });
 

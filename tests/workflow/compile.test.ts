@@ -106,7 +106,7 @@ test('what a host runs itself is judged by its own entry, not by that of the tra
   expect(compilers).toMatchObject({ ready: ['stub'], others: [] });
 });
 
-test('what repeats its question has made no plan, whatever the task and the models are', () => {
+test('an answer that repeats its question is not a plan, whatever the task and models', () => {
   const names = fc.array(fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/), { maxLength: 6 });
   fc.assert(
     fc.property(fc.string({ maxLength: 80 }), names, (task, models) => {
@@ -127,7 +127,7 @@ test.each([
   'steps: { g: { defaults: { cache: global }, steps: { a: { prompt: x } } } }',
   'steps: { a: { prompt: x, count: 2, join: { model: opus@box } } }',
   'model: opus@box\nsteps: { a: { prompt: x } }',
-])('a compiled plan brings nothing that it may not bring, on no way: %s', (plan) => {
+])('a compiled plan cannot contain what it may not, by any route: %s', (plan) => {
   const context = { models: ['opus'], served: new Map(), marker: null, compiler: 'opus' };
   const read = readCompiled(`\`\`\`yaml\n${plan}\n\`\`\``, context);
   expect('plan' in read ? [] : read.join('; ')).toContain('a compiled plan may not');

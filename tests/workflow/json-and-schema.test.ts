@@ -49,7 +49,7 @@ test.each<[string, string]>([
   expect(findFitting(OBJECT, text)).toEqual({ json: { ok: true }, errors: [] });
 });
 
-test('when none fits, the likeliest one is found fault with', () => {
+test('when none fits, the likeliest one is reported', () => {
   expect(findFitting(OBJECT, `${FENCE}\n{"ok": 1}\n${FENCE}`).errors).toEqual([
     '$.ok: expected boolean, found 1',
   ]);
@@ -143,7 +143,7 @@ test.each<[string, Json, Json]>([
     many(24).reduce<Json>((inner) => ({ anyOf: [inner, inner] }), { type: 'string' }),
     1,
   ],
-])('an answer is judged in a bounded number of steps: %s', (_, schema, value) => {
+])('an answer is checked in a bounded number of steps: %s', (_, schema, value) => {
   expect(validateJson(schema, value)).toEqual([
     '$: not checked within 1000000 steps; expected fewer items or fewer choices',
   ]);

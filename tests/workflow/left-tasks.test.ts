@@ -98,7 +98,7 @@ test('until it is answered it keeps its place below max-parallel, and counts for
   expect(complete(at)).toMatchObject({ status: 'succeeded', tasks: 3, usd: 0.3 });
 });
 
-test('a run that is cancelled while it stands closes it, too', () => {
+test('cancelling the run closes it, too', () => {
   const at = leftAtWork(ALONE);
   at.answer = () => null;
   post(at, 'op: retry');

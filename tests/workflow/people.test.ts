@@ -59,7 +59,7 @@ test('a gate is answered by a file added with plain git, if an approver committe
   expect(drive(at)).toContain('done');
 });
 
-test('a gate that names nobody tells who asked, and any person may answer', () => {
+test('a gate that names nobody notifies the asker, and any person may answer', () => {
   const at = world(GATE('{ title: "Ship?" }'));
   drive(at);
   expect(at.files.get(`data/channels/${at.run}/gates/gate/ask.md`)).toContain('to: maintainer');
@@ -205,7 +205,7 @@ test.each([
   expect(describeRun(inputOf(at)).gates[0]?.decision).toBe(says);
 });
 
-test('a file "deny" beside a gate with choices is told, not passed over', () => {
+test('a file "deny" beside a gate with choices is reported, not ignored', () => {
   const at = world(GATE('{ title: "Where?", kind: choose, choices: [a, b] }'));
   drive(at);
   const file = `data/channels/${at.run}/gates/gate/deny`;
@@ -285,7 +285,7 @@ test('cancel, by message or by file, closes open tasks and still runs finally', 
   }
 });
 
-test('a run that is over shows nothing as if it went on, however it ended', () => {
+test('a run that is over shows nothing as running, however it ended', () => {
   const yaml = `model: opus
 fail-fast: true
 steps:
@@ -550,7 +550,7 @@ test('a marker that somebody answers by hand ends its run', () => {
   expect(openTasks(at)).toEqual([]);
 });
 
-test('a late answer to a closed task is not looked at', () => {
+test('a late answer to a closed task is ignored', () => {
   const at = world('model: opus\nsteps: { a: { prompt: x } }', () => null);
   drive(at);
   const [task] = openTasks(at);

@@ -57,7 +57,7 @@ finally:
   expect([...askedIn(retried)].sort()).toEqual([...second].sort());
 });
 
-test('what was undone is told by the plan of the run that did it, also when the new plan has no undo', () => {
+test('the plan of the run that undid a step says so, even if the new plan has no undo', () => {
   const plan = (undo: string): string =>
     `model: opus\nsteps:\n  deploy: { prompt: deploy${undo} }\n  back: { needs: [deploy], prompt: back }\n  check: { needs: [deploy], prompt: check }`;
   const at = world(plan(', undo: back'), ({ step }) =>

@@ -164,7 +164,7 @@ test('a fork waits again when it waits for something else, or from that step on'
   }
 });
 
-test('of many tasks only those that have a place are composed', () => {
+test('of many tasks only those within the limit are composed', () => {
   const items = JSON.stringify(Array.from({ length: 200 }, (_, index) => index));
   const at = world(
     `model: opus\nmax-parallel: 3\nsteps:\n  a: { each: ${items}, cache: global, prompt: "\${{ item }}" }`,

@@ -26,7 +26,7 @@ test('every host derives the same marker, and of what was missed only the last',
   expect(due('2026-11-22T12:00:00Z')?.path).toContain('/2026/11/20/');
 });
 
-test('a time that the history says was fired for never comes again, nor one before it', () => {
+test('a time that the history says was fired never fires again, nor an earlier one', () => {
   const slot = due('2026-11-19T09:00:00Z')?.slot ?? '';
   const lastSlotMs = parseSlot(slot, 'daily');
   expect(lastSlotMs).toBe(Date.parse('2026-11-19T09:00:00Z'));
@@ -68,7 +68,7 @@ test('one run at a time, unless the plan says that they may overlap', () => {
   expect(due('2026-11-19T09:00:00Z', { isOpen: true, text: overlap })).not.toBeNull();
 });
 
-test('what nobody was up for is started once, or skipped', () => {
+test('a time when no host was up starts once, or is skipped', () => {
   const skip = text('schedule: "0 9 * * *", catch-up: skip');
   expect(due('2026-11-19T09:04:00Z', { text: skip })).not.toBeNull();
   expect(due('2026-11-19T09:06:00Z', { text: skip })).toBeNull();
@@ -85,16 +85,16 @@ test.each([
   ['sched: "0 9 * * *"', 'unknown key "sched"'],
   ['schedule: "0 9 * * *", catch-up: twice', '"catch-up" must be one of once, skip'],
   ['schedule: "0 9 * * *", channel: "No Good"', 'is not a channel'],
-])('a schedule that cannot be kept is told: %s', (on, says) => {
+])('a schedule that cannot be kept is reported: %s', (on, says) => {
   expect(scheduleProblem(text(on))).toContain(says);
 });
 
-test('an input that the clock cannot give is told', () => {
+test('an input that a schedule cannot give is reported', () => {
   const inputs = DAILY.replace('---\n', '---\ninputs: { goal: { required: true } }\n');
   expect(scheduleProblem(inputs)).toContain('a schedule gives no inputs, but "goal" is required');
 });
 
-test('what is wrong elsewhere in a workflow is no matter of its schedule', () => {
+test('faults elsewhere in a workflow do not affect its schedule', () => {
   expect(scheduleProblem(DAILY)).toBeNull();
   expect(scheduleProblem('---\nsteps: { a: { promt: x } }\n---\n')).toBeNull();
   expect(

@@ -225,7 +225,7 @@ test('finally runs whatever happened', () => {
   expect(at.asked.map(({ body }) => body.trim())).toEqual(['x', 'a failed']);
 });
 
-test('undo takes back what succeeded when the run fails later, and only then', () => {
+test('undo reverts what succeeded if the run fails later, and only then', () => {
   const yaml =
     'model: opus\nsteps:\n  deploy: { prompt: x, effects: external, undo: rollback }\n  rollback: { needs: [deploy], prompt: "undo ${{ steps.deploy.text }}" }\n  check: { needs: [deploy], prompt: y }';
   const bad = world(yaml, ({ step }) => (step === 'check' ? { failed: 'crash' } : step));
@@ -236,7 +236,7 @@ test('undo takes back what succeeded when the run fails later, and only then', (
   expect(good.asked.map(({ step }) => step)).toEqual(['deploy', 'check']);
 });
 
-test('an undo that has begun is brought to its end, also when what had failed is mended meanwhile', () => {
+test('an undo that has begun is finished, even if the failure is fixed meanwhile', () => {
   const yaml =
     'model: opus\nsteps:\n  deploy: { prompt: x, undo: rollback }\n  rollback: { needs: [deploy], prompt: back }\n  check: { needs: [deploy], prompt: y }';
   const at = world(yaml, ({ step }) =>

@@ -64,7 +64,7 @@ test('a long answer is cut, and no subject is longer than a line', () => {
   expect(last?.text.split('\n')).toHaveLength(21);
 });
 
-test('tasks of one commit are told by whom they ask, each name once', () => {
+test('tasks of one commit are named by whom they ask, each name once', () => {
   const at = world(
     'steps:\n  vote: { prompt: x, model: opus, count: 3 }\n  merge: { needs: [vote], if: "${{ false }}", prompt: x, model: opus }',
     () => 'yes',
@@ -110,7 +110,7 @@ test.each([
     'ada → workflow: r (a: 1, b: ["x"], c: , …)',
   ],
   ['', 'Ask two models.\nThen merge.', 'ada → workflow: Ask two models.'],
-])('the start of a run is told by its name and inputs: %s %s', (head, body, subject) => {
+])('the start of a run is named by its workflow and inputs: %s %s', (head, body, subject) => {
   expect(subjectOf(head, body)).toBe(subject);
 });
 

@@ -35,7 +35,7 @@ const GATED = (ask: string): World =>
   );
 const gateOf = (at: World): string => `data/channels/${at.run}/gates/ok/`;
 
-test('three names in files of one committer are one voice', () => {
+test('three names in files of one committer are one vote', () => {
   const at = GATED('approvers: [ada, bob, carol], quorum: 3');
   drive(at);
   for (const name of ['ada', 'bob', 'carol']) {
@@ -72,7 +72,7 @@ test.each([
     'that a timeout would not have made',
     { decision: 'approve', by: [], answers: [], text: 'nobody answered' },
   ],
-])('a decision written by hand counts for nothing: %s', (_, decision) => {
+])('a decision written by hand is ignored: %s', (_, decision) => {
   const at = GATED('approvers: [ada], timeout-minutes: 5, on-timeout: deny');
   drive(at);
   at.files.set(
@@ -89,7 +89,7 @@ test.each([
   });
 });
 
-test('a decision that names a no as a yes counts for nothing', () => {
+test('a decision that names a no as a yes is ignored', () => {
   const at = GATED('approvers: [ada, bob], quorum: 2');
   drive(at);
   const path = post(at, `re: ${gateOf(at)}ask.md`, 'hm');
@@ -138,7 +138,7 @@ test.each([
     'steps:\n  a: { prompt: q, continue-on-error: true }',
     ['a: crash: it did not work'],
   ],
-])('the answer that a run gave to its marker is no reason why it %s', (status, steps, notes) => {
+])('the answer that a run gave to its marker is not a reason why it %s', (status, steps, notes) => {
   const at = world(`model: opus\n${steps}`, () => ({ failed: 'crash' }));
   expect(drive(at)).toContain(`status: ${status}`);
   const { endedBy } = describeRun(inputOf(at));
