@@ -265,6 +265,8 @@ interface MessageFacts {
   };
   'run-answered': { id: string; agoMs: number; failed: boolean };
   retried: { by: string };
+  /** A person has noted that nothing has to be done about it. */
+  dismissed: None;
   'answered-elsewhere': { by: string };
   'ended-by-older': { channel: string };
   own: None;

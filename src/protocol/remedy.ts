@@ -214,6 +214,7 @@ const REMEDIES: Remedies = {
   answered: ({ reply }) => fixBy`crosstalkd show ${reply}`,
   'answer-failed': ({ id }) => fixBy`crosstalkd retry ${id}`,
   'run-answered': ({ id }) => fixBy`crosstalkd workflow show ${id}`,
+  dismissed: () => null,
   retried: ({ by }) => fixBy`crosstalkd why ${by}`,
   'answered-elsewhere': ({ by }) => fixBy`crosstalkd show ${by}`,
   'ended-by-older': () => fixBy`crosstalkd channels`,

@@ -177,6 +177,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
   'run-answered': ({ agoMs, failed }) =>
     `${failed ? 'failed' : 'answered'} ${ago(agoMs)} by its run`,
   retried: ({ by }) => `was asked again by ${by}`,
+  dismissed: () => 'dismissed, so nothing has to be done',
   'answered-elsewhere': ({ by }) => `answered by ${by}`,
   'ended-by-older': ({ channel }) => `was ended by an older program in ${channel}`,
   own: () => 'wrote it; nobody answers their own message',

@@ -27,6 +27,8 @@ it('a failure is dismissed by its id, once, with a note that says who and why', 
   const said = await cli.run(['ack', 'one', '-m', 'known since Monday']);
   expect(said).toMatchObject({ code: 0, stdout: 'dismissed: one to broken\n' });
   expect(await needs()).not.toContainEqual(['one']);
+  expect((await cli.run(['why', 'one'])).stdout).toContain('; dismissed, so nothing');
+  expect((await cli.run(['why', 'two'])).stdout).not.toContain('dismissed');
   cli.git(['pull', '-q', '--rebase']);
   const note = cli.git(['grep', '-l', 'known since Monday', '--', 'data/acks']);
   expect(cli.git(['show', `HEAD:${note}`])).toMatch(/ack: one\nfrom: ada\ntimestamp: /);
@@ -38,6 +40,7 @@ it('a file that is not a message is dismissed as it is: an edit is told again', 
   expect(await needs()).toContainEqual([path]);
   expect((await cli.run(['ack', path])).code).toBe(0);
   expect(await needs()).not.toContainEqual([path]);
+  expect((await cli.run(['why', path])).stdout).toContain('; dismissed, so nothing');
   cli.say({ [path]: '---\nto: broken\npriority: higher\n---\nx\n' });
   expect(await needs()).toContainEqual([path]);
 });

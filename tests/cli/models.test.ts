@@ -113,6 +113,18 @@ describe('models and allow', () => {
     cli.say({ 'data/models.yaml': MODELS.replace('[cat]', '[tac]') });
   });
 
+  it.each([
+    ['  odd: { adapter: command, effects: sometimes }', '"odd" cannot be used: data/models.yaml'],
+    ['  odd: { adapter: command, command: [cat', 'no model "odd" is known, and data/models.yaml'],
+  ])('send names what is wrong where a model should be: %s', async (line, told) => {
+    cli.say({ 'data/models.yaml': `${MODELS}${line}\n` });
+    const { code, stderr } = await cli.run(['send', '--to', 'odd', '-m', 'hello']);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(`${told} line 6 is wrong: found `);
+    expect(stderr).toContain('help: crosstalkd lint data/models.yaml');
+    cli.say({ 'data/models.yaml': MODELS.replace('[cat]', '[tac]') });
+  });
+
   it('allow --all approves the rest, and then nothing waits', async () => {
     expect((await cli.run(['allow', '--all'])).code).toBe(0);
     // Again is fine: what was asked for is so.

@@ -209,6 +209,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'failed 1m 00s ago on laptop, attempt 3, 4.0s: exit status 1: Error 529',
     'crosstalkd retry x',
   ],
+  ['dismissed', 'dismissed, so nothing has to be done', null],
   ['run-answered', 'failed 1m 00s ago by its run', 'crosstalkd workflow show x'],
   ['retried', 'was asked again by y', 'crosstalkd why y'],
   ['answered-elsewhere', 'answered by y', 'crosstalkd show y'],

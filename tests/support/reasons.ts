@@ -197,6 +197,7 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
     class: 'crash',
     detail: 'exit status 1: Error 529',
   },
+  dismissed: { kind: 'dismissed' },
   'run-answered': { kind: 'run-answered', id: 'x', agoMs: MINUTE, failed: true },
   retried: { kind: 'retried', by: 'y' },
   'answered-elsewhere': { kind: 'answered-elsewhere', by: 'y' },

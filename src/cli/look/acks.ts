@@ -4,7 +4,7 @@
  */
 import type { Oid } from '../../base/ids.ts';
 import { isHeard } from '../../dispatcher/signed-file.ts';
-import { ackPath } from '../../protocol/acks.ts';
+import { type Acked, ackPath } from '../../protocol/acks.ts';
 import { requires } from '../../protocol/trust.ts';
 import type { Failure } from './failures.ts';
 import type { Surroundings } from './look-around.ts';
@@ -33,6 +33,13 @@ export async function dropAcked(
     failures: failures.filter((_, at) => !isAcked(at)),
     strays: paths.filter((_, at) => !isAcked(failures.length + at)),
   };
+}
+
+/** Whether somebody has dismissed it. */
+export async function isDismissed(around: Noted, what: Acked): Promise<boolean> {
+  const { tip } = around.index;
+  const path = ackPath(what);
+  return tip !== null && (await listCounting(around, tip, [path])).has(path);
 }
 
 /** Those that stand and, where people must sign, that somebody signed who may approve. */

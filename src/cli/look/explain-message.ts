@@ -11,6 +11,7 @@ import {
   runFiles,
 } from '../../protocol/paths.ts';
 import type { Reason, ReasonOf } from '../../protocol/reason.ts';
+import { isDismissed } from './acks.ts';
 import { createExplainer } from './explain-work.ts';
 import { readContinues } from './read-continues.ts';
 import type { Surroundings } from './look-around.ts';
@@ -54,11 +55,38 @@ export async function explainMessage(around: Surroundings, file: ListedFile): Pr
     parts: [
       ...own,
       ...explainQuestion(around, one),
-      ...(await explainRecipients(around, one)),
+      ...(await Promise.all(
+        (await explainRecipients(around, one)).map((part) =>
+          noteDismissal(around, file.path, part),
+        ),
+      )),
       ...(await findLate(around, file)).map((late) => ({ name: null, reason: lateReason(late) })),
       ...(await findNothing(around, one)),
     ],
   };
+}
+
+/** A failure about which nothing has to be done says so. */
+async function noteDismissal(around: Surroundings, path: string, part: Part): Promise<Part> {
+  const { name: model, reason } = part;
+  const isFailed =
+    reason.kind === 'answer-failed' || (reason.kind === 'run-answered' && reason.failed);
+  if (model === null || !isFailed) return part;
+  const id = messageId(path);
+  const failure = { kind: 'failure', channel: channelOf(path) ?? '', id, model } as const;
+  return (await isDismissed(around, failure)) ? dismissed(part) : part;
+}
+
+/** The same of a file that is not a message. */
+export async function noteDismissedFile(around: Surroundings, told: Told): Promise<Told> {
+  const { tip } = around.index;
+  const [entry] = tip === null ? [] : await around.session.repository.lookUp(tip, [told.about]);
+  const file = { kind: 'file', path: told.about, oid: entry?.oid ?? '' } as const;
+  return (await isDismissed(around, file)) ? { ...told, parts: told.parts.map(dismissed) } : told;
+}
+
+function dismissed({ name, reason }: Part): Part {
+  return { name, reason: { ...reason, also: { kind: 'dismissed' } } };
 }
 
 /** A file that is not a message, explained. */

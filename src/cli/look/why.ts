@@ -12,7 +12,13 @@ import { sayReason } from '../../protocol/say-reason.ts';
 import { reasonOf } from './status-needs.ts';
 import type { Invocation } from '../command.ts';
 import { createExplainer } from './explain-work.ts';
-import { explainMessage, type Part, tellRejected, type Told } from './explain-message.ts';
+import {
+  explainMessage,
+  noteDismissedFile,
+  type Part,
+  tellRejected,
+  type Told,
+} from './explain-message.ts';
 import { tellGate, tellRun, tellRunByPrefix } from './explain-run.ts';
 import { explainAbsence } from './explain-absence.ts';
 import { doubtOf, hostsKnown, liveHosts, namesakesOf } from './host-opinions.ts';
@@ -204,7 +210,7 @@ async function tellMessage(
   asked: string,
 ): Promise<Told> {
   const rejected = findRejected(around, asked);
-  if (rejected !== null) return rejected;
+  if (rejected !== null) return noteDismissedFile(around, rejected);
   try {
     const file = await resolveId(around.session, asked);
     return (await tellGate(around, file)) ?? (await explainMessage(around, file));

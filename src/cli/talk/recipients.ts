@@ -5,6 +5,9 @@
 import { CrosstalkError } from '../../base/errors.ts';
 import { type Address, formatAddress, parseAddress, suggestName } from '../../protocol/address.ts';
 import { parseBeatName } from '../../protocol/beat.ts';
+import { decodeModels } from '../../protocol/decode-models.ts';
+import type { ModelProblem } from '../../protocol/models.ts';
+import { MODELS_FILE } from '../../protocol/paths.ts';
 import { NAME_RULE, RESERVED_NAMES } from '../../protocol/names.ts';
 import { meantName } from '../../protocol/person-name.ts';
 import { type Called, personNamed } from '../../protocol/people.ts';
@@ -62,13 +65,17 @@ export async function findUnknown(
     }));
 }
 
-/** Throws MESSAGE_REJECTED when a name is unknown: a slip would wait for ever without a word. */
+/** Throws MESSAGE_REJECTED for an unknown name or a wrong entry: it would wait for ever. */
 export async function refuseUnknown(
   session: TransportSession,
   to: readonly Address[],
 ): Promise<void> {
   const [unknown] = await findUnknown(session, to);
   if (unknown === undefined) return;
+  const { mirror } = session;
+  const { problems } = decodeModels(mirror.modelsText() ?? '');
+  const broken = problems.find(({ name }) => name === unknown.name) ?? mirror.modelsProblem();
+  if (broken !== null) throw unreadableModel(unknown.name, broken);
   const { names } = await readAskable(session);
   const hint =
     unknown.suggestion === null
@@ -80,6 +87,16 @@ export async function refuseUnknown(
     {
       fix: fixByHand(`--to ${unknown.suggestion ?? 'MODEL'}; --force writes to somebody new`),
     },
+  );
+}
+
+/** It may stand there: in an entry that is wrong, or in a file that cannot be read as a whole. */
+function unreadableModel(asked: string, { name, line, found, expected }: ModelProblem): Error {
+  const what = name === null ? `no model "${asked}" is known, and` : `"${asked}" cannot be used:`;
+  return new CrosstalkError(
+    'MESSAGE_REJECTED',
+    `${what} ${MODELS_FILE} line ${String(line)} is wrong: found ${found}; expected ${expected}`,
+    { fix: fixBy`crosstalkd lint ${MODELS_FILE}` },
   );
 }
 
