@@ -130,7 +130,7 @@ const REMEDIES: Remedies = {
     isHere
       ? fixBy`crosstalkd run`
       : orElse(
-          onAnotherHost(fixBy`crosstalkd run --alias ${first}`, `run it on ${first}`),
+          onAnotherHost(fixBy`crosstalkd run --alias ${first}`, `the first one on ${first}`),
           fixBy`crosstalkd cancel ${id}`,
         ),
   'not-served': ({ offer }) => fixOf(offer),

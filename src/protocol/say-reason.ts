@@ -106,7 +106,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     `nobody is named "${name}": neither a model of this transport nor a person seen in it${near === null ? '' : `; did you mean "${near}"?`}`,
   'nobody-serves': ({ model, here }) =>
     here === 'could'
-      ? `no dispatcher that serves ${model} is up; this host could`
+      ? `no dispatcher that serves ${model} is up; this host can serve it`
       : here === 'unseen'
         ? `this host serves ${model}, but its beat is not on the remote`
         : `no host that is up serves ${model}`,

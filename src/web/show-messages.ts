@@ -225,7 +225,7 @@ export function findEntry({ book, around }: Moment, asked: string): Entry {
       fix: 'crosstalkd log',
     });
   if (found.length > 1)
-    throw new CrosstalkError('ID_AMBIGUOUS', `"${asked}" fits ${found.length} messages`, {
+    throw new CrosstalkError('ID_AMBIGUOUS', `"${asked}" matches ${found.length} messages`, {
       fix: fixByHand('give more of the id, or the path'),
     });
   return entry;

@@ -83,6 +83,7 @@ it('a message beside the channels, hidden, or with another ending is told wherev
 
 it('--failed dismisses every failure that is listed, and nothing else', async () => {
   expect((await cli.json(['ack', '--failed'])).data['dismissed']).toHaveLength(2);
+  expect((await cli.run(['ack', '--failed'])).stdout).toBe('no failure is listed\n');
   expect(await needs()).toEqual([[`${AT}/wrong.md`]]);
 });
 

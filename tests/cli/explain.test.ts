@@ -106,7 +106,7 @@ describe('why a message stands where it stands', () => {
       fix: fixIs('crosstalkd run'),
     });
     expect(await firstPart('a')).toMatchObject({
-      says: expect.stringContaining('this host could') as unknown,
+      says: expect.stringContaining('this host can serve it') as unknown,
     });
   });
 

@@ -241,7 +241,7 @@ describe('lint', () => {
     expect(data).toMatchObject({ ok: true, health: 'degraded' });
     expect(listOf(data, 'files')[0]?.['warnings']).toEqual([
       '"ehco" is neither a model nor a person seen here; did you mean "echo"?',
-      expect.stringContaining('no host "nowhere" has shown itself'),
+      expect.stringContaining('no host "nowhere" has been seen'),
       'data/channels/general/none.md does not exist in the transport',
       expect.stringContaining('at the limit of 4'),
     ]);

@@ -135,7 +135,7 @@ describe('what is checked', () => {
   it.each([
     ['---\nto: workflow\ntype: workflow\nstepz: {}\n---\n', 'unknown key "stepz"'],
     ['---\nto: workflow\ntype: workflow\nuses: nothere\n---\n', 'nothere'],
-    ['---\nto: echo@mpb\n---\nhi\n', 'no host "mpb" has shown itself'],
+    ['---\nto: echo@mpb\n---\nhi\n', 'no host "mpb" has been seen'],
   ])('lint says of %j: %s', async (text, says) => {
     const file = join(cli.place, 'draft.md');
     writeFileSync(file, text);
@@ -145,7 +145,7 @@ describe('what is checked', () => {
   it('names the host that was meant: to send, to lint and to why', async () => {
     const beat = cli.git(['rev-parse', 'main'], cli.remote);
     cli.git(['update-ref', 'refs/crosstalk/hosts/server.0123456789ab', beat], cli.remote);
-    const meant = 'no host "sever" has shown itself (did you mean "server"?)';
+    const meant = 'no host "sever" has been seen (did you mean "server"?)';
     const file = join(cli.place, 'pinned.md');
     writeFileSync(file, '---\nto: echo@sever\n---\nhi\n');
     expect((await cli.run(['send', '--to', 'echo@sever', '-m', 'hi'])).stderr).toContain(meant);

@@ -234,7 +234,7 @@ steps:
       message: { id: 'first/steps/a/one/task', path: 'data/channels/first/steps/a/one/task.md' },
     });
     // The run "gated" has one of that name, too.
-    expect((await cli.run(['show', 'steps/a/one/task'])).stderr).toContain('fits 2 messages');
+    expect((await cli.run(['show', 'steps/a/one/task'])).stderr).toContain('matches 2 messages');
     for (const name of ['first', 'second']) await cli.run(['workflow', 'cancel', name]);
   });
 
@@ -628,5 +628,5 @@ it('finds its way among hundreds of runs: the newest are listed, the open ones f
   expect((await cli.json(['workflow', 'show', 'pattern-007'])).data).toMatchObject({
     status: 'succeeded',
   });
-  expect((await cli.run(['workflow', 'show', 'pattern-0'])).stderr).toContain('fits 99 runs');
+  expect((await cli.run(['workflow', 'show', 'pattern-0'])).stderr).toContain('matches 99 runs');
 }, 240_000);

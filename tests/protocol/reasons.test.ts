@@ -60,7 +60,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   [
     'pinned-away',
     'waits for host "phone", which is not up',
-    'crosstalkd run --alias phone   (or: crosstalkd cancel x; run it on phone)',
+    'crosstalkd run --alias phone   (or: crosstalkd cancel x; the first one on phone)',
   ],
   ['not-served', 'not approved on this host', 'crosstalkd allow opus'],
   [
@@ -103,7 +103,11 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'nobody is named "opsu": neither a model of this transport nor a person seen in it; did you mean "opus"?',
     'crosstalkd cancel x   (or correct "to:" in d/x.md)',
   ],
-  ['nobody-serves', 'no dispatcher that serves opus is up; this host could', 'crosstalkd run'],
+  [
+    'nobody-serves',
+    'no dispatcher that serves opus is up; this host can serve it',
+    'crosstalkd run',
+  ],
   [
     'not-allowed',
     'no host that is up serves opus; here it is not approved',

@@ -267,7 +267,7 @@ describe('the page', () => {
     await to.fill('swfit, outside, swift@mars');
     await seen(form.locator('.checked .bad', { hasText: 'did you mean “swift”?' }));
     await seen(form.locator('.checked .warn', { hasText: 'outside has outside effects' }));
-    await seen(form.locator('.checked', { hasText: 'no host "mars" has shown itself' }));
+    await seen(form.locator('.checked', { hasText: 'no host "mars" has been seen' }));
     await form.getByLabel('Message').fill('Hello');
     await form.getByRole('button', { name: 'Send' }).click();
     expect(await page.locator('.pending').count()).toBe(0);

@@ -312,7 +312,7 @@ describe('names that are typed', () => {
     ['opus', { kind: 'model' }],
     ['opus@mbp', { kind: 'model' }],
     ['opus@pi', { kind: 'model', note: 'pi does not serve it now' }],
-    ['opus@mars', { kind: 'model', note: 'no host "mars" has shown itself' }],
+    ['opus@mars', { kind: 'model', note: 'no host "mars" has been seen' }],
     [
       'deploy',
       { kind: 'model', isExternal: true, note: 'no running host serves it: the message waits' },

@@ -38,6 +38,7 @@ export function acknowledge(invocation: Invocation): Promise<number> {
     );
     const dismissed = found.map(({ about }) => about);
     if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', dismissed });
+    else if (dismissed.length === 0) invocation.io.print('no failure is listed');
     else for (const about of dismissed) invocation.io.print(plain(`dismissed: ${about}`));
     return 0;
   });

@@ -104,7 +104,7 @@ function printCancelled(
   { path, cancelled }: { readonly path: string; readonly cancelled: readonly string[] },
 ): number {
   if (cancelled.length === 0)
-    throw new CrosstalkError('NOT_FOUND', `nobody is awaited for ${shortId(path)} any more`, {
+    throw new CrosstalkError('NOT_FOUND', `nobody still has to answer ${shortId(path)}`, {
       fix: fixBy`crosstalkd why ${messageId(path)}`,
     });
   if (wantsJson(invocation))

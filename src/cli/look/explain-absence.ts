@@ -85,7 +85,7 @@ async function guessMeant(around: Surroundings, asked: string): Promise<Absence>
   if (host !== null && !hosts.has(host)) {
     const meant = suggestName(host, hosts);
     return {
-      says: `no host "${host}" has shown itself${meant === null ? '' : ` (did you mean "${meant}"?)`}`,
+      says: `no host "${host}" has been seen${meant === null ? '' : ` (did you mean "${meant}"?)`}`,
       fix: fixBy`crosstalkd hosts`,
     };
   }

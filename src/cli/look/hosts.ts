@@ -22,7 +22,7 @@ export function showHosts(invocation: Invocation): Promise<number> {
   return withRemote(invocation, (around) => {
     if (wantsJson(invocation)) printJson(invocation, snakeKeys(describeHosts(around)));
     else if (around.hosts.length === 0)
-      throw new CrosstalkError('NOT_FOUND', 'no host has shown itself on this transport', {
+      throw new CrosstalkError('NOT_FOUND', 'no host has been seen on this transport', {
         fix: 'crosstalkd run',
       });
     else for (const host of around.hosts) print(invocation.io, host, around);

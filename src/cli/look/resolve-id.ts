@@ -214,7 +214,7 @@ function ambiguous(text: string, found: readonly ListedFile[]): CrosstalkError {
     found.length > CANDIDATES_SHOWN ? `\n  … and ${found.length - CANDIDATES_SHOWN} more` : '';
   return new CrosstalkError(
     'ID_AMBIGUOUS',
-    `"${text}" fits ${found.length} messages:${shown.join('')}${more}`,
+    `"${text}" matches ${found.length} messages:${shown.join('')}${more}`,
     {
       fix: withNote(
         fixBy`crosstalkd show ${found[0]?.path ?? ''}`,

@@ -211,7 +211,7 @@ export async function findByPrefix(around: Surroundings, text: string): Promise<
   if (more.length > 0)
     throw new CrosstalkError(
       'ID_AMBIGUOUS',
-      `"${text}" fits ${found.length} runs: ${found.slice(0, 10).join(', ')}`,
+      `"${text}" matches ${found.length} runs: ${found.slice(0, 10).join(', ')}`,
       {
         fix: 'crosstalkd workflow list',
       },

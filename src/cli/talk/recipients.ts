@@ -15,7 +15,7 @@ import { noPersona, personaPaths } from '../../protocol/persona.ts';
 import { tipOf } from '../look/reading.ts';
 import { readAskable } from '../look/askable.ts';
 import type { TransportSession } from '../session/transport-session.ts';
-import { andThen, fixBy, fixByHand } from '../../base/fix.ts';
+import { andThen, fixBy, withNote } from '../../base/fix.ts';
 
 /**
  * Addresses out of what was typed: `opus`, `opus@mbp,codex`, a person's full name. `called`: whose
@@ -85,7 +85,10 @@ export async function refuseUnknown(
     'MESSAGE_REJECTED',
     `"${unknown.name}" is neither a model of this transport or of a host, nor a person who has written here; ${hint}`,
     {
-      fix: fixByHand(`--to ${unknown.suggestion ?? 'MODEL'}; --force writes to somebody new`),
+      fix: withNote(
+        fixBy`crosstalkd send --to ${unknown.suggestion ?? 'MODEL'}`,
+        'with the rest as before; --force writes to somebody new',
+      ),
     },
   );
 }
@@ -137,7 +140,7 @@ export function warnAboutHosts(
     .filter(({ host }) => host !== null && !hosts.has(host))
     .map(
       (address) =>
-        `no host "${address.host ?? ''}" has shown itself${nearest(address.host ?? '', hosts)}; ${formatAddress(address)} waits until it does: crosstalkd hosts`,
+        `no host "${address.host ?? ''}" has been seen${nearest(address.host ?? '', hosts)}; ${formatAddress(address)} waits for it: crosstalkd hosts`,
     );
 }
 

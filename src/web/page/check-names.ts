@@ -53,7 +53,7 @@ function noteOn(
   host: string | undefined,
   hosts: readonly string[],
 ): string {
-  if (host !== undefined && !hosts.includes(host)) return `no host "${host}" has shown itself`;
+  if (host !== undefined && !hosts.includes(host)) return `no host "${host}" has been seen`;
   if (host !== undefined && !serving.includes(host)) return `${host} does not serve it now`;
   return serving.length === 0 ? 'no running host serves it: the message waits' : '';
 }
