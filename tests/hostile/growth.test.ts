@@ -278,6 +278,14 @@ const RUNS: Readonly<Record<string, (n: number) => string>> = {
           : `  s${at}: { value: "\${{ steps.s${at - 1}.json }}", needs: [s${at - 1}] }\n`,
       )
       .join('')}  end: { prompt: "\${{ steps.s0.text }}", needs: [s${n - 1}] }\n`,
+  'steps that each read what the run has spent': (n) =>
+    `steps:\n${numbers(n)
+      .map((at) =>
+        at === 0
+          ? '  s0: { prompt: x }\n'
+          : `  s${at}: { value: "\${{ run.usd }}", needs: [s${at - 1}] }\n`,
+      )
+      .join('')}  end: { prompt: "\${{ run.usd }}", needs: [s${n - 1}] }\n`,
   'items of a step': (n) =>
     `steps:\n  all: { each: [${numbers(n).join(', ')}], prompt: "\${{ item }}" }\n`,
   'words of a schema': (n) =>

@@ -13,6 +13,7 @@ import type { Round } from './rounds.ts';
 import type { Item } from './fold-items.ts';
 import { keepValue } from './fold-memo.ts';
 import { sumUse } from '../../protocol/usage.ts';
+import { usedBefore, usedByAll } from './used-before.ts';
 
 /** One item of a step in one pass. */
 export interface Unit {
@@ -81,11 +82,12 @@ function visibleTo({ steps, outer }: Level, { step, outcomes }: StepContext): Vi
 }
 
 /** What the expressions of a step see. What the run has spent is what the steps before it have. */
-function valuesOf({ values }: Level, visible: Visible): Values {
+function valuesOf({ values, outer, steps }: Level, context: StepContext, visible: Visible): Values {
+  const { step, outcomes } = context;
   const spent = (): JsonObject => {
-    const all = [...visible.entries()].map(([, each]) => each);
     const run = values.get('run');
-    return { ...(isJsonObject(run) ? run : {}), ...sumUse(all) };
+    const used = sumUse([usedByAll(outer), usedBefore(step, { steps, outcomes })]);
+    return { ...(isJsonObject(run) ? run : {}), ...used };
   };
   const beside = (name: string): Json | undefined =>
     name === 'run' ? spent() : name === 'steps' ? {} : values.get(name);
@@ -100,7 +102,7 @@ export function unitOf(level: Level, context: StepContext): Unit {
   return {
     step,
     level,
-    values: valuesOf(level, visible),
+    values: valuesOf(level, context, visible),
     visible,
     stepFolder: folderOfStep(level.folder, step.id),
     key: null,
