@@ -8,19 +8,12 @@ import type { SignedKind } from '../protocol/trust.ts';
 import type { PushOutcome, RefResult, RefUpdate, Repository } from '../transport/repository.ts';
 import { noteAnswered } from './rest-pushes.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { BeatPush } from './notes.ts';
 import { capsulesAlong, noteCapsules } from './keep-capsules.ts';
 import { leaseTimes, limitsNow, notePush, ownName, tellTraffic } from './keep-pace.ts';
 import { keepPush } from './keep-pushes.ts';
 import { heldClaims, liveClaims } from './own-claims.ts';
 import { listResting } from './park-model.ts';
-
-/** A beat on its way. */
-export interface BeatPush {
-  readonly update: RefUpdate & { readonly next: Oid };
-  readonly beat: Beat;
-  readonly presence: string;
-  readonly startedMs: number;
-}
 
 /** The ref of this host's beat. */
 export function beatRef(dispatcher: Dispatcher): string {
@@ -67,13 +60,21 @@ export function noteBeat(
   const { update, beat, presence, startedMs } = pushed;
   const before = { ...state.host.beat, count: beat.count, isUnderWay: false };
   if (result?.kind !== 'landed') {
-    state.host.beat = { ...before, doubtMs: doors.clock.monotonicMs() };
+    state.host.beat = { ...before, doubt: { pushed, atMs: doors.clock.monotonicMs() } };
     return;
   }
-  state.host.beat = { ...before, startedMs, presence, refusal: null, hasLanded: true };
+  const landed = { startedMs, presence, refusal: null, doubt: null, hasLanded: true };
+  state.host.beat = { ...before, ...landed };
   const name = update.ref.slice(settings.refs.hosts.length);
   if ((beat.holds ?? beat.busy) > 0) state.pace.busy.add(name);
   else state.pace.busy.delete(name);
+}
+
+/** Takes in a look: a beat that stands there has landed, whatever became of the answer. */
+export function confirmBeat(dispatcher: Dispatcher): void {
+  const { doubt, isUnderWay } = dispatcher.state.host.beat;
+  if (doubt === null || isUnderWay || standingBeat(dispatcher) !== doubt.pushed.update.next) return;
+  noteBeat(dispatcher, doubt.pushed, { kind: 'landed' });
 }
 
 /** A push that counts itself and carries the beat, and with it the capsules. */
@@ -131,7 +132,12 @@ function withoutRefs(outcome: PushOutcome, carried: readonly RefUpdate[]): PushO
 function carries(dispatcher: Dispatcher, { atomic }: { readonly atomic: boolean }): boolean {
   const { state, doors } = dispatcher;
   const { beat } = state.host;
-  if (beat.isUnderWay || beat.refusal !== null || beat.doubtMs >= state.seenMs) return false;
+  if (
+    beat.isUnderWay ||
+    beat.refusal !== null ||
+    (beat.doubt !== null && beat.doubt.atMs >= state.seenMs)
+  )
+    return false;
   if (!beat.hasLanded && (atomic || limitsNow(dispatcher) === null)) return false;
   const ageMs = doors.clock.monotonicMs() - beat.startedMs;
   return (

@@ -12,6 +12,7 @@ import { recoverLocal } from './recover.ts';
 import { resumePublishing } from './post.ts';
 import { pushesRest } from './rest-pushes.ts';
 import { refsUnder } from './refs-under.ts';
+import { takesTime } from '../transport/git-failure.ts';
 import { isPersistentRefusal, isStuck, outageMs } from './refused-work.ts';
 import { stopAttempt } from './hold-claim.ts';
 import { sawOutage } from './observe.ts';
@@ -252,9 +253,9 @@ function isBusy(dispatcher: Dispatcher, stuck: boolean): boolean {
   );
 }
 
-/** A remote that limits calls is not called again at once. */
+/** A remote that limits calls is not called again at once; one that is silent has had its time. */
 function outagesMax({ outage }: Dispatcher['state']['host']): number {
-  return outage?.reason === 'limited' ? 1 : ONCE_OUTAGES_MAX;
+  return outage !== null && takesTime(outage) ? 1 : ONCE_OUTAGES_MAX;
 }
 
 async function checkpoint(dispatcher: Dispatcher, pace: Pace): Promise<void> {

@@ -10,6 +10,7 @@ import type { RefUpdate } from '../transport/repository.ts';
 import type { Budgets, Spent } from '../protocol/budgets.ts';
 import type { Transaction, TransactionOutcome } from '../transport/transaction.ts';
 import type { Claim } from '../protocol/claim.ts';
+import type { Beat } from '../protocol/beat.ts';
 import type { Trust } from '../protocol/trust.ts';
 import type { ScheduleInput } from '../workflow/run/schedule.ts';
 import type { PublishRound } from '../transport/publish.ts';
@@ -142,4 +143,12 @@ export interface Rider {
   readonly transaction: Transaction;
   /** Null: it was not pushed. */
   readonly done: (round: PublishRound | null) => void;
+}
+
+/** A beat on its way. */
+export interface BeatPush {
+  readonly update: RefUpdate & { readonly next: Oid };
+  readonly beat: Beat;
+  readonly presence: string;
+  readonly startedMs: number;
 }

@@ -12,6 +12,7 @@ import type { Rewrite } from '../transport/mirror.ts';
 import { isRefusal } from '../transport/git-failure.ts';
 import type { RefListing } from '../transport/repository.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { confirmBeat } from './carry-beat.ts';
 import { strayClaims } from './follow-moves.ts';
 import { isOurs } from './lapsed-claims.ts';
 import { leaseTimes, limitsNow, noteSeen } from './keep-pace.ts';
@@ -95,6 +96,7 @@ export async function observe(dispatcher: Dispatcher): Promise<Observed> {
   if (believed === refs) state.book = book;
   else state.book = observeRefs(state.book, { refs: believed, ...at });
   state.refs = believed;
+  confirmBeat(dispatcher);
   forgetRecords(state);
   await readControl(dispatcher);
   noteSeen(dispatcher, { beforeMs, listedMs: at.nowMs, isChanged });

@@ -19,6 +19,7 @@ import type { Trust, Voice } from '../protocol/trust.ts';
 import type { ReasonOf } from '../protocol/reason.ts';
 import { EMPTY_LEASES, type LeaseBook } from '../protocol/lease.ts';
 import type {
+  BeatPush,
   CapsuleNote,
   DayBook,
   LostClaim,
@@ -146,8 +147,8 @@ export interface BeatState {
   readonly dueSinceMs: number | null;
   /** One is on its way. */
   readonly isUnderWay: boolean;
-  /** When the push of one failed or had no answer: a later poll shows what is there. */
-  readonly doubtMs: number;
+  /** The push of this one failed or had no answer, and when: a later look shows what is there. */
+  readonly doubt: { readonly pushed: BeatPush; readonly atMs: number } | null;
 }
 
 /** One push. Refs that it only compared are not counted. */
@@ -368,7 +369,7 @@ export function createState(): State {
         hasLanded: false,
         dueSinceMs: null,
         isUnderWay: false,
-        doubtMs: Number.NEGATIVE_INFINITY,
+        doubt: null,
       },
       halted: null,
       outage: null,

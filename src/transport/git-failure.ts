@@ -104,6 +104,11 @@ export function isRefusal(failure: RemoteFailure): boolean {
   return !mayPass(failure) || failure.reason === 'limited';
 }
 
+/** Whether it must be left alone: the same call at once costs minutes, or is one too many. */
+export function takesTime({ reason }: RemoteFailure): boolean {
+  return reason === 'limited' || reason === 'silent';
+}
+
 /** Why a call to the remote did not succeed. */
 export function judgeFailure(result: GitResult): RemoteFailure {
   if (result.ended === 'timeout')

@@ -33,7 +33,7 @@ import {
 const LOCAL_MS = 30 * SECOND;
 const NETWORK_MS = 60 * SECOND;
 /** How long a remote may say nothing to a process that is about to end. */
-const HURRIED_MS = 10 * SECOND;
+const HURRIED_MS = 5 * SECOND;
 const TERM_TO_KILL_MS = 5 * SECOND;
 const EXIT_TO_CLOSE_MS = SECOND;
 const STDOUT_BYTES_MAX = 256 * 1024 * 1024;
@@ -117,7 +117,7 @@ export interface Git {
   grant(access: RemoteAccess): void;
   /** Limit of a network call in milliseconds. */
   readonly networkMs: number;
-  /** From now on the remote may be silent for ten seconds only, also in calls under way. */
+  /** From now on the remote may be silent for five seconds only, also in calls under way. */
   hurry(): void;
   /** Aborted by `hurry`. */
   readonly hurried: AbortSignal;
@@ -252,7 +252,7 @@ interface Limits {
   readonly limitMs: number;
   /** Counts from the last sign of life instead of from the start. */
   readonly idle: boolean;
-  /** Once it is aborted, only ten seconds are left. */
+  /** Once it is aborted, only five seconds are left. */
   readonly hurried?: AbortSignal;
 }
 

@@ -6,7 +6,7 @@
  * taken over. PROTOCOL.md "Publishing".
  */
 import { buildOnTip, type Built } from './build-on-tip.ts';
-import { isRefusal } from './git-failure.ts';
+import { isRefusal, takesTime } from './git-failure.ts';
 import { type PushOutcome, type RemoteFailure, TIP_ALONE } from './repository.ts';
 import { settleBatch } from './settle-push.ts';
 import type { Publisher, Transaction, TransactionOutcome } from './transaction.ts';
@@ -46,8 +46,8 @@ export async function publish(
         unreachableMsMax !== null &&
         failure !== null &&
         clock.monotonicMs() - startedMs >= unreachableMsMax;
-      const isLimited = failure?.reason === 'limited';
-      if (signal.aborted || tooLong || isLimited || lost.unmoved >= UNMOVED_MAX) return 'end';
+      const isOver = tooLong || (failure !== null && takesTime(failure));
+      if (signal.aborted || isOver || lost.unmoved >= UNMOVED_MAX) return 'end';
       const waitMs = backoffMs(lost.rounds, round.pushMs, random);
       return lost.unmoved > 0 ? Math.max(waitMs, unmovedMs(lost.unmoved)) : waitMs;
     },

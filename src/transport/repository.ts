@@ -305,7 +305,7 @@ export interface Repository {
   push(updates: readonly RefUpdate[], options: { readonly atomic: boolean }): Promise<PushOutcome>;
   /** Keeps the cache small; called when nothing else is going on. */
   maintain(): Promise<void>;
-  /** This process is about to end: from now on a silent remote is waited for ten seconds only. */
+  /** This process is about to end: from now on a silent remote is waited for five seconds only. */
   hurry(): void;
   /** Ends the helper processes. */
   close(): Promise<void>;

@@ -303,6 +303,17 @@ describe('send', () => {
       error: { code: 'REMOTE_UNREACHABLE' },
     });
   });
+
+  it('says of a push that the remote did not answer that it may still land, with exit code 4', async () => {
+    const hook = join(cli.remote, 'hooks', 'pre-receive');
+    writeFileSync(hook, '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+    const env = { CROSSTALK_NETWORK_TIMEOUT: '1s' };
+    const sent = await cli.run(['send', '--to', 'echo', '-m', 'x'], { env });
+    rmSync(hook);
+    expect(sent.code).toBe(4);
+    expect(sent.stderr).toContain('may still land');
+    expect(sent.stderr).toContain('crosstalkd log');
+  });
 });
 
 describe('send inside of an agent', () => {

@@ -186,6 +186,35 @@ it('a remote that takes refs and hides them is told of in these words', async ()
   expect(life.world.runs).toEqual([]);
 });
 
+it('answers that are cut off are no refusal: a look shows that claim, reply and beat stand', async () => {
+  const cuts: Spoil = (repository) => ({
+    push: async (updates, options) => {
+      await repository.push(updates, options);
+      return { kind: 'unknown', failure: { reason: 'unknown', line: WORDS } };
+    },
+  });
+  const life = live(cuts, true, ['m', 'n', 'o']);
+  expect(await life.pass(5 * 60_000, () => life.ended() !== null)).toBe(true);
+  expect(life.ended()).toBe('nothing-left');
+  expect(life.records.filter(saysWhy)).toEqual([]);
+  expect(life.world.runs.length).toBe(3);
+});
+
+it('one look that git had to be stopped over is enough for --once to end', async () => {
+  const failure = { reason: 'silent', line: WORDS } as const;
+  const asked: unknown[] = [];
+  const hangs: Spoil = () => ({
+    listRefs: (prefixes) => {
+      asked.push(prefixes);
+      return Promise.resolve({ kind: 'unreachable', failure });
+    },
+  });
+  const life = live(hangs, true);
+  expect(await life.pass(HOUR_MS, () => life.ended() !== null)).toBe(true);
+  expect(life.ended()).toBe('unreachable');
+  expect(asked.length).toBe(1);
+});
+
 it('one push that git had to be stopped over is enough for --once to end', async () => {
   const life = live(noAnswer('silent'), true, ['m', 'n', 'o']);
   expect(await life.pass(HOUR_MS, () => life.ended() !== null)).toBe(true);

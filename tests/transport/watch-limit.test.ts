@@ -24,13 +24,13 @@ interface Times {
 it.each<readonly [string, Times]>([
   ['nothing is heard', { alive: [], hurriedS: null, overS: 60 }],
   ['it is heard now and then', { alive: [50, 100], hurriedS: null, overS: 160 }],
-  ['its caller wants to end at once', { alive: [], hurriedS: 0, overS: 10 }],
-  ['its caller wants to end after a while', { alive: [], hurriedS: 30, overS: 40 }],
+  ['its caller wants to end at once', { alive: [], hurriedS: 0, overS: 5 }],
+  ['its caller wants to end after a while', { alive: [], hurriedS: 30, overS: 35 }],
   [
     'its caller wants to end when it was about to be given up',
-    { alive: [], hurriedS: 55, overS: 65 },
+    { alive: [], hurriedS: 58, overS: 63 },
   ],
-  ['it is heard after that', { alive: [35, 44], hurriedS: 30, overS: 54 }],
+  ['it is heard after that', { alive: [33, 37], hurriedS: 30, overS: 42 }],
 ])('when %s', async (_, { alive, hurriedS, overS }) => {
   const hurry = new AbortController();
   if (hurriedS === 0) hurry.abort();

@@ -4,7 +4,7 @@ import { sendControl } from '../../local/control-client.ts';
 import { publish } from '../../transport/publish.ts';
 import type { CommitDraft } from '../../transport/repository.ts';
 import type { Transaction, TransactionOutcome } from '../../transport/transaction.ts';
-import { refused, rewritten, unreachable } from './remote-errors.ts';
+import { refused, rewritten, unsettled } from './remote-errors.ts';
 import { findCountingSign, findSign, type Needs } from './sign-as-person.ts';
 import type { TransportSession } from './transport-session.ts';
 
@@ -51,8 +51,7 @@ export async function publishFor(
   for (const outcome of outcomes) {
     if (outcome.kind === 'refused') throw refused(outcome.line, session.located);
     if (outcome.kind === 'rewritten') throw rewritten(null);
-    if (outcome.kind === 'unsettled')
-      throw unreachable(session.located.url, outcome.failure?.line ?? 'no answer');
+    if (outcome.kind === 'unsettled') throw unsettled(session.located.url, outcome.failure);
   }
   const { path } = session.directory;
   await sendControl(path, { op: 'wake' }, { timeoutMs: WAKE_MS }).catch(() => undefined);

@@ -25,6 +25,17 @@ export function unreachable(url: string, failure: RemoteFailure | string): Remot
   return new RemoteAway(url, failure);
 }
 
+/** The error of a push that may still land: a slow server continues without us. */
+export function unsettled(url: string, failure: RemoteFailure | null): CrosstalkError {
+  if (failure === null || failure.reason !== 'silent')
+    return unreachable(url, failure?.line ?? 'no answer');
+  return new CrosstalkError(
+    'REMOTE_UNREACHABLE',
+    `${url} did not say what became of the push: ${failure.line}; it may still land`,
+    { fix: fixByHand('before you try again, see in crosstalkd log whether it has landed') },
+  );
+}
+
 /**
  * What is thrown where a command cannot begin, for want of its remote: an error that was told
  * already, or what git says of it. `what`: what could not be done.
