@@ -348,7 +348,10 @@ function unsignedFileFix({ path, found }: ReasonOf<'unsigned'>): Fix {
       'this file only; if a host of yours has that key: crosstalkd trust add HOST --host',
     );
   const remove = inClone(fixBy`git rm ${path}`, 'Remove a file that nobody known signed');
-  return withNote(orElse(remove, accept), 'in a clone (in a project: cd .git/crosstalk); without the file the message is open again');
+  return withNote(
+    orElse(remove, accept),
+    'in a clone (in a project: cd .git/crosstalk); without the file the message is open again',
+  );
 }
 
 const IN_CLONE = 'in a clone; in a project, first: cd .git/crosstalk';
