@@ -32,7 +32,7 @@ describe('a message that is edited', () => {
     expect(story.files().get(REPLY)).toBeDefined();
   });
 
-  it('is answered all the same when it cannot be read any more', async () => {
+  it('is still answered when it can no longer be read', async () => {
     const story = await asked('running');
     story.say({ [NOTE]: BROKEN });
     await story.pass(60_000);
@@ -40,7 +40,7 @@ describe('a message that is edited', () => {
     expect(story.files().get(REPLY)).toBeDefined();
   });
 
-  it('that is removed while an agent works is answered where it stood', async () => {
+  it('that is removed while an agent works is answered where it was', async () => {
     const story = await asked('running');
     story.say({}, [NOTE]);
     await story.pass(60_000);
@@ -120,7 +120,7 @@ describe('a marker that is edited', () => {
     expect(tasks(story).join('')).not.toContain('OTHER');
   });
 
-  it('of whose run a task is edited while an agent works on it goes on with that answer', async () => {
+  it('continues with the answer of a task that was edited while an agent worked on it', async () => {
     const story = tell(() => ({ kind: 'answer', ms: 10_000 }), { hosts: 1 });
     story.say({ [MARKER]: workflow('FIRST') });
     await story.pass(8_000);
@@ -140,7 +140,7 @@ describe('a marker that is edited', () => {
     expect(complete(story)).toContain('"cancelled"');
   });
 
-  it('after its run is over begins none', async () => {
+  it('after its run is over starts no other', async () => {
     const story = tell(() => ({ kind: 'answer', ms: 10 }), { hosts: 1 });
     story.say({ [MARKER]: workflow('FIRST') });
     await story.pass(60_000);
@@ -178,7 +178,7 @@ describe('a file that says how work is done, edited while work is open', () => {
     expect(['OLD', 'NEW'].filter((word) => tasks(story).includes(word))).toEqual([asks]);
   });
 
-  it('an answer to a gate that was edited since counts for nobody', async () => {
+  it('an answer to a gate that was edited since is ignored', async () => {
     const story = tell(() => ({ kind: 'answer', ms: 10 }), { hosts: 1 });
     const gate = 'data/channels/gated/gates/ok';
     const answer = (word: string): string =>
@@ -223,7 +223,7 @@ describe('a file that says how work is done, edited while work is open', () => {
     if (asks !== null) expect(tasks(story)).toContain(asks);
   });
 
-  it('budgets.yaml counts with the next poll, and what runs is finished', async () => {
+  it('budgets.yaml applies from the next poll, and running attempts finish', async () => {
     const story = tell(() => ({ kind: 'answer', ms: 20_000 }), { hosts: 1 });
     const budget = 'data/budgets.yaml';
     story.say({ [NOTE]: ask('first') });
@@ -251,7 +251,7 @@ describe('a file that says how work is done, edited while work is open', () => {
     expect(replyTo(story, NOTE)).not.toBe('');
   });
 
-  it('people.yaml says whose a message without "from:" is', async () => {
+  it('people.yaml decides who wrote a message without "from:"', async () => {
     const story = tell(() => ({ kind: 'answer', ms: 10 }), { hosts: 1 });
     const anonymous = (text: string): string => ask(text).replace('from: ada\n', '');
     story.say({ [NOTE]: anonymous('first') });
@@ -263,7 +263,7 @@ describe('a file that says how work is done, edited while work is open', () => {
     expect(replyTo(story, 'data/channels/general/next.md')).toContain('to: lovelace\n');
   });
 
-  it('CROSSTALK-VERSION halts hosts: nothing more is started, and what finishes waits', async () => {
+  it('CROSSTALK-VERSION halts hosts: nothing starts, and finished answers wait', async () => {
     const story = tell(() => ({ kind: 'answer', ms: 20_000 }), { hosts: 1 });
     story.say({ [NOTE]: ask('first') });
     await story.pass(6_000);
@@ -275,7 +275,7 @@ describe('a file that says how work is done, edited while work is open', () => {
   });
 });
 
-it('an attempt ends when its message is asked again of another model, which knows what it had said', async () => {
+it('an attempt ends when another model is asked again, and that one knows what it had said', async () => {
   let ms = 60_000;
   const story = tell(() => ({ kind: 'answer', ms }), { hosts: 1 });
   const at = 'data/channels/general/';

@@ -12,7 +12,7 @@ const ask = (to: string, more = ''): string => `---\nto: ${to}\nfrom: ada\n${mor
 const rests = ({ hosts: [host] }: Story) => host!.process!.dispatcher.state.models;
 
 describe('a model whose quota is used up', () => {
-  it('is started once, though others are asked after it, and each of those is told', async () => {
+  it('starts once, and the other models asked after it report that they rest', async () => {
     const story = tell(() => used, { hosts: 1 });
     for (let at = 0; at < 3; at += 1) {
       story.say({ [note(`n${at}`)]: ask('opus', 'fallback: sonnet\n') });

@@ -84,7 +84,7 @@ async function removeMarkers(world: World): Promise<void> {
   }
 }
 
-it('no time is fired twice, none too late where that is to be skipped, and runs do not overlap', async () => {
+it('no time fires twice, none fires late with catch-up: skip, and runs do not overlap', async () => {
   const all = [await runSchedules(1), await runSchedules(2)];
   expect(all.flatMap(({ problems }) => problems)).toEqual([]);
   const sum = (key: 'fired' | 'late' | 'removed'): number =>
@@ -95,7 +95,7 @@ it('no time is fired twice, none too late where that is to be skipped, and runs 
   expect(sum('removed')).toBeGreaterThan(5);
 });
 
-it('a commit that says that times to come are over keeps the clock from nothing', async () => {
+it('a commit that claims future times have fired blocks no schedule', async () => {
   const story = tell(() => ({ kind: 'answer', ms: 100 }), { hosts: 1 });
   story.say(Object.fromEntries([workflow('often', '{ schedule: "* * * * *", overlap: true }')]));
   commitAs(story.world, {

@@ -28,29 +28,32 @@ const READERS: Readonly<Record<string, Read>> = {
   [TRANSPORT_FILE]: (repository, tip, known) => readPaceAt(repository, tip, known as never),
 };
 
-it.each(Object.keys(READERS))('%s is the same for who follows and who joins', async (path) => {
-  const versions = [...VERSIONS[path]!, null, 'x'.repeat(1_100_000)];
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.record({ at: fc.nat(versions.length - 1), isPulled: fc.boolean() }), {
-        minLength: 1,
-        maxLength: 6,
-      }),
-      async (steps) => {
-        const repository = createMemoryRemote().open();
-        let [tip, known]: [Oid | null, unknown] = [null, null];
-        for (const [number, { at, isPulled }] of steps.entries()) {
-          tip = await commit(repository, tip, { path, content: versions[at]!, number });
-          if (isPulled) known = await READERS[path]!(repository, tip, known);
-        }
-        const followed = await READERS[path]!(repository, tip!, known);
-        const joined = await READERS[path]!(repository, tip!, null);
-        expect(followed).toEqual({ ...(joined as object), tip: (followed as { tip: Oid }).tip });
-      },
-    ),
-    { numRuns: 60 },
-  );
-});
+it.each(Object.keys(READERS))(
+  '%s is the same for hosts that follow and hosts that join',
+  async (path) => {
+    const versions = [...VERSIONS[path]!, null, 'x'.repeat(1_100_000)];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ at: fc.nat(versions.length - 1), isPulled: fc.boolean() }), {
+          minLength: 1,
+          maxLength: 6,
+        }),
+        async (steps) => {
+          const repository = createMemoryRemote().open();
+          let [tip, known]: [Oid | null, unknown] = [null, null];
+          for (const [number, { at, isPulled }] of steps.entries()) {
+            tip = await commit(repository, tip, { path, content: versions[at]!, number });
+            if (isPulled) known = await READERS[path]!(repository, tip, known);
+          }
+          const followed = await READERS[path]!(repository, tip!, known);
+          const joined = await READERS[path]!(repository, tip!, null);
+          expect(followed).toEqual({ ...(joined as object), tip: (followed as { tip: Oid }).tip });
+        },
+      ),
+      { numRuns: 60 },
+    );
+  },
+);
 
 async function commit(
   repository: Repository,

@@ -90,7 +90,7 @@ const reply = (from: string, to: string, re: string): string =>
   `---\nto: ${to}\nfrom: ${from}\nre: ${re}\nmodel: ${from}\n---\nhello\n`;
 
 describe('the index of open work', () => {
-  it('holds the marker by which one run starts another, and no other mail of the engine to itself', async () => {
+  it('holds the marker by which one run starts another, and no other mail from the engine to itself', async () => {
     const { repository, say } = await world();
     const tip = await say(null, {
       'data/models.yaml': models,
@@ -221,7 +221,7 @@ describe('the index of open work', () => {
   it.each([
     ['no re', ''],
     ['another re', 're: other\n'],
-  ])('a file at the place of an answer with %s is that answer, and wakes nobody', async (_, re) => {
+  ])('a file at the path of an answer with %s is that answer, and wakes nobody', async (_, re) => {
     const { repository, say } = await world();
     const first = await say(null, {
       'data/models.yaml': models,
@@ -393,7 +393,7 @@ describe('the index of open work', () => {
     expect([...index.rejected.keys()].sort()).toEqual([copy, `${general}/hello.md`].sort());
   });
 
-  it('comes to one conclusion about copies of a message, however they came, moved, were answered and went', async () => {
+  it('reaches one conclusion about copies of a message, however they were added, moved, answered and removed', async () => {
     const day = `${general}/2024/11/18`;
     const paths = [
       newMessagePath('general', decodeTime(ULID), ULID),

@@ -32,7 +32,7 @@ test('a file of nothing but mistakes names a bounded number of them', () => {
   expect([people.size, problems.length]).toEqual([0, 20]);
 });
 
-test('one person has one voice at all addresses, and the names of before', () => {
+test('one person has one vote under all addresses and earlier names', () => {
   const called = calledBy(decodePeople(ADA).people);
   const home = { name: 'ada', email: 'ada@home.example' };
   const said = [WORK, home].map((who) =>

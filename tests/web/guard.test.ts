@@ -74,7 +74,7 @@ afterAll(async () => {
 });
 
 describe('the address of the page', () => {
-  it('lets in once; after that another one is printed', async () => {
+  it('admits one browser; then another address is printed', async () => {
     const first = new URL(web.url);
     const path = first.pathname + first.search;
     expect((await ask(path, { method: 'HEAD' })).status).toBe(403);
@@ -87,7 +87,7 @@ describe('the address of the page', () => {
     await untilTrue(() => web.url !== second.href);
   });
 
-  it('continues from a page of ours where a file has led to it, and never to another server', async () => {
+  it('continues from a page of ours to which a file has led, and never to another server', async () => {
     const { search } = new URL(web.url);
     const entered = await ask(`//evil.example/${search}`, {
       headers: { 'sec-fetch-site': 'cross-site' },

@@ -49,7 +49,7 @@ describe('crosstalkd web --listen', () => {
     expect([swapped.code, swapped.stderr]).toEqual([2, expect.stringContaining('as PEM')]);
   });
 
-  it('lets one browser in by its token, over TLS, by the one name, and keeps its guard', async () => {
+  it('admits one browser by its token, over TLS, by the one name, and stays guarded', async () => {
     const where = ['--listen', 'localhost:0', '--cert', cert, '--key', key];
     const web = await startWeb(cli, where);
     try {

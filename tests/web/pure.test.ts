@@ -108,7 +108,7 @@ describe('what is said on the page', () => {
 });
 
 describe('the layout of a graph', () => {
-  it('lays no box over another, and lets every line lead forward', () => {
+  it('overlaps no boxes, and draws every line forward', () => {
     fc.assert(
       fc.property(
         graphs,
@@ -398,7 +398,7 @@ describe('threads', () => {
         ),
     );
 
-  it('hold every message once, with what it hangs on before it, whatever circles there are', () => {
+  it('hold every message once, after its parent, even with circular references', () => {
     fc.assert(
       fc.property(entries, (all) => {
         const { of, byChannel } = foldThreads(all);
