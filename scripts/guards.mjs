@@ -133,6 +133,13 @@ const GUARDS = [
     tests: ['tests/dispatcher/signed-hosts.test.ts'],
   },
   {
+    name: 'signatures of another transport',
+    file: 'transport/kinship.ts',
+    find: 'return !isMixed || (await isOurs(commit)) ? signed : null;',
+    without: 'return signed;',
+    tests: ['tests/transport/kinship.test.ts'],
+  },
+  {
     name: 'marks that nobody has signed',
     file: 'dispatcher/settle-started.ts',
     find: 'if (!ranHere && state.trust.held.has(work.key)) return null;',

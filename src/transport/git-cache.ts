@@ -30,6 +30,7 @@ const TIP = 'tip';
 /** Its whole name: the newest commit of the conversation that this machine has. */
 export const TIP_REF = `${KEPT}${TIP}`;
 const BRANCHES = 'branches';
+const ALONE = 'alone';
 /**
  * Says that blobs may be missing. A file of our own and not git's `extensions.partialClone`: with
  * that every git in the cache, the held ones too, would fetch what it misses on its own, one blob
@@ -62,6 +63,9 @@ export interface GitCache {
   create(format: ObjectFormat): Promise<void>;
   readTip(): Oid | null;
   writeTip(oid: Oid): void;
+  /** The newest commit whose history is known to have one beginning. */
+  readAlone(): Oid | null;
+  writeAlone(oid: Oid): void;
   /** Keeps the tip of another branch, given by its full name, that has arrived whole. */
   writeBranch(ref: string, oid: Oid): void;
   /**
@@ -129,6 +133,8 @@ export function openGitCache(git: Git, gitDir: string, random: Random): GitCache
     },
     readTip: () => read(TIP),
     writeTip: (oid) => write(TIP, oid),
+    readAlone: () => read(ALONE),
+    writeAlone: (oid) => write(ALONE, oid),
     writeBranch: (ref, oid) => write(`${BRANCHES}/${encodeURIComponent(ref)}`, oid),
     hasBranch: (ref) =>
       read(ref === null ? TIP : `${BRANCHES}/${encodeURIComponent(ref)}`) !== null,

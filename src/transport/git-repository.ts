@@ -22,6 +22,7 @@ import { createGitRemote, type GitRemote, type Wanted } from './git-remote.ts';
 import { checkGit, createGit, type Git } from './git-runner.ts';
 import { formatOf, type ObjectFormat } from './loose-objects.ts';
 import { openObjectReader, type ObjectReader } from './object-reader.ts';
+import { createKinship } from './kinship.ts';
 import { createObjectWriter, type ObjectWriter } from './object-writer.ts';
 import {
   hideSecrets,
@@ -66,6 +67,10 @@ export interface GitRepositoryOptions {
   readonly settledAfterMs?: number;
   /** Told why the remote cannot, when everything is fetched after all. */
   readonly onWhole?: (why: string) => void;
+  /** The first commit of the transport, once it is known. */
+  readonly rootCommit?: Oid;
+  /** Told that the history of another transport was merged in, with its first commit. */
+  readonly onForeign?: (root: Oid) => void;
 }
 
 /**
@@ -111,6 +116,8 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
     partial = false,
     settledAfterMs = Number.POSITIVE_INFINITY,
     onWhole = () => undefined,
+    onForeign = () => undefined,
+    rootCommit: root = null,
   } = options;
   return composeRepository({
     ...options,
@@ -122,6 +129,7 @@ export async function openGitRepository(options: GitRepositoryOptions): Promise<
     partial,
     settledAfterMs,
     onWhole,
+    kinship: { root, onForeign },
   });
 }
 
@@ -171,12 +179,14 @@ interface RepositoryParts {
   readonly partial: boolean;
   readonly settledAfterMs: number;
   readonly onWhole: (why: string) => void;
+  readonly kinship: Pick<Parameters<typeof createKinship>[0], 'root' | 'onForeign'>;
 }
 
 function composeRepository(parts: RepositoryParts): Repository {
   const { git, remote, clock } = parts;
   const reader = openObjectReader(git, parts.gitDir);
   const store = createStore(parts, reader);
+  const kin = createKinship({ git, reader, cache: parts.cache, ...parts.kinship });
   const supply = createBlobSupply({ reader, remote, cache: parts.cache });
   return {
     listRefs: async (prefixes, along) => {
@@ -222,10 +232,19 @@ function composeRepository(parts: RepositoryParts): Repository {
         ? findSettled(git, tip, clock.wallMs() - parts.settledAfterMs)
         : Promise.resolve(null),
     readCommit: (oid) => reader.readCommit(oid),
-    readSigned: (oid) => reader.readSigned(oid),
-    findWrites: (paths, range) => findWritesOf(git, reader, { paths, range }),
-    findWriters: (paths, tip) => findWriters(git, reader, { paths, tip }),
-    findAddingCommits: (paths, range) => findAdding(git, reader, { paths, range }),
+    readSigned: kin.readSigned,
+    findWrites: (paths, range) => {
+      kin.about(range.to);
+      return findWritesOf(git, reader, { paths, range });
+    },
+    findWriters: (paths, tip) => {
+      kin.about(tip);
+      return findWriters(git, { ...reader, readSigned: kin.readSigned }, { paths, tip });
+    },
+    findAddingCommits: (paths, range) => {
+      kin.about(range.to);
+      return findAdding(git, reader, { paths, range });
+    },
     isAncestor: (ancestor, tip) => isAncestorOf(git, reader, [ancestor, tip]),
     history: (range) => readHistory(git, reader, range),
     buildCommits: async (parent, drafts) => {

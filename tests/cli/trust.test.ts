@@ -398,3 +398,29 @@ describe('what would count for nobody', () => {
     writeFileSync(config(), before);
   });
 });
+
+it('hears nothing of what was signed in another transport that was merged in', async () => {
+  writeFileSync(join(cli.place, 'config', 'config.yaml'), 'require-signed: [external]\n');
+  signWith('ada');
+  const text = letter('deploy', 'ship it', 'from: ada\n');
+  cli.git(['checkout', '-q', '--orphan', 'other']);
+  cli.git(['rm', '-rqf', '.']);
+  for (const name of ['first', 'second']) {
+    mkdirSync(join(cli.clone, GENERAL), { recursive: true });
+    writeFileSync(join(cli.clone, GENERAL, `${name}-elsewhere.md`), text);
+    cli.git(['add', '-A']);
+    cli.git(['commit', '-qm', name]);
+  }
+  cli.git(['checkout', '-q', 'main']);
+  cli.git(['pull', '-q', '--rebase']);
+  cli.git(['merge', '-q', '--allow-unrelated-histories', '-m', 'bring', 'other']);
+  cli.git(['push', '-q']);
+  const own = await ask('deploy', 'ship it here');
+  await cli.answer();
+  expect(await stateOf('first-elsewhere')).toBe('open');
+  expect(await stateOf('second-elsewhere')).toBe('open');
+  expect(await stateOf(own)).toBe('answered');
+  const why = await cli.run(['why', 'second-elsewhere']);
+  expect(why.stdout).toContain('is not signed');
+  expect(why.stderr).toContain('another transport was merged into this one');
+});

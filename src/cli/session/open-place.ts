@@ -44,11 +44,11 @@ const FIRST_CACHE = /^new-[0-9a-f]{16}-[0-9a-f]{8}\.git$/;
 const FIRST_FETCH_MS_MAX = 24 * HOUR;
 /** Clock skew tolerated between committers when old messages are ruled out as work. */
 const CLOCKS_APART_MS = DAY;
-type BranchPlace = CloneLocation & { readonly branch: string };
+type BranchPlace = CloneLocation & { readonly branch: string; readonly rootCommit?: Oid };
 
 /** The repository of a place, its reads in line. */
 export async function openAt(cacheDir: string, place: BranchPlace): Promise<Repository> {
-  const { config, located, branch, invocation, spacing } = place;
+  const { config, located, branch, invocation, spacing, rootCommit } = place;
   const repository = await openGitRepository({
     cacheDir,
     url: located.url,
@@ -63,6 +63,11 @@ export async function openAt(cacheDir: string, place: BranchPlace): Promise<Repo
     allowHttp: config.allowHttp,
     partial: config.partialCache,
     settledAfterMs: config.maxAgeMs + CLOCKS_APART_MS,
+    ...(rootCommit === undefined ? {} : { rootCommit }),
+    onForeign: (root) =>
+      invocation.io.warn(
+        `the history of another transport was merged into this one (it begins with ${root}): what was signed there is ignored here`,
+      ),
     onWhole: (why) =>
       invocation.io.warn(
         `partial-cache: the remote cannot omit contents: ${why}; this host fetches all of them`,

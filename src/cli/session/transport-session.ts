@@ -128,7 +128,7 @@ export async function openSession(
   });
   if (hasMoved && (await readApprovals(read.directory, id)).size === 0)
     invocation.io.warn(movedNote(located.url));
-  const place = { root, spacing, invocation, located, config: read.config, branch };
+  const place = { root, spacing, invocation, located, config: read.config, branch, rootCommit };
   const opened = await openAt(directory.cache, place);
   const push: Repository['push'] = (...given) => tell(() => opened.push(...given));
   const repository = options.spacing === undefined ? { ...opened, push } : opened;
