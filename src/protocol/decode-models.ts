@@ -21,9 +21,11 @@ export function decodeModels(text: string): ModelsFile {
     refuse(['models'], describe(section), '"models:" to be a mapping of names');
     return { ...nothing, isReadable: false, problems: problems() };
   }
-  for (const key of Object.keys(value))
-    if (key !== 'models' && key !== COMPILE_MODEL)
-      refuse([key], `unknown key "${key}"`, `only "models:" and "${COMPILE_MODEL}:"`);
+  const unknown = Object.keys(value).filter((key) => key !== 'models' && key !== COMPILE_MODEL);
+  for (const key of unknown)
+    refuse([key], `unknown key "${key}"`, `only "models:" and "${COMPILE_MODEL}:"`);
+  // Models that stand beside `models:`, or below another word: nobody meant that there are none.
+  const isReadable = unknown.length === 0 || Object.hasOwn(value, 'models');
   const compileModels =
     decodeNames(value[COMPILE_MODEL]) ??
     refuse(
@@ -49,7 +51,7 @@ export function decodeModels(text: string): ModelsFile {
       );
   }
   return {
-    isReadable: true,
+    isReadable,
     models,
     older: new Map(),
     compileModels: compileModels ?? [],

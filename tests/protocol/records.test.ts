@@ -247,6 +247,19 @@ describe('models.yaml', () => {
     );
   });
 
+  it.each([
+    ['models at the top', 'opus: { adapter: claude }\n', false],
+    ['another word above them', 'model:\n  opus: { adapter: claude }\n', false],
+    ['nothing', '', true],
+    ['an empty list of them', 'models: {}\n', true],
+    ['no list yet', 'models:\n', true],
+    ['a word too many', 'models: {}\nextra: 1\n', true],
+  ])('with %s is read as having no models, or not at all', (_, text, isReadable) => {
+    const file = decodeModels(text);
+    expect(file.isReadable).toBe(isReadable);
+    expect(file.models.size).toBe(0);
+  });
+
   it('gives another hash to any other entry and the same to another spelling of the same', () => {
     const hash = (text: string): string | undefined =>
       decodeModels(`models:\n  m: ${text}\n`).models.get('m')?.hash;
