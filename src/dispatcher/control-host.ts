@@ -17,7 +17,7 @@ import { tellPushes } from './keep-pushes.ts';
 import { saveRests } from './keep-rests.ts';
 import { listResting } from './park-model.ts';
 import { blockWhatRan } from './recover.ts';
-import { pushesRest } from './rest-pushes.ts';
+import { isPersistentRefusal } from './refused-work.ts';
 import { refsUnder } from './refs-under.ts';
 import { judgeAllWork } from './tick.ts';
 import { heldClaims } from './own-claims.ts';
@@ -143,7 +143,7 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
     })),
     unsent: state.post.outgoing.length,
     ...listRefused(dispatcher, nowMs),
-    outage: state.host.outage?.line ?? pushesRest(dispatcher)?.line ?? null,
+    outage: whyAway(dispatcher),
     halted: state.host.halted !== null,
     silent: listSilent(dispatcher),
     leaseMs: leaseTimes(dispatcher).leaseMs,
@@ -155,6 +155,13 @@ export function reportHost(dispatcher: Dispatcher): HostReport {
       heard: Object.fromEntries(state.loop.hints.heard),
     },
   };
+}
+
+/** Why the remote gives nothing, or takes nothing, now. */
+function whyAway({ state: { host, pace } }: Dispatcher): string | null {
+  const { outage, beat } = host;
+  const refusal = isPersistentRefusal(beat.refusal) ? beat.refusal : null;
+  return (outage ?? pace.unanswered ?? refusal)?.line ?? null;
 }
 
 function listRunning(dispatcher: Dispatcher, nowMs: number): HostReport['running'] {

@@ -67,6 +67,7 @@ export interface HostReport {
     readonly blocked: boolean;
     readonly forMs: number;
   }[];
+  /** Why the remote does not answer this host, or does not accept its pushes. */
   readonly outage: string | null;
   readonly halted: boolean;
   /** For how long this observer has seen neither the claim nor its holder's beat change, by key. */

@@ -184,7 +184,10 @@ function sawRewrite(dispatcher: Dispatcher, rewrite: Rewrite): Observed {
     doors.log.alert('transport.rewritten', {
       was: rewrite.was,
       now: rewrite.now,
-      fix: 'inspect the branch, then: crosstalkd accept-rewrite',
+      fix:
+        rewrite.now === null
+          ? 'push the branch again, or follow its new name: crosstalkd status'
+          : 'inspect the branch, then: crosstalkd accept-rewrite',
     });
   state.host.halted = rewrite;
   return 'halted';

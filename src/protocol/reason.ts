@@ -341,6 +341,7 @@ interface PlaceFacts {
   config: { problem: string };
   halted: None;
   'silent-here': None;
+  'waits-for-remote': { line: string };
   outbox: { count: number };
   'publish-refused': { path: string; line: string; isBlocked: boolean; forMs: number };
   'paused-here': { host: string };
@@ -361,7 +362,7 @@ interface PlaceFacts {
     run: string | null;
   };
   unsent: { clone: string; count: number; first: string };
-  unpushed: { clone: string; count: number };
+  unpushed: { clone: string; count: number; isBehind: boolean };
   'no-dispatcher': None;
   /** `line`: state, slots and models, as `hosts` lists them. */
   host: {

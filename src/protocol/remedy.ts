@@ -254,6 +254,7 @@ const REMEDIES: Remedies = {
   'version-changed': () => fixBy`crosstalkd accept-rewrite`,
   halted: () => fixBy`crosstalkd accept-rewrite`,
   'silent-here': () => fixBy`crosstalkd doctor`,
+  'waits-for-remote': () => fixBy`crosstalkd doctor`,
   outbox: () => fixBy`crosstalkd run`,
   'publish-refused': ({ isBlocked }) => publishFix(isBlocked),
   'paused-here': () => fixBy`crosstalkd resume`,
@@ -265,7 +266,10 @@ const REMEDIES: Remedies = {
   failure: failureFix,
   'outcome-unknown': failureFix,
   unsent: ({ clone, first }) => fixBy`crosstalkd send -C ${clone} ${first}`,
-  unpushed: ({ clone }) => fixBy`git -C ${clone} push`,
+  unpushed: ({ clone, isBehind }) =>
+    isBehind
+      ? andThen(fixBy`git -C ${clone} pull --rebase --autostash`, fixBy`git -C ${clone} push`)
+      : fixBy`git -C ${clone} push`,
   'no-dispatcher': () => fixBy`crosstalkd run`,
   host: ({ host, isPaused, isHere, also }) =>
     isPaused

@@ -217,6 +217,7 @@ const PHRASES: { readonly [K in ReasonKind]: (facts: ReasonOf<K>) => string } = 
     `CROSSTALK-VERSION changed from "${was}" to "${now}", which moves the claims; nothing runs until you have looked`,
   halted: () => 'the dispatcher here has halted until you accept what is on the branch',
   'silent-here': () => 'a dispatcher holds this state directory but does not answer',
+  'waits-for-remote': ({ line }) => `the dispatcher here waits for the remote: ${line}`,
   outbox: ({ count }) =>
     `${counted(count, 'finished answer')} of this host ${count === 1 ? 'waits' : 'wait'} to be delivered`,
   'publish-refused': ({ path, line, forMs }) =>

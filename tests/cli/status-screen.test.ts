@@ -37,7 +37,7 @@ const NEEDS: readonly Need[] = [
   ),
   ...Array.from({ length: 9 }, (_, at) => failure(at)),
   need({ kind: 'files-rejected', count: 14 }, null, ['a', 'b', 'c']),
-  need({ kind: 'unpushed', clone: '/home/ada/team', count: 2 }),
+  need({ kind: 'unpushed', clone: '/home/ada/team', count: 2, isBehind: false }),
 ];
 const SECTIONS: readonly Section[] = ['Running', 'Waiting', 'Hosts', 'Remote'].map((title) => ({
   title,

@@ -5,7 +5,7 @@ import { type Invocation } from '../../src/cli/command.ts';
 import { systemIo } from '../../src/cli/io.ts';
 import { openSession } from '../../src/cli/session/transport-session.ts';
 import { describeUnsent, findUnsent, type Unsent } from '../../src/cli/look/unsent.ts';
-import { type Cli, fingerprint, letter, startCli } from '../support/cli.ts';
+import { type Cli, fingerprint, letter, listOf, startCli } from '../support/cli.ts';
 
 let cli: Cli;
 beforeAll(async () => {
@@ -57,6 +57,7 @@ describe('what is unsent in a clone', () => {
       clone: cli.clone,
       files: ['data/channels/general/b ü.md', 'data/channels/general/deep/a.md'],
       commits: 1,
+      isBehind: false,
     });
     expect(describeUnsent(unsent!)).toEqual([
       `2 unsent messages in ${cli.clone}: crosstalkd send -C ${cli.clone} 'data/channels/general/b ü.md'`,
@@ -71,5 +72,21 @@ describe('what is unsent in a clone', () => {
     expect(await find()).toMatchObject({ files: [], commits: 1 });
     write('data/channels/general/b ü.md', letter('echo', 'changed afterwards'));
     expect(await find()).toMatchObject({ files: ['data/channels/general/b ü.md'] });
+  });
+
+  it('is told with a command that works where the remote has more than the clone', async () => {
+    cli.git(['reset', '-q', '--hard']);
+    cli.git(['clean', '-fdq']);
+    cli.say({ 'data/channels/general/theirs.md': letter('echo', 'theirs') });
+    const behind = await find();
+    expect(behind).toMatchObject({ commits: 1, isBehind: true });
+    const needs = async () => listOf((await cli.json(['status'])).data, 'needs');
+    const unpushed = (await needs()).find(({ kind }) => kind === 'unpushed');
+    const { command } = unpushed!['fix'] as { readonly command: readonly string[] };
+    expect(command.slice(3)).toEqual(['pull', '--rebase', '--autostash']);
+    cli.git(command.slice(1));
+    expect(await find()).toMatchObject({ commits: 1, isBehind: false });
+    cli.git(['push', '-q']);
+    expect(await find()).toBeNull();
   });
 });

@@ -303,6 +303,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
     'a dispatcher holds this state directory but does not answer',
     'crosstalkd doctor',
   ],
+  ['waits-for-remote', 'the dispatcher here waits for the remote: hook hangs', 'crosstalkd doctor'],
   ['outbox', '1 finished answer of this host waits to be delivered', 'crosstalkd run'],
   ['publish-refused', 'd/x.md has been refused for 1m 00s: hook declined', 'crosstalkd doctor'],
   ['paused-here', 'laptop (this host) is paused', 'crosstalkd resume'],

@@ -273,6 +273,7 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
   config: { kind: 'config', problem: 'config.yaml line 1: found a list' },
   halted: { kind: 'halted' },
   'silent-here': { kind: 'silent-here' },
+  'waits-for-remote': { kind: 'waits-for-remote', line: 'hook hangs' },
   outbox: { kind: 'outbox', count: 1 },
   'publish-refused': {
     kind: 'publish-refused',
@@ -307,7 +308,7 @@ export const REASONS: { readonly [K in ReasonKind]: ReasonOf<K> } = {
     run: null,
   },
   unsent: { kind: 'unsent', clone: '/home/a b', count: 3, first: 'd/x.md' },
-  unpushed: { kind: 'unpushed', clone: '/home/a b', count: 1 },
+  unpushed: { kind: 'unpushed', clone: '/home/a b', count: 1, isBehind: false },
   'no-dispatcher': { kind: 'no-dispatcher' },
   host: {
     kind: 'host',

@@ -58,6 +58,7 @@ const NOT_TOLD: readonly ReasonKind[] = [
   'paused-here',
   'outbox',
   'silent-here',
+  'waits-for-remote',
   'failure',
   'outcome-unknown',
   'garbage-claims',

@@ -75,7 +75,14 @@ export function listNeeds(sources: NeedSources): readonly Need[] {
   ];
   return isHeldUp(around)
     ? [...first, ...rest.map((one) => ({ ...one, isLater: true as const }))]
-    : [...first, ...rest];
+    : [...first, ...needsOfPushes(around, rest), ...rest];
+}
+
+/** What the dispatcher here has heard of the remote, unless messages that wait for it say it. */
+function needsOfPushes({ here }: Surroundings, told: readonly Need[]): readonly Need[] {
+  const line = here?.outage ?? null;
+  if (line === null || told.some((one) => sayNeed(one).includes(line))) return [];
+  return [need({ kind: 'waits-for-remote', line })];
 }
 
 /** True while no command can change anything in the transport. */
@@ -287,7 +294,7 @@ function needsOfFailures(failures: readonly Failure[]): readonly Need[] {
 
 function needsOfClone(unsent: Unsent | null): readonly Need[] {
   if (unsent === null) return [];
-  const { clone, files, commits } = unsent;
+  const { clone, files, commits: count, isBehind } = unsent;
   const [first] = files;
   return [
     ...(first === undefined
@@ -299,6 +306,6 @@ function needsOfClone(unsent: Unsent | null): readonly Need[] {
             count: files.length,
           },
         ]),
-    ...(commits === 0 ? [] : [need({ kind: 'unpushed', clone, count: commits })]),
+    ...(count === 0 ? [] : [need({ kind: 'unpushed', clone, count, isBehind })]),
   ];
 }

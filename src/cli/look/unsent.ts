@@ -22,6 +22,8 @@ export interface Unsent {
    * data/channels.
    */
   readonly commits: number;
+  /** The remote has what the clone lacks: git refuses to push the commits as they are. */
+  readonly isBehind: boolean;
 }
 
 /**
@@ -84,12 +86,19 @@ export async function findUnsent(
     .sort(byCodeUnit);
   const files = await dropSent(session, clone, messages);
   const commits = /^\d+$/.test(ahead.trim()) ? Number(ahead) : 0;
-  return files.length === 0 && commits === 0 ? null : { clone, files, commits };
+  if (files.length === 0 && commits === 0) return null;
+  return { clone, files, commits, isBehind: commits > 0 && (await isBehind(session, clone)) };
+}
+
+/** Whether the clone's branch does not contain what was just read; it may not even have it. */
+async function isBehind({ mirror, env }: TransportSession, clone: string): Promise<boolean> {
+  const { tip } = mirror.index();
+  return tip !== null && (await createAsk(clone, env)('merge-base', tip, 'HEAD')).trim() !== tip;
 }
 
 /** The same for people: what there is, each with the command that sends it. */
 export function describeUnsent(unsent: Unsent): readonly string[] {
-  const { clone, files, commits } = unsent;
+  const { clone, files, commits, isBehind: behind } = unsent;
   const [first] = files;
   return [
     ...(first === undefined
@@ -100,7 +109,7 @@ export function describeUnsent(unsent: Unsent): readonly string[] {
     ...(commits === 0
       ? []
       : [
-          `${commits} unpushed ${commits === 1 ? 'commit' : 'commits'} with messages in ${clone}: git -C ${shellWord(clone)} push`,
+          `${commits} unpushed ${commits === 1 ? 'commit' : 'commits'} with messages in ${clone}: git -C ${shellWord(clone)} ${behind ? 'pull --rebase --autostash' : 'push'}`,
         ]),
   ];
 }
