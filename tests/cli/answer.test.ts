@@ -137,6 +137,21 @@ describe('an agent that has to ask', () => {
     expect(await answered(id)).toContain('"optionId":"no"');
   });
 
+  it('is answered only as it asked, although its question was removed in between', async () => {
+    const asked = (text: string): string => letter('ada', text, 'from: careful\nasks: answer\n');
+    const at = (id: string): string => `data/channels/general/${id}.md`;
+    cli.say({ [at('changed')]: asked('Which?'), [at('again')]: asked('Which?') });
+    cli.git(['pull', '-q', '--rebase']);
+    cli.git(['rm', '-q', at('again')]);
+    cli.git(['commit', '-qm', 'gone']);
+    cli.git(['push', '-q']);
+    cli.say({ [at('changed')]: asked('All?'), [at('again')]: asked('All?') });
+    for (const id of ['changed', 'again']) {
+      const { code, stderr } = await cli.run(['answer', id, '-m', 'yes']);
+      expect([code, stderr]).toEqual([1, expect.stringContaining(`${id} was edited after it was`)]);
+    }
+  });
+
   it('outlives its own limits of time while it waits', async () => {
     const run = await startRun();
     const { id } = await send('silent');

@@ -390,6 +390,9 @@ describe('what would count for nobody', () => {
     cli.say({ [reply]: `${text}and more\n` });
     expect((await cli.run(['lint', reply])).stdout).toContain('this host ignores it');
     expect((await cli.run(['thread', id])).stdout).toContain('[unsigned]');
+    const waited = await cli.run(['wait', id, '0.1']);
+    expect([waited.code, waited.stdout]).toEqual([3, '']);
+    expect(waited.stderr).toContain(`no host known here has signed it: ${reply}`);
     writeFileSync(config(), 'require-signed: none\n');
     expect(await states()).toEqual(['answered', 'edited']);
     expect((await cli.run(['show', id])).stdout).toContain('(edited)');

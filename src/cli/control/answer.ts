@@ -90,9 +90,10 @@ async function refuseEdited(
 ): Promise<void> {
   const { tip } = mirror.index();
   if (tip === null) return;
-  const range = { from: null, to: tip };
-  const commit = (await repository.findAddingCommits([file.path], range)).get(file.path);
-  const [asked] = commit === undefined ? [] : await repository.lookUp(commit.oid, [file.path]);
+  // The oldest: who removes a question and writes it again has changed it as well.
+  const writes = await repository.findWrites([file.path], { from: null, to: tip });
+  const commit = writes.get(file.path)?.at(-1);
+  const [asked] = commit === undefined ? [] : await repository.lookUp(commit, [file.path]);
   if (asked == null || asked.oid === file.blob) return;
   throw new CrosstalkError(
     'REFUSED',

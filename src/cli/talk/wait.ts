@@ -6,7 +6,7 @@ import { systemClock } from '../../base/clock.ts';
 import { CrosstalkError } from '../../base/errors.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { shellWord } from '../../base/shell-word.ts';
-import { messageId, parseMessagePath } from '../../protocol/paths.ts';
+import { messageId, parseMessagePath, replyPath } from '../../protocol/paths.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import type { RefListing } from '../../transport/repository.ts';
 import type { Invocation } from '../command.ts';
@@ -58,6 +58,8 @@ export interface Answers {
   readonly path: string;
   readonly replies: readonly Answer[];
   readonly pending: readonly string[];
+  /** Replies in place of those that this host ignores: no host that it knows has signed them. */
+  readonly unsigned: readonly string[];
   readonly limitMs: number;
 }
 
@@ -113,10 +115,13 @@ export async function waitForReplies(
     if (end === 'unreachable')
       throw unreachable(session.located.url, `no answer within ${formatDuration(wait.limitMs)}`);
   }
+  const missing = pending();
+  const { forged } = session.mirror.index();
   return {
     ...wait,
     replies: await readReplies(session, wait.path),
-    pending: pending(),
+    pending: missing,
+    unsigned: missing.map((name) => replyPath(wait.path, name)).filter((path) => forged.has(path)),
   };
 }
 
@@ -147,6 +152,7 @@ export function tellAnswers(
         body: reply.message.body,
       })),
       pending: answers.pending,
+      unsigned: answers.unsigned,
     });
     return code;
   }
@@ -168,6 +174,8 @@ export function tellAnswers(
   if (failed.some(({ message }) => message.fields.model !== 'workflow'))
     for (const line of helpLines(io, fixBy`crosstalkd retry ${messageId(answers.path)}`))
       io.warn(line);
+  for (const path of answers.unsigned)
+    io.warn(`ignored, as no host known here has signed it: ${oneLine(path, 600)}`);
   if (answers.pending.length > 0)
     io.warn(
       `no answer from ${answers.pending.join(', ')} within ${formatDuration(answers.limitMs)}: crosstalkd why ${shellWord(answers.path)}`,
