@@ -9,7 +9,7 @@
  * quote; or it is in double quotes without escapes.
  */
 const LINE =
-  /^([a-z][a-z0-9_-]{0,63}): (?:([A-Za-z0-9/](?:[\w./@+,-]| (?=[\w./@+,-])|:(?=[\w./@+-]))*)|"([\x20\x21\x23-\x5b\x5d-\x7e]*)")$/;
+  /([a-z][a-z0-9_-]{0,63}): (?:([A-Za-z0-9/](?:[\w./@+,-]| (?=[\w./@+,-])|:(?=[\w./@+-]))*)|"([\x20\x21\x23-\x5b\x5d-\x7e]*)")(?:\n|$)/y;
 
 /**
  * The fields, every value as text; null when a line is of any other form or a key comes twice.
@@ -17,11 +17,12 @@ const LINE =
  */
 export function readPlainFields(yaml: string): Readonly<Record<string, string>> | null {
   const fields: Record<string, string> = {};
-  for (const line of (yaml.endsWith('\n') ? yaml.slice(0, -1) : yaml).split('\n')) {
-    const match = LINE.exec(line);
-    const [, key, plain, quoted] = match ?? [];
+  LINE.lastIndex = 0;
+  do {
+    const match = LINE.exec(yaml);
+    const key = match?.[1];
     if (key === undefined || Object.hasOwn(fields, key)) return null;
-    fields[key] = plain ?? quoted ?? '';
-  }
+    fields[key] = match?.[2] ?? match?.[3] ?? '';
+  } while (LINE.lastIndex < yaml.length);
   return fields;
 }

@@ -208,7 +208,8 @@ function createParser(
       const end = at + keptOf(header, sizeBytesMax);
       if (held.length < end) return -1;
       // A copy, so that a small object does not keep a large chunk alive.
-      answer({ ...header, bytes: Buffer.from(held.subarray(at, end)) });
+      const { oid, type, sizeBytes } = header;
+      answer({ oid, type, sizeBytes, bytes: Buffer.from(held.subarray(at, end)) });
       const next = at + header.sizeBytes + 1;
       header = null;
       bytesToSkip = Math.max(0, next - held.length);

@@ -195,7 +195,7 @@ async function readChunk(
       const read = decodeBlob(blob, file.file.path);
       const candidate = noteRead(
         judge,
-        { ...file, read, answeredBy: answersAt(files, at) },
+        { listed: file, read, answeredBy: answersAt(files, at) },
         judged,
       );
       if (candidate !== null && !isOver(judge, candidate, judged)) candidates.push(candidate);
@@ -276,12 +276,15 @@ function answersAt(files: readonly ListedFile[], at: number): Candidate['answere
 
 const NOBODY: ReadonlySet<string> = new Set();
 
-type ReadFile = ListedFile & Pick<Candidate, 'answeredBy'> & { readonly read: MessageRead };
+interface ReadFile extends Pick<Candidate, 'answeredBy'> {
+  readonly listed: ListedFile;
+  readonly read: MessageRead;
+}
 
 /** The message that was read, or null when it is not a message. */
 function noteRead(
   { models }: Judge,
-  { file, blob, read, answeredBy }: ReadFile,
+  { listed: { file, blob }, read, answeredBy }: ReadFile,
   into: Judged,
 ): Candidate | null {
   if (read.kind === 'rejected') {
