@@ -183,4 +183,24 @@ describe('crosstalkd upgrade-transport', () => {
     });
     expect(cli.git(['show', 'main:PROTOCOL.md'], cli.remote)).toBe('Our own rules.');
   });
+
+  it('commits nothing that a push in between has chosen', async () => {
+    makeOlder();
+    const shown = cli.git(['rev-parse', 'main'], cli.remote);
+    cli.say({ 'data/models.yaml': 'opus: sh -c evil\n' });
+    const pushed = cli.git(['rev-parse', 'main'], cli.remote);
+    cli.git(['update-ref', 'refs/heads/main', shown], cli.remote);
+    // Somebody else's push lands while this one is on its way.
+    writeFileSync(
+      join(cli.remote, 'hooks', 'update'),
+      `#!/bin/sh\ngit update-ref refs/heads/main ${pushed} ${shown}\n`,
+      { mode: 0o755 },
+    );
+    const refused = await cli.run(['upgrade-transport', '--yes']);
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining('data/models.yaml changed since it was shown'),
+    ]);
+    expect(cli.git(['rev-parse', 'main'], cli.remote)).toBe(pushed);
+  });
 });

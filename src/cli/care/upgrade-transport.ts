@@ -7,6 +7,7 @@
 import { cacheFailure } from '../../transport/git-history.ts';
 import { readFile } from 'node:fs/promises';
 import { MINUTE, systemClock } from '../../base/clock.ts';
+import { CrosstalkError } from '../../base/errors.ts';
 import { by } from '../../base/order.ts';
 import { decodeModels } from '../../protocol/decode-models.ts';
 import { upgradeModels } from '../../protocol/older-models.ts';
@@ -66,7 +67,7 @@ export function upgradeTransport(invocation: Invocation): Promise<number> {
       });
     if (!(await isConfirmed(invocation, QUESTION)))
       return printUpgraded(invocation, { plan, commit: null, says: 'Nothing was changed.' });
-    const commit = await publishPlan(session, sender);
+    const commit = await publishPlan(session, { plan, sender });
     return printUpgraded(invocation, {
       plan,
       commit,
@@ -101,13 +102,25 @@ function draftOf({ writes }: Plan, { identity }: Sender): CommitDraft {
   return { writes, author: identity, committer: identity, atMs: systemClock.wallMs(), message };
 }
 
-/** On another tip it is looked again whose the files are. */
-async function publishPlan(session: TransportSession, sender: Sender): Promise<string | null> {
+/**
+ * On another tip it is looked again whose the files are. Throws REFUSED where a file would get
+ * another text than the one confirmed: who pushes in between must not choose what a person signs.
+ */
+async function publishPlan(
+  session: TransportSession,
+  { plan: confirmed, sender }: { readonly plan: Plan; readonly sender: Sender },
+): Promise<string | null> {
+  const texts = new Map(confirmed.writes.map(({ path, content }) => [path, content]));
   const transaction = {
     name: TRAILER,
     fences: [],
     decide: async () => {
       const plan = await makePlan(session);
+      const other = plan.writes.find(({ path, content }) => texts.get(path) !== content);
+      if (other !== undefined)
+        throw new CrosstalkError('REFUSED', `${other.path} changed since it was shown`, {
+          fix: 'crosstalkd upgrade-transport',
+        });
       return plan.writes.length === 0 ? null : [draftOf(plan, sender)];
     },
   };
