@@ -20,7 +20,13 @@ beforeAll(async () => {
 });
 afterAll(() => cli.close());
 
-it.each<readonly [what: string, args: readonly string[], env: object, code: number, says: string]>([
+const refusals: readonly (readonly [
+  what: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  code: number,
+  says: string,
+])[] = [
   ['a person', ['-m', 'Which?'], {}, 2, 'ask is for agents, inside an attempt'],
   ['an empty question', ['-m', ' '], AGENT, 2, 'the question has 0 characters'],
   ['a long one', ['-m', 'x'.repeat(64_001)], AGENT, 2, 'the question has 64001 characters'],
@@ -54,8 +60,10 @@ it.each<readonly [what: string, args: readonly string[], env: object, code: numb
     2,
     '"zoe" is neither',
   ],
-])('refuses %s', async (_, args, env, code, says) => {
-  const ended = await cli.run(['ask', ...args], { env: { ...env } });
+];
+it.each(refusals.map(([what, ...row]) => [what, row] as const))('refuses %s', async (_, row) => {
+  const [args, env, code, says] = row;
+  const ended = await cli.run(['ask', ...args], { env });
   expect([ended.code, ended.stderr]).toEqual([code, expect.stringContaining(says)]);
   expect(cli.git(['rev-parse', 'main'], cli.remote)).toBe(before);
 });
