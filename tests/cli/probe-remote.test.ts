@@ -24,9 +24,16 @@ it.each([
   {
     name: 'no push whose answer arrives',
     lost: losing(9, 'before'),
-    found: { refusal: 'the remote in memory does not answer' },
+    found: {
+      refusal: 'did not say what became of a push: the remote in memory does not answer',
+      isLost: true,
+    },
   },
-  { name: 'no push at all', policy: () => 'read-only', found: { refusal: 'read-only' } },
+  {
+    name: 'no push at all',
+    policy: () => 'read-only',
+    found: { refusal: 'rejects pushes: read-only', isLost: false },
+  },
 ])('a remote that takes $name', async ({ lost: step = losing(0, 'after'), policy, found }) => {
   const remote = createMemoryRemote();
   remote.setPolicy(policy ?? (() => null));

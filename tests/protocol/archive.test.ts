@@ -76,7 +76,7 @@ describe('what may be archived', () => {
     const why = (channel: ChannelSeen, still: Partial<StillNeeded> = {}): string | undefined =>
       selectArchive([channel, seen('b')], { ...NOTHING, ...still }, asked).kept[0]?.why;
     expect(why(seen('a'))).toBeUndefined();
-    expect(why(seen('a', { messages: 0 }))).toMatch(/nothing was said/);
+    expect(why(seen('a', { messages: 0 }))).toMatch(/it has no messages/);
     expect(why(seen('a'), { open: new Set(['a']) })).toMatch(/waits for an answer/);
     expect(why(seen('a'), { claimed: new Set(['a']) })).toMatch(/claim/);
     expect(why(seen('a', { run: { ended: false, parent: null } }))).toMatch(/not ended/);

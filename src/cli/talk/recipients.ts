@@ -86,8 +86,8 @@ export async function refuseUnknown(
     `"${unknown.name}" is neither a model of this transport or of a host, nor a person who has written here; ${hint}`,
     {
       fix: withNote(
-        fixBy`crosstalkd send --to ${unknown.suggestion ?? 'MODEL'}`,
-        'with the rest as before; --force writes to somebody new',
+        fixBy`crosstalkd send --to ${unknown.suggestion ?? 'MODEL'} -m TEXT`,
+        '--force writes to somebody new',
       ),
     },
   );
