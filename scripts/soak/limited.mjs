@@ -1,4 +1,4 @@
-// Three hosts for some minutes against a remote that takes six pushes a minute and eight reads a
+// Eight hosts for some minutes against a remote that takes six pushes a minute and eight reads a
 // second: every message is answered, and no call is refused.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,8 +9,8 @@ import { makeStage } from './stage.mjs';
 
 const SERVER = fileURLToPath(new URL('../bench/http-server.mjs', import.meta.url));
 const GATE = fileURLToPath(new URL('gate.mjs', import.meta.url));
-const HOSTS = ['h0', 'h1', 'h2'];
-const MESSAGES = 9;
+const HOSTS = Array.from({ length: 8 }, (_, n) => `h${n}`);
+const MESSAGES = 12;
 const APART_MS = 15_000;
 const LIMIT_MS = 300_000;
 

@@ -109,11 +109,23 @@ function spaceLooks(dispatcher: Dispatcher): void {
   const isBlind = state.seenMs === Number.NEGATIVE_INFINITY;
   const beats = namesUnder(state.refs, dispatcher.settings.refs.hosts);
   const inView = beats.size + (beats.has(ownName(dispatcher)) ? 0 : 1);
-  const hosts = inView === 1 && !isBlind ? 1 : Math.max(HOSTS_MIN, inView);
+  const isAlone = inView === 1 && !isBlind && !seesOthers(dispatcher);
+  const hosts = isAlone ? 1 : Math.max(HOSTS_MIN, inView);
   doors.spacing.gapMs =
     limits === null
       ? 0
       : Math.min(GAP_MS_MAX, (READ_SLACK * SECOND * hosts) / limits.readsPerSecond);
+}
+
+/**
+ * Hosts that were started together have not shown themselves to each other yet: who has looked for
+ * less than a minute may not be the only one, nor who has seen somebody else push in the last.
+ */
+function seesOthers(dispatcher: Dispatcher): boolean {
+  const { sinceMs, traffic } = dispatcher.state.pace;
+  const nowMs = dispatcher.doors.clock.monotonicMs();
+  const others = new Map([...traffic].filter(([who]) => who !== ownName(dispatcher)));
+  return nowMs - sinceMs < MINUTE || listPushes({ traffic: others, nowMs }).length > 0;
 }
 
 /** How soon to look again while hosts push; infinite while none does, or pushes are not counted. */

@@ -3,6 +3,7 @@
  * part of every second.
  */
 import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
 import type { Repository } from './repository.ts';
 
 /** How far apart reads begin, in milliseconds; 0 = as they come. Its owner changes it. */
@@ -16,13 +17,17 @@ export interface ReadLine extends ReadSpacing {
   readonly inLine: <T>(read: () => Promise<T>) => Promise<T>;
 }
 
-/** A line in which nobody stands, without a gap. */
-export function createReadLine(clock: Clock): ReadLine {
-  let nextMs = Number.NEGATIVE_INFINITY;
+/**
+ * A line in which nobody stands, without a gap. With one the first read waits for a part of it:
+ * hosts that are started together, as after a power cut, would read together.
+ */
+export function createReadLine(clock: Clock, random: Random): ReadLine {
+  let nextMs: number | null = null;
   const line: ReadLine = {
     gapMs: 0,
     inLine: async (read) => {
       const nowMs = clock.monotonicMs();
+      nextMs ??= line.gapMs === 0 ? nowMs : nowMs + random.next() * line.gapMs;
       const startMs = Math.max(nowMs, nextMs);
       nextMs = startMs + line.gapMs;
       if (startMs > nowMs) await clock.sleep(startMs - nowMs);

@@ -118,7 +118,7 @@ export async function startProcess(
   const steps = createSteps(world, host, owner);
   const directories = new Set<string>();
   const local = openMemoryLocalState(host.disk, { instance: instanceOf(host), step: steps.disk });
-  const spacing = createReadLine(clock);
+  const spacing = createReadLine(clock, host.random);
   const doors: Doors = tamper({
     clock,
     random: host.random,

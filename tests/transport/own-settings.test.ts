@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { asDispatcher, findBranch } from '../../src/cli/session/remote-branches.ts';
 import { locateTransport } from '../../src/cli/session/locate.ts';
 import { openPersonGit } from '../../src/cli/session/person-git.ts';
+import { systemRandom } from '../../src/base/random.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { createGit } from '../../src/transport/git-runner.ts';
 import { createReadLine } from '../../src/transport/space-reads.ts';
@@ -130,7 +131,9 @@ it("a person's clone is read as ever", async () => {
     clone,
   });
   const url = fixture.remoteDir;
-  expect(await findBranch(asDispatcher(url, { env }, createReadLine(systemClock)))).toBe('main');
+  expect(
+    await findBranch(asDispatcher(url, { env }, createReadLine(systemClock, systemRandom))),
+  ).toBe('main');
   const git = openPersonGit(clone, env);
   expect(await git.raw(['status', '--porcelain', '--', 'data'])).toBe('?? data/\n');
   expect(await git.raw(['log', '--format=%s'])).toBe('write CROSSTALK-VERSION\n');

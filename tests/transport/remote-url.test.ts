@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemRandom } from '../../src/base/random.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { CrosstalkError } from '../../src/base/errors.ts';
 import { asDispatcher, findBranch } from '../../src/cli/session/remote-branches.ts';
@@ -244,7 +245,13 @@ describe('a clone', () => {
 
 describe('the branch of the conversation', () => {
   const found = (): Promise<string> =>
-    findBranch(asDispatcher(fixture.remoteDir, { env: fixture.env }, createReadLine(systemClock)));
+    findBranch(
+      asDispatcher(
+        fixture.remoteDir,
+        { env: fixture.env },
+        createReadLine(systemClock, systemRandom),
+      ),
+    );
   const commit = async (branch: string, file: string): Promise<void> => {
     const host = await fixture.open({ branch });
     const [tip] = await host.buildCommits(null, [draftOf({ [file]: `7\n` })]);

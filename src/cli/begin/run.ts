@@ -125,7 +125,7 @@ async function runTransport(invocation: Invocation, { stopping, where }: Side): 
   );
   output.follow(view.overhear);
   const log = createLog(events.emit);
-  const spacing = createReadLine(systemClock);
+  const spacing = createReadLine(systemClock, systemRandom);
   const open = (): Promise<TransportSession> =>
     openSession(invocation, {
       where: invocation.args[0] ?? null,

@@ -115,7 +115,7 @@ export async function openSession(
   await ensurePrivateDirectory(root);
   // A dispatcher tells of its remote in its own way.
   const tell = tellWaits(invocation.io, located.url);
-  const spacing = options.spacing ?? tellInLine(createReadLine(systemClock), tell);
+  const spacing = options.spacing ?? tellInLine(createReadLine(systemClock, systemRandom), tell);
   // A host that has been here before reads nothing until it knows the pace.
   if (options.spacing !== undefined && (await findKnown({ root, located })) === null)
     spaceUntilKnown(spacing, located.url);
@@ -236,8 +236,11 @@ export async function reopenRenamed(
 const renamedNote = (was: string, now: string): string =>
   `the branch "${was}" of the remote is "${now}" now; this host follows it`;
 
-/** Between two reads of a host, where up to eight begin together and a forge allows eight. */
-export const CAREFUL_GAP_MS = 1_500;
+/**
+ * Between two reads of a host, where up to eight begin together and a forge allows eight a second:
+ * on their way reads come closer together than they were sent.
+ */
+export const CAREFUL_GAP_MS = 3_000;
 
 /** Until the pace is known, no host reads more than its part of what a forge allows. */
 export function spaceUntilKnown(spacing: ReadSpacing, url: string): void {
