@@ -49,7 +49,7 @@ it('a burst is answered with few pushes: what waits goes together', async () => 
 it.each([0, 1_000, 7_000])(
   'three hosts that start %i ms apart stay within the limit from their first minute on',
   async (startMs) => {
-    for (const seed of [1, 4, 5]) {
+    for (const seed of [2, 4, 5]) {
       const more = { seed, hosts: 3, messages: 12, rate: 0.2, startMs };
       const report = await runScale({ ...HOSTED, ...more });
       expect(report).toMatchObject({ answered: 12, refused: 0 });
