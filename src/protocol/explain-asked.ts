@@ -28,13 +28,16 @@ export function expectedAddress(item: string): string {
   return inNames(item) ?? `an address: name or name@host (${NAME_RULE})`;
 }
 
+/** What stands before a mark, or all of it. */
+function before(mark: RegExp, text: string): string {
+  const at = text.search(mark);
+  return at < 0 ? text : text.slice(0, at);
+}
+
 /** How the names in it are written; null where it shows none. */
 function inNames(item: string): string | null {
-  const names = item
-    .trim()
-    .slice(0, MEANT_CHARS_MAX)
-    .replace(/\s#.*$|^(?:model|agent|name|to):\s/gi, '')
-    .replace(/:\s.*$/, '')
+  const given = before(/\s#/, item.trim().slice(0, MEANT_CHARS_MAX));
+  const names = before(/:\s/, given.replace(/^(?:model|agent|name|to):\s/i, ''))
     .replace(/(?<!\s)\s+@\s*|@\s+/g, '@')
     .split(/[\s;|&+、，،；]+/)
     .map((word) => word.replace(/^[^\p{L}\p{N}]+|(?<![^\p{L}\p{N}])[^\p{L}\p{N}]+$/gu, ''))

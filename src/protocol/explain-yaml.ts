@@ -226,8 +226,9 @@ function faultOfValue(words: string, line: number): YamlFault | null {
 
 /** The line as a field, where it is one but for markdown or another sign between key and value. */
 function asField(said: string): string {
-  const bare = /^([*_`]{1,3})([\w-]{1,40})(?:\1:|:\1)\s+(.+)$/.exec(said);
-  const other = /^()([\w-]{1,40})\s*(?:=>?|->)\s*(.+)$/.exec(said) ?? /^()(to)\s+(.+)$/i.exec(said);
+  const bare = /^([*_`]{1,3})([\w-]{1,40})(?:\1:|:\1)\s+(\S.*)$/.exec(said);
+  const other =
+    /^()([\w-]{1,40})\s*(?:=>?|->)\s*(\S.*)$/.exec(said) ?? /^()(to)\s+(\S.*)$/i.exec(said);
   const [, , key, value] = bare ?? other ?? [];
   return key === undefined ? 'a line "key: value"' : `the line ${short(`${key}: ${value ?? ''}`)}`;
 }
