@@ -35,13 +35,20 @@ const WALK_MS = 300_000;
 export function createKinship({ git, reader, cache, root, onForeign }: KinshipDoors): Kinship {
   let [alone, isMixed] = [cache.readAlone(), false];
   let learning = Promise.resolve();
+  let ours = root;
   let latest: Oid | null = null;
   const judged = new Map<Oid, boolean>();
   const learn = async (tip: Oid): Promise<void> => {
     if (isMixed || tip === alone) return;
     if (alone !== null && !(await reader.has(alone))) alone = null;
     if (!(await isLine(reader, alone, tip))) {
-      const foreign = (await listRoots(git, tip, alone)).find((one) => one !== root);
+      const roots = await listRoots(git, alone === null ? [tip] : [tip, `^${alone}`]);
+      if (ours !== null && !(await isAncestorOf(git, reader, [ours, tip]))) {
+        // The branch was begun again, and a person has accepted it.
+        ours = (await listRoots(git, ['--first-parent', tip])).at(-1) ?? ours;
+        judged.clear();
+      }
+      const foreign = roots.find((one) => one !== ours);
       isMixed = foreign !== undefined;
       if (foreign !== undefined) {
         onForeign(foreign);
@@ -56,9 +63,9 @@ export function createKinship({ git, reader, cache, root, onForeign }: KinshipDo
     if (known !== undefined) return known;
     const info = await reader.readCommit(commit);
     const isRecord = info?.parents.length === 0 && (await reader.list(commit, '')).length === 0;
-    const ours = isRecord || (root !== null && (await isAncestorOf(git, reader, [root, commit])));
-    judged.set(commit, ours);
-    return ours;
+    const isKin = isRecord || (ours !== null && (await isAncestorOf(git, reader, [ours, commit])));
+    judged.set(commit, isKin);
+    return isKin;
   };
   return {
     about: (tip) => (latest = tip),
@@ -85,9 +92,9 @@ async function isLine(reader: ObjectReader, from: Oid | null, tip: Oid): Promise
   return false;
 }
 
-/** The first commits below `tip` that are not below `from`. */
-async function listRoots(git: Git, tip: Oid, from: Oid | null): Promise<readonly Oid[]> {
-  const args = ['rev-list', '--max-parents=0', tip, ...(from === null ? [] : [`^${from}`]), '--'];
+/** The first commits of a range, as `rev-list` takes it. */
+async function listRoots(git: Git, range: readonly string[]): Promise<readonly Oid[]> {
+  const args = ['rev-list', '--max-parents=0', ...range, '--'];
   const { code, stdout, stderr } = await git.run({ args, limitMs: WALK_MS });
   if (code !== 0) throw cacheFailure('rev-list', stderr);
   return stdout

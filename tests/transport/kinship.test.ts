@@ -91,3 +91,14 @@ it('a merge of our own history, and a record, are heard', async () => {
   expect(await heard(mixed, tip, ['a', 'x'])).toEqual(['a']);
   expect(await mixed.readSigned(record)).not.toBeNull();
 });
+
+it('a branch that was begun again, as a person has accepted, is heard', async () => {
+  const root = commit({ a: '1' });
+  const host = await openAt(commit({ a: '1', b: '1' }, root), root);
+  expect(await heard(host, await tipOf(host), ['a', 'b'])).toEqual(['a', 'b']);
+  const tip = commit({ c: '1', d: '1' }, commit({ c: '1' }));
+  for (const more of [{ cacheDir: fixture.cacheDir() }, {}])
+    expect(await heard(await openAt(tip, root, more), tip, ['c', 'd'])).toEqual(['c', 'd']);
+});
+
+const tipOf = async (host: Repository): Promise<Oid> => reached(await host.listRefs([])).tip as Oid;
