@@ -192,7 +192,7 @@ interface Troubled {
  * Answered without asking anybody: nothing that could fail, and no moment in which a process could
  * end.
  */
-const AT_ONCE = new Set(['keeps']);
+const AT_ONCE = new Set(['keeps', 'hurry']);
 
 type StreamName = {
   [K in keyof Repository]: ReturnType<Repository[K]> extends AsyncIterable<unknown> ? K : never;
