@@ -52,13 +52,13 @@ module.exports = {
     {
       name: 'page-is-for-browsers',
       comment:
-        "What runs in the browser knows nothing of this machine, but the types of the figures that it draws, how a command is printed, and the names of a run's files.",
+        "What runs in the browser knows nothing of this machine, but the types of what it is told, how a command is printed, and the names of a run's files.",
       severity: 'error',
       from: { path: '^src/web/page/' },
       to: {
         path: '^(src/|node:)|^node_modules/(?!preact|markdown-it|@dagrejs/dagre)',
         pathNot:
-          '^src/(web/(page/|figures[.]ts$)|base/(fix|plain-text|shell-word)[.]ts$|protocol/run-paths[.]ts$)',
+          '^src/(web/(page/|told[.]ts$)|base/(fix|plain-text|shell-word)[.]ts$|protocol/run-paths[.]ts$)',
       },
     },
     {

@@ -23,14 +23,14 @@ import { type EndedRuns, showRun, showRuns, whoAmI } from './show-runs.ts';
  */
 export type Answerer = (path: string, query: URLSearchParams) => Promise<unknown>;
 
-/** `csrf`: the secret that the page shows when it changes something. */
-export function createAnswerer(desk: Desk, csrf: string): Answerer {
+/** A question and its answer, within a moment. */
+type Question = (moment: Moment, query: URLSearchParams) => Promise<unknown>;
+
+/** What is answered, by path; the page takes its types from here (told.ts). */
+export function questionsOf({ invocation }: Desk, csrf: string) {
   const ended: EndedRuns = new Map();
-  const { invocation } = desk;
-  const questions: Readonly<
-    Record<string, (moment: Moment, query: URLSearchParams) => Promise<unknown>>
-  > = {
-    summary: async (moment) => {
+  return {
+    summary: async (moment: Moment) => {
       const { around, session } = moment;
       return {
         csrf,
@@ -44,30 +44,36 @@ export function createAnswerer(desk: Desk, csrf: string): Answerer {
         names: showNames(moment),
       };
     },
-    status: (moment) => showStatus(moment, invocation),
-    channel: (moment, query) =>
+    status: (moment: Moment) => showStatus(moment, invocation),
+    channel: (moment: Moment, query: URLSearchParams) =>
       showChannel(moment, query.get('name') ?? '', countOf(query, 'from', 0)),
-    thread: (moment, query) =>
+    thread: (moment: Moment, query: URLSearchParams) =>
       showThread(
         moment,
         query.get('id') ?? '',
         query.has('from') ? countOf(query, 'from', 0) : null,
       ),
-    body: (moment, query) => showBody(moment, query.get('id') ?? ''),
-    runs: (moment) => showRuns(moment, ended),
-    run: (moment, query) => showRun(moment, invocation, query.get('id') ?? ''),
-    hosts: (moment) => showHosts(moment, invocation),
-    pushes: (moment) => showPushes(moment),
-    why: async ({ around, session }, query) =>
+    body: (moment: Moment, query: URLSearchParams) => showBody(moment, query.get('id') ?? ''),
+    runs: (moment: Moment) => showRuns(moment, ended),
+    run: (moment: Moment, query: URLSearchParams) =>
+      showRun(moment, invocation, query.get('id') ?? ''),
+    hosts: (moment: Moment) => showHosts(moment, invocation),
+    pushes: (moment: Moment) => showPushes(moment),
+    why: async ({ around, session }: Moment, query: URLSearchParams) =>
       describeTold(await explainFrom(invocation, { ...around, session }, query.get('id') ?? '')),
-    history: (moment, query) => showHistory(moment, query.get('id') ?? ''),
-    charts: ({ book }, query) => {
+    history: (moment: Moment, query: URLSearchParams) => showHistory(moment, query.get('id') ?? ''),
+    charts: ({ book }: Moment, query: URLSearchParams) => {
       const by = query.get('by') === 'host' ? 'host' : 'model';
       const days = Math.min(366, Math.max(1, countOf(query, 'days', 30)));
       return Promise.resolve(countAnswers(book.entries.values(), by, lately(book, days)));
     },
-    search: (_, query) => search(invocation, query),
-  };
+    search: (_: Moment, query: URLSearchParams) => search(invocation, query),
+  } satisfies Readonly<Record<string, Question>>;
+}
+
+/** `csrf`: the secret that the page shows when it changes something. */
+export function createAnswerer(desk: Desk, csrf: string): Answerer {
+  const questions: Readonly<Record<string, Question>> = questionsOf(desk, csrf);
   return async (path, query) => {
     const make = ownValue(questions, path);
     if (make === undefined)

@@ -9,14 +9,22 @@ const COMMITS_MAX = 100;
 /** Clocks of those who commit differ. */
 const SLACK_MS = 2 * DAY;
 
+interface Committed {
+  readonly commit: string;
+  readonly author: string;
+  readonly committer: string;
+  readonly atMs: number;
+  readonly subject: string;
+}
+
 /** The history of one message, oldest first. Throws NOT_FOUND and ID_AMBIGUOUS. */
 export async function showHistory(moment: Moment, asked: string) {
   const { book, session } = moment;
   const entry = findEntry(moment, asked);
-  if (book.tip === null) return { commits: [] };
+  const commits: Committed[] = [];
+  if (book.tip === null) return { commits };
   const members = book.threads().of.get(entry.path)?.members ?? [];
   const replies = members.filter(({ replyTo }) => replyTo === entry.path);
-  const commits: unknown[] = [];
   await walkCommits(
     {
       session,

@@ -23,13 +23,15 @@ import type { Moment } from './desk.ts';
 const RUNS_MAX = 40;
 
 /** Runs that are over do not change: what was said of them is kept, by the name of their marker. */
-export type EndedRuns = Map<string, unknown>;
+export type EndedRuns = Map<string, RunRow>;
+
+type RunRow = ReturnType<typeof summaryOf>;
 
 /** The open and recent runs, newest first. */
 export async function showRuns({ around, session }: Moment, ended: EndedRuns) {
-  if (around.index.tip === null) return { runs: [], more: false };
+  const runs: RunRow[] = [];
+  if (around.index.tip === null) return { runs, more: false };
   const at = { ...around, session };
-  const runs: unknown[] = [];
   let count = 0;
   for await (const path of listMarkers(at, 'all')) {
     count += 1;
@@ -37,8 +39,9 @@ export async function showRuns({ around, session }: Moment, ended: EndedRuns) {
     const known = ended.get(path);
     const seen = known === undefined ? await readMarkerRun(at, path) : null;
     const told = known ?? (seen === null ? null : summaryOf(at, seen));
+    if (told === null) continue;
     if (seen !== null && isOver(seen) && seen.input.marker.reply !== null) ended.set(path, told);
-    if (told !== null) runs.push(told);
+    runs.push(told);
   }
   return { runs, more: count > RUNS_MAX };
 }

@@ -17,6 +17,7 @@ import { findFitting } from '../../src/web/page/find-fitting.ts';
 import { appendPiece } from '../../src/web/page/printed.ts';
 import { addressOf, type Place, placeOf, RUN_TABS } from '../../src/web/page/route.ts';
 import { foldThreads, type Linked, parentOf } from '../../src/web/threads.ts';
+import type { Step } from '../../src/web/told.ts';
 import { noteTraffic, perMinute } from '../../src/web/traffic.ts';
 
 const SIZE = { width: 180, height: 60, gapAlong: 50, gapAcross: 18, direction: 'right' } as const;
@@ -42,7 +43,11 @@ const alone = (nodes: readonly Omit<GraphNode, 'group'>[]): readonly GraphNode[]
 
 describe('steps in groups', () => {
   const root = 'data/channels/ship-0a/steps/';
-  const step = (path: string, needs: readonly string[] = [], status = 'succeeded') => ({
+  const step = (
+    path: string,
+    needs: readonly string[] = [],
+    status: Step['status'] = 'succeeded',
+  ): Step => ({
     id: path.split('/').at(-1) ?? '',
     kind: 'prompt',
     folder: `${root}${path}/`,
@@ -51,7 +56,7 @@ describe('steps in groups', () => {
     why: null,
     tally: null,
   });
-  const pass = (key: string, status = 'succeeded') => [
+  const pass = (key: string, status: Step['status'] = 'succeeded') => [
     step(`build/${key}/steps/write`, [], status),
     step(`build/${key}/steps/test`, ['write'], status),
   ];

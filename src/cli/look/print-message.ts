@@ -211,10 +211,7 @@ export function formatEffort({ message: { fields } }: Said): string | null {
 }
 
 /** A message for a program: the text is as it was written, JSON keeps it from doing harm. */
-export function toJson(
-  { said, state, excerpt }: Shown,
-  options: { readonly withBody: boolean },
-): Readonly<Record<string, unknown>> {
+export function toJson({ said, state, excerpt }: Shown, options: { readonly withBody: boolean }) {
   const { file, message } = said;
   const { fields } = message;
   return {
@@ -238,7 +235,7 @@ export function toJson(
 }
 
 /** What a reply says of the run that made it. */
-export function replyFacts({ message: { fields } }: Said): Readonly<Record<string, unknown>> {
+export function replyFacts({ message: { fields } }: Said) {
   return {
     failed: fields.failed,
     error: fields.error,

@@ -6,7 +6,7 @@ import { type Fix, fixBy } from '../../base/fix.ts';
 import { type Upload, textIn } from './api.ts';
 import { type Change, make, plan } from './pending.ts';
 import { confirmation, goTo } from './state.ts';
-import type { OpenGate } from './told.ts';
+import type { OpenGate } from '../told.ts';
 
 /** A message as it was written. `re: null` begins a conversation. */
 export interface Written {

@@ -4,7 +4,7 @@ import { useAnswer } from './api.ts';
 import { formatSpan } from './format.ts';
 import { BudgetLines, Meter } from './meter.tsx';
 import { clock, useCell } from './state.ts';
-import type { Board } from './told.ts';
+import type { Board } from '../told.ts';
 
 export function ChartsNow(): VNode | null {
   const { data } = useAnswer<Board>('hosts');

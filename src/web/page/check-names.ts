@@ -1,5 +1,5 @@
 /** Who a message would reach, while its recipients are typed. Pure. */
-import type { Names } from './told.ts';
+import type { Names } from '../told.ts';
 
 /** One name of a `to:`, and what is known of it. */
 export interface CheckedName {

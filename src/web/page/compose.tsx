@@ -7,7 +7,7 @@ import { checkNames } from './check-names.ts';
 import { Dialog } from './dialog.tsx';
 import { CheckedNames, NameChoices, NO_NAMES, RecipientField } from './recipients.tsx';
 import { type Draft, draft, place } from './state.ts';
-import type { Summary } from './told.ts';
+import type { Summary } from '../told.ts';
 
 export function Compose({
   start,

@@ -14,7 +14,7 @@ import {
   isPaletteOpen,
   useCell,
 } from './state.ts';
-import type { Status, Summary } from './told.ts';
+import type { Status, Summary } from '../told.ts';
 
 export function Dialogs({
   summary,

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { planDecision } from './changes.ts';
 import { LongText } from './long-text.tsx';
 import { Go, Pill } from './parts.tsx';
-import type { OpenGate } from './told.ts';
+import type { OpenGate } from '../told.ts';
 
 /** `inRun`: it stands on the page of its run, which needs no link. */
 export function GateCard({

@@ -9,7 +9,7 @@ import { curve, type GraphLayout, layoutGraph, type PlacedFrame } from './layout
 import { Empty, toneOf, useWidth } from './parts.tsx';
 import { type PlanGroup, type PlanShape, type PlanStep, shapeOf } from './place-in-run.ts';
 import { goTo } from './state.ts';
-import type { Run, Step, Tally, Task } from './told.ts';
+import type { Run, Step, Tally, Task } from '../told.ts';
 import { whoDoes } from './who-does.ts';
 
 const BOX_HEIGHT = 64;
@@ -97,7 +97,7 @@ function statusAt(steps: ReadonlyMap<string, PlanStep>, id: string): string {
 }
 
 /** The state shown for several items: the first of these that any of them has. */
-const LOUDEST = ['waiting-human', 'running', 'waiting', 'failed', 'cancelled', 'degraded'];
+const LOUDEST = ['waiting-human', 'running', 'waiting', 'failed', 'cancelled', 'degraded'] as const;
 
 /** The state of a step in all its items. */
 function statusOf({ steps }: Pick<PlanStep, 'steps'>): string {

@@ -1,19 +1,10 @@
 /** The commits of a message and its answers, opened below it. */
 import { formatWords } from '../../base/fix.ts';
 import type { VNode } from 'preact';
+import type { History } from '../told.ts';
 import { useAnswer } from './api.ts';
 import { formatMoment } from './format.ts';
 import { Command, Loading, Trouble } from './parts.tsx';
-
-interface History {
-  readonly commits: readonly {
-    readonly commit: string;
-    readonly author: string;
-    readonly committer: string;
-    readonly atMs: number;
-    readonly subject: string;
-  }[];
-}
 
 export function HistoryView({ id, path }: { readonly id: string; readonly path: string }): VNode {
   const { data, problem } = useAnswer<History>(`history?id=${encodeURIComponent(id)}`);

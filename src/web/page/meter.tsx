@@ -1,7 +1,7 @@
 /** How much of a limit is used, as a bar with its words. */
 import type { VNode } from 'preact';
 import { formatCount, formatUsd } from './format.ts';
-import type { Board } from './told.ts';
+import type { Board } from '../told.ts';
 
 interface MeterParts {
   readonly name: string;

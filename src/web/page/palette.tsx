@@ -8,10 +8,9 @@ import { Dialog } from './dialog.tsx';
 import { findFitting } from './find-fitting.ts';
 import { Icon } from './icon.tsx';
 import { wordOf } from './parts.tsx';
-import type { RunList } from './run-line.tsx';
 import { goTo, isHelpOpen, isPaletteOpen } from './state.ts';
 import { cycleTheme } from './cycle-theme.ts';
-import type { Status, Summary } from './told.ts';
+import type { RunList, Status, Summary } from '../told.ts';
 
 interface Entry {
   readonly icon: string;

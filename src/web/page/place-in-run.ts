@@ -2,7 +2,7 @@
  * Where a step or task of a run stands: in which item and pass of the groups around it. Read from
  * its path. Pure.
  */
-import type { Step, Task } from './told.ts';
+import type { Step, Task } from '../told.ts';
 import {
   groupsAround,
   ONLY_KEY,

@@ -3,7 +3,7 @@ import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
 import { formatSpan, plural } from './format.ts';
 import { Pill } from './parts.tsx';
-import type { Push, Pushes } from './told.ts';
+import type { Push, Pushes } from '../told.ts';
 
 export function PushList(): VNode | null {
   const { data } = useAnswer<Pushes>('pushes');

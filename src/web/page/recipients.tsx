@@ -3,7 +3,7 @@ import type { VNode } from 'preact';
 import { Avatar } from './avatar.tsx';
 import { checkNames, type CheckedName, toggleName } from './check-names.ts';
 import { Icon } from './icon.tsx';
-import type { Names } from './told.ts';
+import type { Names } from '../told.ts';
 
 export const NO_NAMES: Names = { models: [], hosts: [], people: [] };
 /** Names that can be chosen without typing. */

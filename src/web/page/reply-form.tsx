@@ -6,7 +6,7 @@ import { Attach } from './attach.tsx';
 import { planSend } from './changes.ts';
 import { submitOnKeys } from './compose.tsx';
 import { CheckedNames, NO_NAMES, RecipientField } from './recipients.tsx';
-import type { Summary, ThreadPage } from './told.ts';
+import type { Summary, ThreadPage } from '../told.ts';
 
 export function Reply({
   page,

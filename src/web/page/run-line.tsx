@@ -2,13 +2,7 @@
 import type { VNode } from 'preact';
 import { formatUsd } from './format.ts';
 import { Ago, Go, Pill, toneOf } from './parts.tsx';
-import type { RunRow } from './told.ts';
-
-/** What the server answers to "runs". */
-export interface RunList {
-  readonly runs: readonly RunRow[];
-  readonly more: boolean;
-}
+import type { RunRow } from '../told.ts';
 
 export function RunLine({ run }: { readonly run: RunRow }): VNode {
   const all = Object.values(run.counts).reduce((sum, count) => sum + count, 0);
@@ -22,12 +16,12 @@ export function RunLine({ run }: { readonly run: RunRow }): VNode {
         </b>
         <span class="row-text">{run.waits ?? `asked by ${run.from}`}</span>
         {all === 0 ? null : (
-          <span class="progress" title={`${run.counts['succeeded'] ?? 0} of ${all} tasks`}>
+          <span class="progress" title={`${run.counts.succeeded} of ${all} tasks`}>
             {(['succeeded', 'rejected', 'failed', 'cancelled', 'open'] as const).map((state) => (
               <i
                 key={state}
                 class={toneOf(state === 'open' ? 'running' : state)}
-                style={{ flexGrow: run.counts[state] ?? 0 }}
+                style={{ flexGrow: run.counts[state] }}
               />
             ))}
           </span>

@@ -27,7 +27,7 @@ import {
   place,
   useCell,
 } from './state.ts';
-import type { Channel, Status, Summary } from './told.ts';
+import type { Channel, Status, Summary } from '../told.ts';
 
 /** Channels in the list at the side; the others are found by search and by links. */
 const CHANNELS_SHOWN = 60;

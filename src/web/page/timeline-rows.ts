@@ -3,7 +3,7 @@
  */
 import type { Timed } from './layout-time.ts';
 import { labelOf } from './place-in-run.ts';
-import type { Gate, Run, Step, Task } from './told.ts';
+import type { Gate, Run, Step, Task } from '../told.ts';
 import { whoDoes } from './who-does.ts';
 
 /** One row. `id`: the message with more; null = there is none. */

@@ -5,7 +5,7 @@ import { barOf, spanOf, timeTicks } from './layout-time.ts';
 import { Go, toneOf, useWidth } from './parts.tsx';
 import { clock, useCell } from './state.ts';
 import { type TimelineRow, timelineRows } from './timeline-rows.ts';
-import type { Run } from './told.ts';
+import type { Run } from '../told.ts';
 
 export function Timeline({ run }: { readonly run: Run }): VNode {
   const nowMs = useCell(clock);

@@ -9,7 +9,7 @@ import { ThreadView } from './view-thread.tsx';
 import { compose } from './compose.tsx';
 import { useTitle } from './state.ts';
 import { plural } from './format.ts';
-import type { ChannelPage, Summary, ThreadPage, ThreadRow } from './told.ts';
+import type { ChannelPage, Summary, ThreadPage, ThreadRow } from '../told.ts';
 import { channelInView } from './up.ts';
 
 /** `name` is asked for, or the channel of the message `asked`. */

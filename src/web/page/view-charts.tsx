@@ -11,7 +11,7 @@ import { spanTicks, valueTicks } from './layout-time.ts';
 import { Choice, Empty, Head, Loading, TableHead, Trouble, useWidth } from './parts.tsx';
 import { PushList } from './pushes.tsx';
 import { useTitle } from './state.ts';
-import type { Charts, Figures } from '../figures.ts';
+import type { Charts, Figures } from '../told.ts';
 
 const SPANS = [
   ['7', 'Week'],

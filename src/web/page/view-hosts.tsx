@@ -21,7 +21,7 @@ import {
 } from './parts.tsx';
 import { clock, useCell, useTitle } from './state.ts';
 import { BudgetLines } from './meter.tsx';
-import type { Board } from './told.ts';
+import type { Board } from '../told.ts';
 
 export function HostsView({ name }: { readonly name: string | null }): VNode {
   const { data, problem } = useAnswer<Board>('hosts');

@@ -8,12 +8,12 @@ import { planAdopt, planDismiss, planOrder, planRetry } from './changes.ts';
 import { formatSpan } from './format.ts';
 import { GateCard } from './gate-card.tsx';
 import { Question } from './question.tsx';
-import { RunLine, type RunList } from './run-line.tsx';
+import { RunLine } from './run-line.tsx';
 import { ROWS_MAX, Section } from './section.tsx';
 import { useTitle } from './state.ts';
 import { Avatar } from './avatar.tsx';
 import { Ago, Command, Empty, Fix, Go, Loading, Pill, Trouble } from './parts.tsx';
-import type { Need, Status, Summary, Work } from './told.ts';
+import type { Need, RunList, Status, Summary, Work } from '../told.ts';
 
 export function NowView({ summary }: { readonly summary: Summary | null }): VNode {
   const { data, problem } = useAnswer<Status>('status');
@@ -226,7 +226,7 @@ function WorkRow({
       </span>
       <span class="row-side">
         <Pill state={state} />
-        {work.sinceMs === undefined ? null : <Ago atMs={work.sinceMs} />}
+        {'sinceMs' in work ? <Ago atMs={work.sinceMs} /> : null}
       </span>
     </Go>
   );

@@ -13,7 +13,7 @@ import { GateCard } from './gate-card.tsx';
 import { clock, goTo, useCell, useTitle } from './state.ts';
 import { whoDoes } from './who-does.ts';
 import { Timeline } from './timeline.tsx';
-import type { Run, Task } from './told.ts';
+import type { Run, Task } from '../told.ts';
 
 const TABS = [
   ['graph', 'Graph'],
@@ -27,7 +27,7 @@ export function RunView({ id, tab }: { readonly id: string; readonly tab: RunTab
   if (data === null) return problem === null ? <Loading /> : <Trouble problem={problem} />;
   const open = data.gates.filter(({ state }) => state === 'open');
   const needs = data.waits.filter(({ needs_person, kind }) => needs_person && kind !== 'gate');
-  const missed = (data.counts['failed'] ?? 0) + (data.counts['cancelled'] ?? 0);
+  const missed = data.counts.failed + data.counts.cancelled;
   return (
     <div class="column wide">
       <Head
@@ -136,10 +136,12 @@ function Inputs({ run }: { readonly run: Run }): VNode | null {
   );
 }
 
+type Limit = keyof NonNullable<Run['budget']>['limits'];
+
 function Counts({ run }: { readonly run: Run }): VNode {
   const { counts, budget } = run;
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  const limit = (key: string, show: (value: number) => string): string => {
+  const limit = (key: Limit, show: (value: number) => string): string => {
     const value = budget?.limits[key];
     return value == null ? '' : ` of ${show(value)}`;
   };
@@ -147,9 +149,9 @@ function Counts({ run }: { readonly run: Run }): VNode {
   const nowMs = useCell(clock);
   const lastMs = run.over ? Math.max(run.atMs, ...ends) : Math.max(run.atMs, nowMs);
   const facts: readonly (readonly [string, string])[] = [
-    ['tasks done', `${counts['succeeded'] ?? 0} of ${all}`],
-    ...['failed', 'cancelled'].flatMap((state) => {
-      const count = counts[state] ?? 0;
+    ['tasks done', `${counts.succeeded} of ${all}`],
+    ...(['failed', 'cancelled'] as const).flatMap((state) => {
+      const count = counts[state];
       return count > 0 ? [[state, String(count)] as const] : [];
     }),
     ...(run.over && ends.length === 0
@@ -158,10 +160,10 @@ function Counts({ run }: { readonly run: Run }): VNode {
     ...(budget === null
       ? []
       : [['agents', `${formatWhole(budget.agents)}${limit('agents', formatWhole)}`] as const]),
-    ...(budget === null || (budget.tokens === 0 && budget.limits['tokens'] == null)
+    ...(budget === null || (budget.tokens === 0 && budget.limits.tokens == null)
       ? []
       : [['tokens', `${formatCount(budget.tokens)}${limit('tokens', formatCount)}`] as const]),
-    ...(budget === null || (budget.usd === 0 && budget.limits['usd'] == null)
+    ...(budget === null || (budget.usd === 0 && budget.limits.usd == null)
       ? []
       : [['cost', `${formatUsd(budget.usd)}${limit('usd', formatUsd)}`] as const]),
   ];

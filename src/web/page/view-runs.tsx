@@ -2,7 +2,8 @@
 import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
 import { Command, Empty, Head, Loading, Trouble } from './parts.tsx';
-import { RunLine, type RunList } from './run-line.tsx';
+import type { RunList } from '../told.ts';
+import { RunLine } from './run-line.tsx';
 import { Section } from './section.tsx';
 import { useTitle } from './state.ts';
 

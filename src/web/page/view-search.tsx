@@ -6,7 +6,7 @@ import { Avatar } from './avatar.tsx';
 import { Ago, Choice, Empty, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
 import { plural } from './format.ts';
 import { goTo, useTitle } from './state.ts';
-import type { Found, Summary } from './told.ts';
+import type { Found, Summary } from '../told.ts';
 
 const SINCE = [
   ['', 'Any time'],

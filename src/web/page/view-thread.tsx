@@ -17,7 +17,7 @@ import { OutputView } from './output.tsx';
 import { WhyView } from './why.tsx';
 import { Reply } from './reply-form.tsx';
 import { useTitle } from './state.ts';
-import type { Message, Status, Summary, ThreadPage } from './told.ts';
+import type { Message, Status, Summary, ThreadPage } from '../told.ts';
 
 export function ThreadView({
   asked,

@@ -1,5 +1,5 @@
 /** Who works on a task, in words. Pure. */
-import type { Task } from './told.ts';
+import type { Task } from '../told.ts';
 
 /** The model, and the host that works or worked on it. */
 export function whoDoes(task: Task): string {

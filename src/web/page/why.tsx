@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { useAnswer } from './api.ts';
 import { Fix, Loading, Trouble } from './parts.tsx';
-import type { Why } from './told.ts';
+import type { Why } from '../told.ts';
 
 export function WhyView({ id }: { readonly id: string }): VNode {
   const { data, problem } = useAnswer<Why>(`why?id=${encodeURIComponent(id)}`);
