@@ -19,8 +19,6 @@ const LINE = 1_024;
 /** Changes of one path that are looked at. */
 const CHANGES_MAX = 1_000;
 const WALK_MS = 300_000;
-/** This many commits in a row before a time, and all earlier ones are taken to be. */
-const OLD_IN_ROW = 32;
 
 /** Whether `ancestor` is `tip` or one of its ancestors. */
 export async function isAncestorOf(
@@ -67,24 +65,38 @@ export async function readHistory(
   return commits.filter((commit) => commit !== null).reverse();
 }
 
+/** Fewer old commits than this are read like young ones: that takes no time worth a difference. */
+const SETTLED_MIN = 1_024;
+/** In a cache that lacks their contents, which would be fetched. */
+const SETTLED_MIN_PARTIAL = 32;
+
 /**
- * The newest commit of the first-parent line that was committed before a time, as was everything
- * before it for a while: one clock that is wrong does not make the youngest part old. With it the
- * names of the authors from there on. Null when nothing is that old.
+ * The newest commit of the first-parent line that was committed long ago, as was everything before
+ * it: a commit with an old date on top of young ones makes none of them old. With it the names of
+ * the authors from there on. Null when only few commits are that old.
  */
 export async function findSettled(
   git: Git,
   tip: Oid,
-  beforeMs: number,
+  { nowMs, ageMs, isPartial }: Pick<SettledPart, 'isPartial'> & Record<'nowMs' | 'ageMs', number>,
 ): Promise<SettledPart | null> {
-  let first: readonly string[] = [];
+  if (ageMs === Number.POSITIVE_INFINITY) return null;
+  let [first, commits]: [string | null, number] = [null, 0];
   const authors = new Set<string>();
   const take = (line: string): void => {
     const [hash = '', seconds = '', author = '', email = ''] = line.split('\u0001');
-    const isOld = Number(seconds) * 1_000 < beforeMs;
+    const atMs = Number(seconds) * 1_000;
+    if (atMs >= nowMs - ageMs) {
+      // A clock that was far ahead says nothing of the commits around its own.
+      if (atMs > nowMs + ageMs) return;
+      [first, commits] = [null, 0];
+      authors.clear();
+      return;
+    }
+    first ??= hash;
+    commits += 1;
     // What dispatchers commit is a model's, also of one that only its host knows.
-    if (isOld && !/[@.]crosstalk$/.test(email)) authors.add(author);
-    if (first.length < OLD_IN_ROW) first = isOld ? [...first, hash] : [];
+    if (!/[@.]crosstalk$/.test(email)) authors.add(author);
   };
   const walk = createLines(take);
   const args = [
@@ -99,8 +111,9 @@ export async function findSettled(
   ];
   const result = await git.run({ args, onStdout: walk.push, limitMs: WALK_MS });
   if (result.code !== 0) throw cacheFailure('log', result.stderr);
-  const commit = first.length < OLD_IN_ROW ? null : parseOid(first[0] ?? '');
-  return commit === null ? null : { commit, authors };
+  const isLong = commits >= (isPartial ? SETTLED_MIN_PARTIAL : SETTLED_MIN);
+  const commit = isLong ? parseOid(first ?? '') : null;
+  return commit === null ? null : { commit, authors, isPartial };
 }
 
 /** Hands on one line after the other of what comes in pieces; each ends with a line feed. */

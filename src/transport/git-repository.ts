@@ -228,9 +228,11 @@ function composeRepository(parts: RepositoryParts): Repository {
     },
     bringBlobs: (oids) => supply.bring(oids),
     settledPart: (tip) =>
-      parts.cache.isPartial()
-        ? findSettled(git, tip, clock.wallMs() - parts.settledAfterMs)
-        : Promise.resolve(null),
+      findSettled(git, tip, {
+        nowMs: clock.wallMs(),
+        ageMs: parts.settledAfterMs,
+        isPartial: parts.cache.isPartial(),
+      }),
     readCommit: (oid) => reader.readCommit(oid),
     readSigned: kin.readSigned,
     findWrites: (paths, range) => {

@@ -1,5 +1,6 @@
 /**
- * Which contents of a long history a partial cache does not need: the paths show who answered what.
+ * Which contents of a long history need not be read to know what is open: the paths show who
+ * answered what.
  */
 import type { Oid } from '../base/ids.ts';
 import { RESERVED_NAMES, slugName } from '../protocol/names.ts';
@@ -22,7 +23,7 @@ export type JudgeSettled = (
  * What stands in the settled part and is a reply, or has one: such a message is as old as to be
  * stale, anyone who of its recipients has not answered, and such a reply is as old as to wake
  * nobody. A message that nobody has answered is read, however old: it may be a run, or something
- * for a person. What will be read is fetched at once, as it is read piece by piece.
+ * for a person. What a partial cache lacks of it is fetched at once, as it is read piece by piece.
  */
 export async function createSettled(
   repository: Repository,
@@ -48,7 +49,7 @@ export async function createSettled(
     }
     return (path) => closed.has(path);
   };
-  await bringUnsettled(repository, range, judge);
+  if (settled.isPartial) await bringUnsettled(repository, range, judge);
   return judge;
 }
 

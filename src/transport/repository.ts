@@ -97,6 +97,8 @@ export interface SettledPart {
   readonly commit: Oid;
   /** Names of the authors of it and of those before it, as they stand there. */
   readonly authors: ReadonlySet<string>;
+  /** Whether the cache lacks older contents, so that what is read must be fetched first. */
+  readonly isPartial: boolean;
 }
 
 /**
@@ -247,10 +249,7 @@ export interface Repository {
    * by piece. Throws REMOTE_UNREACHABLE.
    */
   bringBlobs(oids: readonly Oid[]): Promise<void>;
-  /**
-   * Of a partial cache, the part below `tip` that is too old to become work; null when the cache is
-   * whole or nothing is that old.
-   */
+  /** The part below `tip` that is too old to become work; null when it is not worth a thought. */
   settledPart(tip: Oid): Promise<SettledPart | null>;
   /** A commit in the cache, or null. */
   readCommit(oid: Oid): Promise<CommitInfo | null>;

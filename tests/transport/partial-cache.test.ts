@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DAY, systemClock } from '../../src/base/clock.ts';
 import type { Oid } from '../../src/base/ids.ts';
 import { formatMessage } from '../../src/protocol/message.ts';
+import type { OpenIndex } from '../../src/protocol/open-work.ts';
 import { newMessagePath, replyPath } from '../../src/protocol/paths.ts';
 import type { GitRepositoryOptions } from '../../src/transport/git-repository.ts';
 import { createMirror } from '../../src/transport/mirror.ts';
@@ -207,32 +208,40 @@ describe('a partial cache', () => {
   });
 });
 
+/** A question, and echo's answer to it, as they were written so many days ago. */
+function asked(nowMs: number, daysAgo: number, to: readonly string[]) {
+  const atMs = nowMs - daysAgo * DAY;
+  const path = newMessagePath('general', atMs, ulid(atMs));
+  const text = formatMessage(
+    { to: [...to], from: 'ada', timestamp: new Date(atMs).toISOString() },
+    `Asked ${daysAgo} days ago\n`,
+  );
+  const reply = formatMessage(
+    { from: 'echo', to: ['ada'], re: [path], timestamp: new Date(atMs).toISOString() },
+    'Answered\n',
+  );
+  return {
+    path,
+    atMs,
+    question: { [path]: text },
+    answer: { [replyPath(path, 'echo')]: reply },
+  };
+}
+
+async function indexOf(host: Repository): Promise<OpenIndex> {
+  const mirror = createMirror(host, null);
+  reached(await mirror.pull({ tip: reached(await host.listRefs([])).tip, asOf: 0 }));
+  return mirror.index();
+}
+
 describe('the index of a host with a partial cache', () => {
   it('is that of a whole one in all that is open, and fetches nothing that was answered long ago', async () => {
     const nowMs = systemClock.wallMs();
-    const message = (daysAgo: number, to: readonly string[]) => {
-      const atMs = nowMs - daysAgo * DAY;
-      const path = newMessagePath('general', atMs, ulid(atMs));
-      const text = formatMessage(
-        { to: [...to], from: 'ada', timestamp: new Date(atMs).toISOString() },
-        `Asked ${daysAgo} days ago\n`,
-      );
-      const reply = formatMessage(
-        { from: 'echo', to: ['ada'], re: [path], timestamp: new Date(atMs).toISOString() },
-        'Answered\n',
-      );
-      return {
-        path,
-        atMs,
-        question: { [path]: text },
-        answer: { [replyPath(path, 'echo')]: reply },
-      };
-    };
-    const old = Array.from({ length: 60 }, (_, n) => message(90 - n, ['echo']));
+    const old = Array.from({ length: 60 }, (_, n) => asked(nowMs, 90 - n, ['echo']));
     const [forgotten, young, open] = [
-      message(25, ['echo']),
-      message(2, ['echo', 'ben']),
-      message(1, ['echo']),
+      asked(nowMs, 25, ['echo']),
+      asked(nowMs, 2, ['echo', 'ben']),
+      asked(nowMs, 1, ['echo']),
     ];
     const writer = await fixture.open();
     await publish(writer, [
@@ -248,18 +257,49 @@ describe('the index of a host with a partial cache', () => {
       settledAfterMs: 8 * DAY,
       env: { ...fixture.env, PATH: heard.PATH },
     });
-    const [mine, whole] = [createMirror(partial, null), createMirror(await fixture.open(), null)];
-    for (const [mirror, host] of [
-      [mine, partial],
-      [whole, writer],
-    ] as const)
-      reached(await mirror.pull({ tip: reached(await host.listRefs([])).tip, asOf: 0 }));
-    expect(mine.index().messages).toEqual(whole.index().messages);
-    expect([...mine.index().messages.keys()].sort()).toEqual(
+    const [mine, whole] = [await indexOf(partial), await indexOf(await fixture.open())];
+    expect(mine.messages).toEqual(whole.messages);
+    expect([...mine.messages.keys()].sort()).toEqual(
       [forgotten.path, young.path, open.path].sort(),
     );
-    expect([...mine.index().people].sort()).toEqual([...whole.index().people].sort());
+    expect([...mine.people].sort()).toEqual([...whole.people].sort());
     // The history, data/models.yaml, and in one more conversation what is young or open.
     expect(heard.fetches()).toBe(3);
+  });
+});
+
+describe('the index of a long history', () => {
+  const LONG = 1_100;
+
+  it('leaves out what is old and has an answer, and reads what has none', async () => {
+    const nowMs = systemClock.wallMs();
+    const filler = (n: number, daysAgo: number) =>
+      draftOf({ 'data/notes.txt': `${n}\n` }, { atMs: nowMs - daysAgo * DAY });
+    const [half, forgotten, young] = [
+      asked(nowMs, 40, ['echo', 'ben']),
+      asked(nowMs, 39, ['echo']),
+      asked(nowMs, 2, ['echo', 'ben']),
+    ];
+    const writer = await fixture.open();
+    await publish(writer, [
+      draftOf({ 'data/models.yaml': MODELS }, { atMs: nowMs - 100 * DAY }),
+      draftOf({ ...half.question, ...half.answer }, { atMs: half.atMs }),
+      draftOf(forgotten.question, { atMs: forgotten.atMs }),
+      // One clock that was years ahead makes nothing before or after it young.
+      filler(0, -4_000),
+      ...Array.from({ length: LONG }, (_, n) => filler(n, 30)),
+      draftOf({ ...young.question, ...young.answer }, { atMs: young.atMs }),
+    ]);
+    const settledAfterMs = 8 * DAY;
+    const openPaths = async () =>
+      [...(await indexOf(await fixture.open({ settledAfterMs }))).messages.keys()].sort();
+    expect(await openPaths()).toEqual([forgotten.path, young.path].sort());
+
+    // Commits that claim to be old, on top of young ones, hide nothing young.
+    await publish(
+      writer,
+      Array.from({ length: LONG }, (_, n) => filler(n + LONG, 30)),
+    );
+    expect(await openPaths()).toEqual([forgotten.path, young.path].sort());
   });
 });
