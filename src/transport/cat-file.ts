@@ -42,6 +42,7 @@ const MANY_MS = 10 * MINUTE;
 /** A held `git cat-file --batch` or `--batch-check`. */
 export function openCatFile(git: Git, mode: Mode): CatFile {
   const waiting: Question[] = [];
+  let answered = 0;
   let process: GitProcess | null = null;
   let outgoing: string[] = [];
   let closed = false;
@@ -55,9 +56,21 @@ export function openCatFile(git: Git, mode: Mode): CatFile {
     // Questions of one turn of the event loop go out in one write.
     if (outgoing.push(`${question.oid}\n`) === 1) queueMicrotask(flush);
   };
+  // What was answered is let go once it is the half: to move up a long queue for each answer is
+  // quadratic.
+  const next = (): Question | undefined => {
+    const question = waiting[answered];
+    answered += 1;
+    if (answered * 2 > waiting.length) {
+      waiting.splice(0, answered);
+      answered = 0;
+    }
+    return question;
+  };
   const onEnd = (why: string): void => {
     process = null;
-    const left = waiting.splice(0);
+    const left = waiting.splice(0).slice(answered);
+    answered = 0;
     const first = left[0];
     if (first !== undefined) first.tries += 1;
     for (const question of left) {
@@ -72,7 +85,7 @@ export function openCatFile(git: Git, mode: Mode): CatFile {
     const started = git.start({ args: ['cat-file', mode] });
     started.stdout.on(
       'data',
-      createParser(mode, (object) => waiting.shift()?.resolve(object), HELD_BYTES_MAX),
+      createParser(mode, (object) => next()?.resolve(object), HELD_BYTES_MAX),
     );
     void started.ended.then(() => onEnd(started.stderr()));
     return started;

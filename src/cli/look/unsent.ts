@@ -159,14 +159,20 @@ async function dropSent(
   const { tip } = session.mirror.index();
   if (tip === null || paths.length === 0) return paths;
   const entries = await session.repository.lookUp(tip, paths);
-  const sent = await Promise.all(
-    paths.map(async (path, at) => {
-      const entry = entries[at];
-      if (entry?.kind !== 'file') return false;
-      const [blob] = await session.repository.readBlobs([entry.oid], MESSAGE_BYTES_MAX);
+  const standing = paths.flatMap((path, at) => {
+    const entry = entries[at];
+    return entry?.kind === 'file' ? [{ path, blob: entry.oid }] : [];
+  });
+  const oids = standing.map(({ blob }) => blob);
+  const sent = new Set<string>();
+  let at = 0;
+  // Piece by piece: in a clone whose index is gone, every message is one of these.
+  for await (const some of session.repository.scanBlobs(oids, MESSAGE_BYTES_MAX))
+    for (const blob of some) {
+      const path = standing[at++]?.path;
+      if (path === undefined || blob.kind !== 'bytes') continue;
       const own = await readFile(join(clone, path)).catch(() => null);
-      return blob?.kind === 'bytes' && own !== null && own.equals(blob.bytes);
-    }),
-  );
-  return paths.filter((_, at) => sent[at] !== true);
+      if (own?.equals(blob.bytes) === true) sent.add(path);
+    }
+  return paths.filter((path) => !sent.has(path));
 }
