@@ -81,7 +81,7 @@ export async function findSettled(
   { nowMs, ageMs, isPartial }: Pick<SettledPart, 'isPartial'> & Record<'nowMs' | 'ageMs', number>,
 ): Promise<SettledPart | null> {
   if (ageMs === Number.POSITIVE_INFINITY) return null;
-  let [first, commits]: [string | null, number] = [null, 0];
+  let [first, commits] = ['', 0];
   const authors = new Set<string>();
   const take = (line: string): void => {
     const [hash = '', seconds = '', author = '', email = ''] = line.split('\u0001');
@@ -89,11 +89,11 @@ export async function findSettled(
     if (atMs >= nowMs - ageMs) {
       // A clock that was far ahead says nothing of the commits around its own.
       if (atMs > nowMs + ageMs) return;
-      [first, commits] = [null, 0];
+      [first, commits] = ['', 0];
       authors.clear();
       return;
     }
-    first ??= hash;
+    if (commits === 0) first = hash;
     commits += 1;
     // What dispatchers commit is a model's, also of one that only its host knows.
     if (!/[@.]crosstalk$/.test(email)) authors.add(author);
@@ -112,7 +112,7 @@ export async function findSettled(
   const result = await git.run({ args, onStdout: walk.push, limitMs: WALK_MS });
   if (result.code !== 0) throw cacheFailure('log', result.stderr);
   const isLong = commits >= (isPartial ? SETTLED_MIN_PARTIAL : SETTLED_MIN);
-  const commit = isLong ? parseOid(first ?? '') : null;
+  const commit = isLong ? parseOid(first) : null;
   return commit === null ? null : { commit, authors, isPartial };
 }
 
