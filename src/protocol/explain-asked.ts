@@ -36,7 +36,8 @@ function before(mark: RegExp, text: string): string {
 
 /** How the names in it are written; null where it shows none. */
 function inNames(item: string): string | null {
-  const given = before(/\s#/, item.trim().slice(0, MEANT_CHARS_MAX));
+  const given = before(/\s#/, item.trim().slice(0, MEANT_CHARS_MAX)).replace(/^!\S*\s+/, '');
+  if (/^["']?\*["']?$/.test(given)) return 'all, which asks every model';
   const names = before(/:\s/, given.replace(/^(?:model|agent|name|to):\s/i, ''))
     .replace(/(?<!\s)\s+@\s*|@\s+/g, '@')
     .split(/[\s;|&+、，،；]+/)
@@ -80,7 +81,7 @@ type Head = Extract<FrontMatterRead, { kind: 'read' }>;
 /** Nobody is asked; a key that was meant to say who, or what it says, is named. */
 export function noRecipient({ fields, yaml, body }: Head): Rejection {
   const meant = Object.keys(fields).find(
-    (key) => key !== 'to' && MEANT_TO.includes(key.toLowerCase().replace(/[^a-z]/g, '')),
+    (key) => key !== 'to' && MEANT_TO.has(key.toLowerCase().replace(/[^\p{L}]/gu, '')),
   );
   const [blank = '', below = ''] = /^(\s*)(.*)/.exec(body)?.slice(1) ?? [];
   if (meant === undefined && /^to:\s/i.test(below))
@@ -110,8 +111,13 @@ export function noRecipient({ fields, yaml, body }: Head): Rejection {
   };
 }
 
-/** Keys by which people say who is asked, without what is not a letter. */
-const MEANT_TO: readonly string[] = ['to', 'cc', 'recipient', 'recipients', 'sendto', 'mailto'];
+/** Keys by which people say who is asked, without what is not a letter: slips, words, languages. */
+const MEANT_TO: ReadonlySet<string> = new Set(
+  `to too tto tot ot t tp cc recipient recipients sendto mailto addressee assignee assignees
+   assignedto assignto ask agent agents model models bot receiver target for
+   an für fur fuer para pour à til till aan naar do per empfänger empfaenger destinataire
+   destinatario кому 宛先 收件人 받는사람`.split(/\s+/),
+);
 
 /** Where a key of the head stands in the file, whose first line is the one of dashes. */
 export function placeOf(yaml: string, key: string): Pick<Rejection, 'line' | 'column'> {

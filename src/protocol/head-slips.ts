@@ -3,6 +3,7 @@
  * subject that YAML takes for a comment. Pure.
  */
 import { oneLine } from '../base/plain-text.ts';
+import { suggestName } from './address.ts';
 import { FIELD_NAMES, type Message } from './message.ts';
 
 /** Words by which people call a field. */
@@ -11,6 +12,9 @@ const CALLED: Readonly<Record<string, string>> = {
   ...{ cc: 'to', recipient: 'to', recipients: 'to', persona: 'as', title: 'subject' },
   ...{ inreplyto: 're', replyto: 're', thread: 're', prio: 'priority' },
 };
+
+/** Of shorter ones every other word is one letter away. */
+const LONGER_FIELDS = [...FIELD_NAMES].filter((name) => name.length > 5);
 
 /** A sentence for each; a plan may have keys of its own. */
 export function headSlips({ yaml, fields }: Message): readonly string[] {
@@ -36,7 +40,8 @@ function meant(key: string, keys: ReadonlySet<string>): string | null {
   const letters = key.toLowerCase().replace(/[^a-z]/g, '');
   const same = [...FIELD_NAMES].find((field) => field.replaceAll('_', '') === letters);
   if (same !== undefined) return same;
-  const called = Object.hasOwn(CALLED, letters) ? (CALLED[letters] ?? null) : null;
+  const near = letters.length < 5 ? null : suggestName(letters, LONGER_FIELDS);
+  const called = Object.hasOwn(CALLED, letters) ? (CALLED[letters] ?? null) : near;
   // A second name of a field that is there; who is to be asked as well is asked by nobody.
   return called !== 'to' && keys.has(called ?? '') ? null : called;
 }

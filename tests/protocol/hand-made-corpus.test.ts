@@ -112,13 +112,18 @@ const FILES: readonly (readonly [string, string])[] = [
   ['---\nto; opus\n---\nhello\n', '2: "to; opus", which has no "key:"; a line "key: value"'],
   ['---\nrecipient: opus\n---\nhello\n', '2: "recipient:"; "to:"'],
   [
-    '---\nan: opus\n---\nhello\n',
+    '---\nmood: opus\n---\nhello\n',
     '1: no "to:"; to: <model, host-pinned model, all, workflow or a person>',
   ],
-  [
-    '---\ntil: opus\n---\nhello\n',
-    '1: no "to:"; to: <model, host-pinned model, all, workflow or a person>',
-  ],
+  ['---\nan: opus\n---\nhello\n', '2: "an:"; "to:"'],
+  ['---\ntil: opus\n---\nhello\n', '2: "til:"; "to:"'],
+  ['---\ntoo: opus\n---\nhello\n', '2: "too:"; "to:"'],
+  ['---\nagent: opus\n---\nhello\n', '2: "agent:"; "to:"'],
+  ['---\nmodel: opus\n---\nhello\n', '2: "model:"; "to:"'],
+  ['---\nfür: opus\n---\nhello\n', '2: "für:"; "to:"'],
+  ['---\n宛先: opus\n---\nhello\n', '2: "宛先:"; "to:"'],
+  ['---\nto: *\n---\nhello\n', '2: an alias; all, which asks every model'],
+  ['---\nto: "*"\n---\nhello\n', '2: to: text "*"; all, which asks every model'],
   ['---\nt o: opus\n---\nhello\n', '2: "t o:"; "to:"'],
   ['---\ncc: opus\n---\nhello\n', '2: "cc:"; "to:"'],
   [
@@ -372,6 +377,8 @@ describe('front matter that nothing reads', () => {
       'to: opus\nattachments: [a.csv]',
       ['"attachments:" is not a field and is ignored; "files:" is one'],
     ],
+    ['to: opus\nprojct: app', ['"projct:" is not a field and is ignored; "project:" is one']],
+    ['to: opus\nbody: x\ncolour: blue\nstatus: new\nlabels: [a]\ndue: x\nchannel: general', []],
     ['to: opus\nsubject: x\ntitle: y\ntags: [z]\nisolate: none', []],
     ['to: workflow\ntype: workflow\nPriority: 5\ntitle: x', []],
   ])('%j', (head, slips) => {

@@ -6,6 +6,7 @@ import type { Rejection } from '../../protocol/rejection.ts';
 import { ADAPTER_NAMES } from '../../agents/adapters.ts';
 import { unknownAdapters } from '../../local/served-models.ts';
 import { wholePaths } from '../../protocol/attachments.ts';
+import { readIsolation } from '../../protocol/isolation.ts';
 import { headSlips } from '../../protocol/head-slips.ts';
 import { decodeMessage, type Message } from '../../protocol/message.ts';
 import { decodeModels } from '../../protocol/decode-models.ts';
@@ -93,6 +94,7 @@ export async function lintBytes(
     ...read.message.warnings,
     ...headSlips(read.message),
     ...bodyWarnings(read.message),
+    ...isolationWarning(path, read.message),
     ...replyWarnings(path, read.message),
   ];
   return {
@@ -103,6 +105,12 @@ export async function lintBytes(
         ? warnings
         : [...warnings, ...(await nameWarnings(session, read.message, path))],
   };
+}
+
+/** An attempt that would fail before its agent starts. */
+function isolationWarning(path: string | null, message: Message): readonly string[] {
+  const read = readIsolation(path ?? '', message);
+  return read.kind === 'refused' ? [`no agent would be started: ${read.why}`] : [];
 }
 
 /** Of a path with a part that some machine cannot have. */
