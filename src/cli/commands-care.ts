@@ -98,9 +98,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
   ...commands('care', {
     doctor: {
       about: 'Check git, remote, state and models of this host',
-      options: {
-        '--fix': 'repair what is possible, then check again',
-      },
+      options: { '--fix': 'repair what is possible, then check again' },
       examples: ['crosstalkd doctor', 'crosstalkd doctor --fix'],
       exits: { ...AWAY, 1: 'something is wrong' },
       load: async () => (await import('./care/doctor.ts')).examine,
@@ -108,9 +106,7 @@ export const CARE_COMMANDS: readonly CommandSpec[] = [
     verify: {
       about: 'Check the promises of the protocol over all history',
       agents: true,
-      options: {
-        '--signatures': 'report instead which known keys signed it',
-      },
+      options: { '--signatures': 'report instead which known keys signed it' },
       examples: ['crosstalkd verify'],
       exits: { ...AWAY, 1: 'a promise is broken' },
       load: async () => (await import('./care/verify.ts')).verify,

@@ -42,9 +42,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = commands('look', {
   metrics: {
     about: 'Print work, hosts, replies, tokens and cost for Prometheus',
     agents: true,
-    options: {
-      '--out <file>': 'replace this file atomically, for the textfile collector',
-    },
+    options: { '--out <file>': 'replace this file atomically, for the textfile collector' },
     examples: [
       'crosstalkd metrics',
       'crosstalkd metrics --out /var/lib/node_exporter/crosstalk.prom',

@@ -87,9 +87,7 @@ function findCommand(words: readonly string[]): {
   throw new CrosstalkError(
     'USAGE',
     `unknown command "${plain(word)}"${near === null ? '' : `; did you mean "${near}"?`}`,
-    {
-      fix: 'crosstalkd --help',
-    },
+    { fix: 'crosstalkd --help' },
   );
 }
 
@@ -109,9 +107,7 @@ function findSubcommand(
   throw new CrosstalkError(
     'USAGE',
     `unknown command "${spec.name} ${plain(word)}"${near === null ? '' : `; did you mean "${near}"?`}`,
-    {
-      fix: fixBy`crosstalkd ${spec.name.split(' ')} --help`,
-    },
+    { fix: fixBy`crosstalkd ${spec.name.split(' ')} --help` },
   );
 }
 

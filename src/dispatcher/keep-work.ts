@@ -45,9 +45,7 @@ export async function workOf(dispatcher: Dispatcher, held: LiveClaim): Promise<C
   const now = noteOf(dispatcher, held).work;
   // It may have been closed meanwhile: then the last look counts.
   if (now?.look === work.look)
-    note(dispatcher, held, {
-      work: { ...work, last, notBeforeMs: clock.monotonicMs() + pauseMs },
-    });
+    note(dispatcher, held, { work: { ...work, last, notBeforeMs: clock.monotonicMs() + pauseMs } });
   return last;
 }
 

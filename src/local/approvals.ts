@@ -146,9 +146,7 @@ function damaged(path: string): CrosstalkError {
   return new CrosstalkError(
     'CONFIG_INVALID',
     `${path}: not readable as approvals; expected JSON with "version": 1 and "transports".`,
-    {
-      fix: andThen(fixBy`mv ${path} ${path}.damaged`, fixBy`crosstalkd allow`),
-    },
+    { fix: andThen(fixBy`mv ${path} ${path}.damaged`, fixBy`crosstalkd allow`) },
   );
 }
 

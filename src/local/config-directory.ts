@@ -87,9 +87,7 @@ function notADirectory(path: string): CrosstalkError {
   return new CrosstalkError(
     'CONFIG_INVALID',
     `${path}: found a file; expected the configuration directory.`,
-    {
-      fix: fixBy`mv ${path} ${path}.old`,
-    },
+    { fix: fixBy`mv ${path} ${path}.old` },
   );
 }
 
@@ -110,9 +108,7 @@ function openToAll(path: string): CrosstalkError {
   return new CrosstalkError(
     'CONFIG_INVALID',
     `${path}: every user may write it; expected only its owner, because commands in it are run.`,
-    {
-      fix: withNote(fixBy`chmod go-w ${path}`, 'after checking what it says'),
-    },
+    { fix: withNote(fixBy`chmod go-w ${path}`, 'after checking what it says') },
   );
 }
 

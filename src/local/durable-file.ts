@@ -276,9 +276,7 @@ function notOurs(path: string, uid: number): CrosstalkError {
   return new CrosstalkError(
     'STATE_UNUSABLE',
     `${path}: belongs to user ${uid}; expected it to belong to user ${own}, who runs this.`,
-    {
-      fix: withNote(fixBy`sudo chown -R ${own} ${path}`, `or run as user ${uid}`),
-    },
+    { fix: withNote(fixBy`sudo chown -R ${own} ${path}`, `or run as user ${uid}`) },
   );
 }
 

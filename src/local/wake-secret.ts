@@ -40,9 +40,7 @@ export async function readWakeSecret(env: Env, directory: ConfigDirectory): Prom
     throw new CrosstalkError(
       'CONFIG_INVALID',
       `${path}: others can read it; expected a file of mode 600 that belongs to you.`,
-      {
-        fix: fixBy`chmod 600 ${path}`,
-      },
+      { fix: fixBy`chmod 600 ${path}` },
     );
   return check(text.trim(), path, directory);
 }
@@ -52,8 +50,6 @@ function check(secret: string, where: string, directory: ConfigDirectory): strin
   throw new CrosstalkError(
     'CONFIG_INVALID',
     `${where}: found ${secret.length} characters, expected a secret of at least ${LENGTH_MIN}.`,
-    {
-      fix: makeSecretCommand(directory),
-    },
+    { fix: makeSecretCommand(directory) },
   );
 }

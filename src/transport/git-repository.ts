@@ -298,9 +298,7 @@ function createStore(parts: RepositoryParts, reader: ObjectReader): Store {
       throw new CrosstalkError(
         'STATE_UNUSABLE',
         `the remote has ${format} objects, the cache ${gitDir} has others`,
-        {
-          fix: withNote(fixBy`rm -r ${gitDir}`, 'it is made again'),
-        },
+        { fix: withNote(fixBy`rm -r ${gitDir}`, 'it is made again') },
       );
     return making ?? Promise.resolve();
   };

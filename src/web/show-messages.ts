@@ -79,9 +79,7 @@ export async function showChannel(moment: Moment, name: string, from: number) {
     throw new CrosstalkError(
       'NOT_FOUND',
       `the channel "${name}" is in the archive: the command line reads it as ever, and can bring it back`,
-      {
-        fix: fixBy`crosstalkd archive --undo ${name}`,
-      },
+      { fix: fixBy`crosstalkd archive --undo ${name}` },
     );
   if (all === undefined && !book.described.has(name) && !book.runs.has(name))
     throw new CrosstalkError('NOT_FOUND', `there is no channel "${name}"`, {

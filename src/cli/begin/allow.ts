@@ -155,9 +155,7 @@ function findModel(views: readonly ModelView[], name: string): ModelView {
     throw new CrosstalkError(
       'NOT_FOUND',
       `no model "${name}" in models.yaml${near === null ? '' : `; did you mean "${near}"?`}`,
-      {
-        fix: 'crosstalkd models',
-      },
+      { fix: 'crosstalkd models' },
     );
   }
   const { state } = view.offer;

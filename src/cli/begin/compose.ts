@@ -189,9 +189,7 @@ async function composePoke(
   throw new CrosstalkError(
     'CONFIG_INVALID',
     'wake-peers: no secret is set; expected the one that those hosts share, to sign calls.',
-    {
-      fix: makeSecretCommand(configDirectory),
-    },
+    { fix: makeSecretCommand(configDirectory) },
   );
 }
 

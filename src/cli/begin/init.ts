@@ -154,9 +154,7 @@ async function probe(invocation: Invocation, url: string, branch: string): Promi
       throw new CrosstalkError(
         'REMOTE_UNREACHABLE',
         `cannot reach ${shownUrl(url)}: ${listed.failure.line}`,
-        {
-          fix: fixByHand('check the URL and your access to it, then the same command again'),
-        },
+        { fix: fixByHand('check the URL and your access to it, then the same command again') },
       );
     const traits = await probeRemote(repository, systemRandom.hex(6));
     if ('refusal' in traits)

@@ -98,9 +98,7 @@ async function placeClone(
     throw new CrosstalkError(
       'USAGE',
       'join: <url> is missing, and this directory is not in a repository',
-      {
-        fix: fixBy`crosstalkd join URL`,
-      },
+      { fix: fixBy`crosstalkd join URL` },
     );
   refuseOccupied(place.project.mailbox);
   const url = await remoteOf(invocation, place.project);
@@ -130,9 +128,7 @@ function refuseOccupied(directory: string): void {
   throw new CrosstalkError(
     'ALREADY_EXISTS',
     `${directory} is not empty${isClone ? '; it is already a clone of a transport' : ''}`,
-    {
-      fix: isClone ? fixBy`crosstalkd status -C ${directory}` : 'crosstalkd join URL DIR',
-    },
+    { fix: isClone ? fixBy`crosstalkd status -C ${directory}` : 'crosstalkd join URL DIR' },
   );
 }
 
@@ -182,9 +178,7 @@ async function findBranch(
   throw new CrosstalkError(
     'USAGE',
     `${shownUrl(url)} has several transports: ${found.join(', ')}`,
-    {
-      fix: fixBy`crosstalkd join ${shownUrl(url)} --branch ${only}`,
-    },
+    { fix: fixBy`crosstalkd join ${shownUrl(url)} --branch ${only}` },
   );
 }
 

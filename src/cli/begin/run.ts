@@ -80,9 +80,7 @@ async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<n
     throw new CrosstalkError(
       'USAGE',
       `run: --${refused} works with one transport; ${invocation.args.length} are named`,
-      {
-        fix: fixBy`crosstalkd run ${invocation.args[0] ?? 'DIR'} --${refused}`,
-      },
+      { fix: fixBy`crosstalkd run ${invocation.args[0] ?? 'DIR'} --${refused}` },
     );
   const codes = invocation.args.map(async (where) => {
     try {

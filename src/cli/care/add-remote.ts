@@ -87,9 +87,7 @@ async function push(session: TransportSession, { url }: Move): Promise<void> {
     throw new CrosstalkError(
       'REFUSED',
       `${shownUrl(url)} rejects it: ${redact(errorText(error)).trim()}`,
-      {
-        fix: fixByHand('ask for write access to the repository, then the same command again'),
-      },
+      { fix: fixByHand('ask for write access to the repository, then the same command again') },
     );
   }
 }

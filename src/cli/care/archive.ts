@@ -84,9 +84,7 @@ function readWish(invocation: Invocation) {
     throw new CrosstalkError(
       'USAGE',
       'archive: give channel names, or --older-than and --runs, not both',
-      {
-        fix: fixBy`crosstalkd archive ${args}`,
-      },
+      { fix: fixBy`crosstalkd archive ${args}` },
     );
   for (const name of args)
     if (!isChannel(name))
@@ -113,9 +111,7 @@ async function landArchive(
     throw new CrosstalkError(
       'REFUSED',
       'this remote rejects atomic pushes, so two branches cannot move together',
-      {
-        fix: 'crosstalkd doctor',
-      },
+      { fix: 'crosstalkd doctor' },
     );
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
     const last: { plan: ArchivePlan | null } = { plan: null };

@@ -53,9 +53,7 @@ export async function printCompletion(invocation: Invocation): Promise<number> {
     throw new CrosstalkError(
       'USAGE',
       `completion: "${name}" is not one of ${Object.keys(SHELLS).join(', ')}`,
-      {
-        fix: 'crosstalkd completion bash',
-      },
+      { fix: 'crosstalkd completion bash' },
     );
   if (kinds.length === 0) {
     invocation.io.print(`# ${shell.use}\n${shell.write(invocation.commands)}`);

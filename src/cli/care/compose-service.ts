@@ -17,9 +17,7 @@ export async function composeText(at: ServiceAt): Promise<string> {
     throw new CrosstalkError(
       'REFUSED',
       `${script} is a copy of npx, which may vanish; a service needs an installed program`,
-      {
-        fix: 'npm i -g crosstalkd',
-      },
+      { fix: 'npm i -g crosstalkd' },
     );
   const root = stateRoot(option(invocation, 'state'), env);
   const alias = option(invocation, 'alias');

@@ -127,9 +127,7 @@ async function refuseLoss({ directory }: TransportSession): Promise<void> {
       throw new CrosstalkError(
         'REFUSED',
         `${directory.path} holds ${counted(number, noun)} ${why}`,
-        {
-          fix: orElse(fix, fixBy`crosstalkd forget --force`),
-        },
+        { fix: orElse(fix, fixBy`crosstalkd forget --force`) },
       );
 }
 

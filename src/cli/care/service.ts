@@ -180,9 +180,7 @@ function chooseManager(invocation: Invocation): ServiceManager {
   throw new CrosstalkError(
     'USAGE',
     `crosstalkd service: --manager "${named}" is neither systemd nor launchd`,
-    {
-      fix: 'crosstalkd service install --manager systemd',
-    },
+    { fix: 'crosstalkd service install --manager systemd' },
   );
 }
 
@@ -225,16 +223,12 @@ async function readOwned(
     ? new CrosstalkError(
         'ALREADY_EXISTS',
         `${places.file} was not made by crosstalkd and is left unchanged`,
-        {
-          fix: fixBy`mv ${places.file} ${places.file}.old`,
-        },
+        { fix: fixBy`mv ${places.file} ${places.file}.old` },
       )
     : new CrosstalkError(
         'ALREADY_EXISTS',
         `${places.file} was changed by hand after crosstalkd wrote it and is left unchanged`,
-        {
-          fix: withNote(fixBy`crosstalkd service ${to} --force`, 'the changes are lost'),
-        },
+        { fix: withNote(fixBy`crosstalkd service ${to} --force`, 'the changes are lost') },
       );
 }
 

@@ -86,9 +86,7 @@ async function askHere(
       throw new CrosstalkError(
         'REFUSED',
         `the dispatcher here ${pid === undefined ? '' : `(process ${pid}) `}does not answer`,
-        {
-          fix: pid === undefined ? fixBy`crosstalkd doctor` : fixBy`kill ${pid}`,
-        },
+        { fix: pid === undefined ? fixBy`crosstalkd doctor` : fixBy`kill ${pid}` },
       );
     }
   }
@@ -192,8 +190,6 @@ async function moveControl(
   throw new CrosstalkError(
     'REFUSED',
     'somebody else gave an order to all hosts at the same moment',
-    {
-      fix: 'crosstalkd status',
-    },
+    { fix: 'crosstalkd status' },
   );
 }

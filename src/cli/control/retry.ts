@@ -85,9 +85,7 @@ async function readOriginal(session: TransportSession, text: string): Promise<Sa
     throw new CrosstalkError(
       'MESSAGE_REJECTED',
       `${file.path}:${broken.rejection.line}: found ${broken.rejection.found}; expected ${broken.rejection.expected}`,
-      {
-        fix: fixBy`crosstalkd lint ${file.path}`,
-      },
+      { fix: fixBy`crosstalkd lint ${file.path}` },
     );
   const [one] = said;
   if (one === undefined) throw new CrosstalkError('NOT_FOUND', `no message "${text}"`);
@@ -173,9 +171,7 @@ function nothingToRetry(id: string, { open, replies, wanted }: NotRetried): Cros
   return new CrosstalkError(
     'REFUSED',
     replies > 0 ? 'everybody asked has answered' : 'it asks nobody who could answer',
-    {
-      fix: orElse(fixBy`crosstalkd show ${id}`, fixBy`crosstalkd send --re ${id} -m TEXT`),
-    },
+    { fix: orElse(fixBy`crosstalkd show ${id}`, fixBy`crosstalkd send --re ${id} -m TEXT`) },
   );
 }
 

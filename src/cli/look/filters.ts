@@ -92,9 +92,7 @@ export async function requireChannel(
   throw new CrosstalkError(
     'NOT_FOUND',
     `there is nothing in a channel "${name}"${near === null ? '' : `; did you mean "${near}"?`}`,
-    {
-      fix: 'crosstalkd channels',
-    },
+    { fix: 'crosstalkd channels' },
   );
 }
 

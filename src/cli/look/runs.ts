@@ -212,9 +212,7 @@ export async function findByPrefix(around: Surroundings, text: string): Promise<
     throw new CrosstalkError(
       'ID_AMBIGUOUS',
       `"${text}" matches ${found.length} runs: ${found.slice(0, 10).join(', ')}`,
-      {
-        fix: 'crosstalkd workflow list',
-      },
+      { fix: 'crosstalkd workflow list' },
     );
   return (
     known.get(only) ?? (await markerOfRun(around, only)) ?? markerOfRefused(around, recent, only)
@@ -241,9 +239,7 @@ async function findByMarker(around: Surroundings, text: string): Promise<string>
     throw new CrosstalkError(
       'NOT_FOUND',
       `no run "${text}"${near === null ? '' : `; did you mean "${near}"?`}`,
-      {
-        fix: 'crosstalkd workflow list',
-      },
+      { fix: 'crosstalkd workflow list' },
     );
   }
 }

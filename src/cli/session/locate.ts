@@ -113,9 +113,7 @@ async function locateRemote(
         throw new CrosstalkError(
           'GIT_UNUSABLE',
           `git refuses to read ${clone}: ${errorText(error)}`,
-          {
-            fix: fixBy`git config --global --add safe.directory ${clone}`,
-          },
+          { fix: fixBy`git config --global --add safe.directory ${clone}` },
         );
       return null;
     }

@@ -221,9 +221,7 @@ async function findRoot(
       throw new CrosstalkError(
         'NOT_A_TRANSPORT',
         `${place.located.url} has no branch "${branch}"`,
-        {
-          fix: fixBy`crosstalkd init DIR --remote ${place.located.url} --branch ${branch}`,
-        },
+        { fix: fixBy`crosstalkd init DIR --remote ${place.located.url} --branch ${branch}` },
       );
     const fetched = await repository.fetch({ tip, records: new Map() });
     if (fetched.kind === 'unreachable') throw unreachable(place.located.url, fetched.failure);

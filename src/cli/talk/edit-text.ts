@@ -29,9 +29,7 @@ export async function editText(invocation: Invocation, template: string): Promis
     throw new CrosstalkError(
       'REFUSED',
       `the editor (${editor}) ${ended}; nothing was sent and the text is kept: ${path}`,
-      {
-        fix: fixByHand('set EDITOR to a program that waits until you are done, or use -m TEXT'),
-      },
+      { fix: fixByHand('set EDITOR to a program that waits until you are done, or use -m TEXT') },
     );
   return { path, bytes: await readFile(path) };
 }

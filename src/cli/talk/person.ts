@@ -52,9 +52,7 @@ export async function identifySender(
       throw new CrosstalkError(
         'USAGE',
         `--from "${asked}": inside an agent the sender is "${agent.model}"`,
-        {
-          fix: fixByHand('leave out --from'),
-        },
+        { fix: fixByHand('leave out --from') },
       );
     const { model } = agent;
     const identity = modelIdentity(model, session.config.alias);
@@ -72,9 +70,7 @@ export async function identifySender(
     throw new CrosstalkError(
       'USAGE',
       `the sender "${name}" ${isAlias(name) ? 'is the name of a model here' : `is not a name: ${NAME_RULE}`}`,
-      {
-        fix: withNote(fixBy`crosstalkd send --from YOUR-NAME`, 'or set CROSSTALK_FROM'),
-      },
+      { fix: withNote(fixBy`crosstalkd send --from YOUR-NAME`, 'or set CROSSTALK_FROM') },
     );
   const identity = identityFor(name, { git, called, typed: given ?? name });
   return { name, names: namesOf(identity, called), identity, agent: null };
@@ -128,9 +124,7 @@ function agentContext({ caller }: Invocation): AgentContext | null {
     throw new CrosstalkError(
       'REFUSED',
       `the model "${model}" may not send messages; its output is its answer`,
-      {
-        fix: fixByHand(`the operator sets "may-send: true" at "${model}" in models.yaml`),
-      },
+      { fix: fixByHand(`the operator sets "may-send: true" at "${model}" in models.yaml`) },
     );
   const hops = env['CROSSTALK_HOPS'] ?? '';
   if (!/^\d{1,4}$/.test(hops))

@@ -179,9 +179,7 @@ async function readAnswered(
   throw new CrosstalkError(
     'MESSAGE_REJECTED',
     `${broken.file.path} is not a message, so it cannot be answered`,
-    {
-      fix: fixBy`crosstalkd show ${broken.file.path}`,
-    },
+    { fix: fixBy`crosstalkd show ${broken.file.path}` },
   );
 }
 
@@ -202,9 +200,7 @@ async function chooseRecipients(
   throw new CrosstalkError(
     'USAGE',
     `send: --to is missing; models here: ${models.join(', ') || 'none'}`,
-    {
-      fix: fixBy`crosstalkd send --to ${models[0] ?? 'MODEL'}`,
-    },
+    { fix: fixBy`crosstalkd send --to ${models[0] ?? 'MODEL'}` },
   );
 }
 
@@ -305,9 +301,7 @@ async function readWritten(
     throw new CrosstalkError(
       'REFUSED',
       `${file} has front matter; an agent sends only text, and its front matter is written for it`,
-      {
-        fix: withNote(fixBy`crosstalkd send --to MODEL -`, 'the text on standard input'),
-      },
+      { fix: withNote(fixBy`crosstalkd send --to MODEL -`, 'the text on standard input') },
     );
   const refused = ['to', 're', 'subject', 'as', 'priority', 'project', 'from', 'file'].find(
     (name) => given(invocation, name),
@@ -331,9 +325,7 @@ async function readWritten(
     throw new CrosstalkError(
       'USAGE',
       `${file} is in a channel already, so --channel would have to move it`,
-      {
-        fix: fixByHand('leave out --channel'),
-      },
+      { fix: fixByHand('leave out --channel') },
     );
   if (parseMessagePath(path) === null)
     throw new CrosstalkError(

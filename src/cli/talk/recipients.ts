@@ -31,9 +31,7 @@ export function parseRecipients(texts: readonly string[], called: Called): reado
     throw new CrosstalkError(
       'USAGE',
       `--to "${word}" is not an address: expected name or name@host (${NAME_RULE})`,
-      {
-        fix: 'crosstalkd models',
-      },
+      { fix: 'crosstalkd models' },
     );
   });
 }

@@ -12,9 +12,7 @@ export function refuseTooFar({ config }: TransportSession, { agent }: Sender): v
   throw new CrosstalkError(
     'REFUSED',
     `this would be hop ${agent.hops} of agents asking agents; the limit is ${config.hopsMax}`,
-    {
-      fix: fixByHand('answer with what is known'),
-    },
+    { fix: fixByHand('answer with what is known') },
   );
 }
 

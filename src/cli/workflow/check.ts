@@ -98,9 +98,7 @@ export async function planFile(invocation: Invocation): Promise<number> {
       throw new CrosstalkError(
         'NOT_FOUND',
         `${source.label} is prose: it has no plan until a model makes one`,
-        {
-          fix: fixBy`crosstalkd workflow run ${source.label}`,
-        },
+        { fix: fixBy`crosstalkd workflow run ${source.label}` },
       );
     const { served } = await readCheckOptions(around);
     const planned = planWorkflow(plan, served);

@@ -36,9 +36,7 @@ export function compileWorkflow(invocation: Invocation): Promise<number> {
       throw new CrosstalkError(
         'USAGE',
         `${source.label} has its steps: there is nothing to compile`,
-        {
-          fix: fixBy`crosstalkd workflow plan ${source.label}`,
-        },
+        { fix: fixBy`crosstalkd workflow plan ${source.label}` },
       );
     return await askForPlan(invocation, around, { source, known, limitMs });
   });
@@ -80,9 +78,7 @@ async function askForPlan(
     throw new CrosstalkError(
       'MESSAGE_REJECTED',
       `the answer of ${compiler} is not a plan: ${read.join('; ')}`,
-      {
-        fix: fixBy`crosstalkd show ${reply.file.path}`,
-      },
+      { fix: fixBy`crosstalkd show ${reply.file.path}` },
     );
   const text = `---\n${writeYaml(read.raw)}---\n`;
   if (wantsJson(invocation))

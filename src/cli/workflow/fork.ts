@@ -44,9 +44,7 @@ export function retryRun(invocation: Invocation): Promise<number> {
       throw new CrosstalkError(
         'REFUSED',
         `${seen.input.run} succeeded: there is nothing to run again`,
-        {
-          fix: fixBy`crosstalkd workflow rerun ${seen.input.run}`,
-        },
+        { fix: fixBy`crosstalkd workflow rerun ${seen.input.run}` },
       );
     const newer = await findAgain(around, seen);
     if (newer !== null) throw alreadyRetried(seen.input.run, newer);
@@ -110,9 +108,7 @@ async function refuseArchived(
   throw new CrosstalkError(
     'REFUSED',
     `${seen.input.run} is in the archive, and hosts take over only what is on the branch`,
-    {
-      fix: fixBy`crosstalkd archive --undo ${seen.input.run}`,
-    },
+    { fix: fixBy`crosstalkd archive --undo ${seen.input.run}` },
   );
 }
 

@@ -183,25 +183,19 @@ function chooseGate({ input, view }: RunSeen, asked: string | null): GateView {
     throw new CrosstalkError(
       'USAGE',
       `${input.run} has ${named.length} open gates: ${named.map((each) => each.gate).join(', ')}`,
-      {
-        fix: fixBy`crosstalkd workflow approve ${input.run} ${gate.gate}`,
-      },
+      { fix: fixBy`crosstalkd workflow approve ${input.run} ${gate.gate}` },
     );
   const decided = view.gates.find((each) => each.gate === asked && each.state === 'decided');
   if (decided !== undefined)
     throw new CrosstalkError(
       'REFUSED',
       `the gate "${decided.gate}" is decided already: ${describeDecision(decided)}`,
-      {
-        fix: fixBy`crosstalkd workflow show ${input.run}`,
-      },
+      { fix: fixBy`crosstalkd workflow show ${input.run}` },
     );
   const hint = open.length === 0 ? '' : `; open: ${open.map((each) => each.gate).join(', ')}`;
   throw new CrosstalkError(
     'NOT_FOUND',
     `${input.run} has no open gate${asked === null ? '' : ` "${asked}"`}${hint}`,
-    {
-      fix: fixBy`crosstalkd workflow why ${input.run}`,
-    },
+    { fix: fixBy`crosstalkd workflow why ${input.run}` },
   );
 }

@@ -201,9 +201,7 @@ export function markerOf(
     throw new CrosstalkError(
       'USAGE',
       `${source.label} is a message to ${JSON.stringify(to)}, no workflow`,
-      {
-        fix: fixBy`crosstalkd send ${source.label}`,
-      },
+      { fix: fixBy`crosstalkd send ${source.label}` },
     );
   const own = isMapping(kept['with']) ? kept['with'] : {};
   const both = { ...own, ...inputs };
