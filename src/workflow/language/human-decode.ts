@@ -6,14 +6,12 @@ import { isJsonObject } from './json.ts';
 import type { Ask, OnDeny, Wait } from './plan.ts';
 import { decodeChoices, decodeSchema } from './field-decode.ts';
 import { KEYS } from './keys.ts';
-import { asList, createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
+import { asList, createTaker, type Mapping, takeBelow } from './read-keys.ts';
 import { parseTemplate } from './template.ts';
 
 /** The question to people in a step's `ask:`. */
 export function decodeAsk(outer: Mapping): Ask {
-  const mapping = mappingAt(outer, 'ask');
-  refuseUnknownKeys(mapping, KEYS.ask, '"ask"');
-  const take = createTaker(mapping);
+  const { mapping, take } = takeBelow(outer, 'ask', KEYS.ask);
   const form = take.choice('kind', ['approve', 'choose', 'input']) ?? 'approve';
   const choices = decodeChoices(mapping);
   const approvers = take.texts('approvers').map((name) => personOf(name, mapping, 'approvers'));
@@ -66,15 +64,13 @@ function personOf(text: string, mapping: Mapping, key: string): string {
 
 /** What a step's `wait:` waits for. */
 export function decodeWait(outer: Mapping): Wait {
-  const mapping = mappingAt(outer, 'wait');
-  refuseUnknownKeys(mapping, KEYS.wait, '"wait"');
+  const { mapping, take } = takeBelow(outer, 'wait', KEYS.wait);
   if (Object.keys(mapping.raw).length !== 1)
     outer.report(
       mapping.path,
       '"wait" needs exactly one of for, until, message, event',
       'wait: { for: 2h }',
     );
-  const take = createTaker(mapping);
   const ms = take.duration('for');
   if (ms !== null) return { kind: 'wait', what: { kind: 'for', ms } };
   const until = take.template('until');
@@ -94,9 +90,7 @@ export function decodeWait(outer: Mapping): Wait {
 }
 
 function decodeMessageWait(outer: Mapping): Wait['what'] {
-  const mapping = mappingAt(outer, 'message');
-  refuseUnknownKeys(mapping, KEYS.waitMessage, '"wait: {message}"');
-  const take = createTaker(mapping);
+  const { mapping, take } = takeBelow(outer, 'message', KEYS.waitMessage, '"wait: {message}"');
   const from = take.text('from');
   return {
     kind: 'message',
@@ -109,17 +103,13 @@ function decodeOnDeny(outer: Mapping): OnDeny {
   const value = outer.raw['on-deny'];
   if (!isJsonObject(value))
     return { kind: createTaker(outer).choice('on-deny', ['fail', 'continue', 'skip']) ?? 'fail' };
-  const mapping = mappingAt(outer, 'on-deny');
-  refuseUnknownKeys(mapping, KEYS.onDeny, '"on-deny"');
-  const take = createTaker(mapping);
+  const { mapping, take } = takeBelow(outer, 'on-deny', KEYS.onDeny);
   const step = take.text('rework');
-  if (step === null)
-    outer.report(
-      mapping.path,
-      '"on-deny" as a mapping needs "rework"',
-      'on-deny: { rework: <step>, max: 3 }',
-    );
-  return step === null
-    ? { kind: 'fail' }
-    : { kind: 'rework', step, max: take.integer('max', 1, 20) ?? 3 };
+  if (step !== null) return { kind: 'rework', step, max: take.integer('max', 1, 20) ?? 3 };
+  outer.report(
+    mapping.path,
+    '"on-deny" as a mapping needs "rework"',
+    'on-deny: { rework: <step>, max: 3 }',
+  );
+  return { kind: 'fail' };
 }

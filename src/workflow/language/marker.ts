@@ -17,6 +17,7 @@ import {
   mappingAt,
   refuseUnknownKeys,
   type Report,
+  takeBelow,
 } from './read-keys.ts';
 import { decodeModels } from './field-decode.ts';
 import { type Source, sourceOf } from './source.ts';
@@ -194,19 +195,16 @@ export function resolveInputs(
 }
 
 function decodeCompile(outer: Mapping): Pick<Marker, 'compileModels' | 'compileReview'> {
-  const mapping = mappingAt(outer, 'compile');
-  refuseUnknownKeys(mapping, KEYS.compile, '"compile"');
+  const { mapping, take } = takeBelow(outer, 'compile', KEYS.compile);
   return {
     compileModels: decodeModels(mapping, 'model'),
-    compileReview: createTaker(mapping).flag('review') ?? false,
+    compileReview: take.flag('review') ?? false,
   };
 }
 
 function decodeFork(outer: Mapping): Fork | null {
   if (outer.raw['fork'] === undefined) return null;
-  const mapping = mappingAt(outer, 'fork');
-  refuseUnknownKeys(mapping, KEYS.fork, '"fork"');
-  const take = createTaker(mapping);
+  const { mapping, take } = takeBelow(outer, 'fork', KEYS.fork);
   const run = take.text('run');
   if (run === null) outer.report(mapping.path, '"fork" needs a "run"');
   return run === null ? null : { run, at: take.text('at'), from: take.text('from') };

@@ -19,6 +19,7 @@ import {
   mappingAt,
   refuseUnknownKeys,
   type Report,
+  takeBelow,
 } from './read-keys.ts';
 import { decodeLimits, decodeModels } from './field-decode.ts';
 import { KEYS } from './keys.ts';
@@ -56,23 +57,19 @@ export function decodePlan(raw: JsonObject, report: Report): Plan {
 
 function decodeBudget(outer: Mapping): Budget | null {
   if (outer.raw['budget'] === undefined) return null;
-  const mapping = mappingAt(outer, 'budget');
-  refuseUnknownKeys(mapping, KEYS.budget, '"budget"');
+  const { mapping, take } = takeBelow(outer, 'budget', KEYS.budget);
   const limits = decodeLimits(mapping);
   return {
     ...limits,
     agents: limits.agents ?? DEFAULT_BUDGET.agents,
     onExceed:
-      createTaker(mapping).choice('on-exceed', ['pause', 'fail', 'finish', 'kill']) ??
-      DEFAULT_BUDGET.onExceed,
+      take.choice('on-exceed', ['pause', 'fail', 'finish', 'kill']) ?? DEFAULT_BUDGET.onExceed,
   };
 }
 
 function decodeConcurrency(outer: Mapping): Concurrency | null {
   if (outer.raw['concurrency'] === undefined) return null;
-  const mapping = mappingAt(outer, 'concurrency');
-  refuseUnknownKeys(mapping, KEYS.concurrency, '"concurrency"');
-  const take = createTaker(mapping);
+  const { mapping, take } = takeBelow(outer, 'concurrency', KEYS.concurrency);
   const group = take.template('group');
   if (group === null) {
     outer.report(mapping.path, '"concurrency" needs a "group"', 'concurrency: { group: <name> }');
@@ -88,9 +85,7 @@ function decodeConcurrency(outer: Mapping): Concurrency | null {
 
 function decodeSchedule(outer: Mapping): Plan['schedule'] {
   if (outer.raw['on'] === undefined) return null;
-  const mapping = mappingAt(outer, 'on');
-  refuseUnknownKeys(mapping, KEYS.on, '"on"');
-  const take = createTaker(mapping);
+  const { mapping, take } = takeBelow(outer, 'on', KEYS.on);
   const cron = take.text('schedule');
   if (cron === null) {
     outer.report(mapping.path, '"on" needs a "schedule"', 'on: { schedule: "0 9 * * 1" }');

@@ -1,10 +1,9 @@
 /** A prompt step: who is asked what, how often, and how the answers become one. */
 import { MINUTE, SECOND } from '../../base/clock.ts';
-import type { Json, JsonObject } from './json.ts';
-import { isJsonObject } from './json.ts';
+import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { type Check, COUNT_MAX, type Join, type Prompt, type Retry } from './plan.ts';
 import { KEYS } from './keys.ts';
-import { createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
+import { createTaker, type Mapping, mappingAt, refuseUnknownKeys, takeBelow } from './read-keys.ts';
 import { decodeModels, decodeSchema, type Inherited } from './field-decode.ts';
 import { parseTemplate, type Template } from './template.ts';
 
@@ -91,9 +90,7 @@ function decodeJoin(outer: Mapping): Join {
 }
 
 function decodeRetry(outer: Mapping): Retry {
-  const mapping = mappingAt(outer, 'retry');
-  refuseUnknownKeys(mapping, KEYS.retry, '"retry"');
-  const take = createTaker(mapping);
+  const { take } = takeBelow(outer, 'retry', KEYS.retry);
   const given = outer.raw['retry'] !== undefined;
   return {
     max: take.integer('max', 0, 20) ?? (given ? 2 : 0),

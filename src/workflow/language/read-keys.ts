@@ -145,6 +145,20 @@ export function createTaker({ raw, path, report }: Mapping) {
   };
 }
 
+/**
+ * The mapping below `key` and its typed reading; keys of it that are not in `known` are reported.
+ */
+export function takeBelow(
+  outer: Mapping,
+  key: string,
+  known: readonly string[],
+  where = `"${key}"`,
+) {
+  const mapping = mappingAt(outer, key);
+  refuseUnknownKeys(mapping, known, where);
+  return { mapping, take: createTaker(mapping) };
+}
+
 /** What a value of another form was probably meant to be, by the form that it should have. */
 type Near = (value: Json | undefined, key: string) => string | null;
 

@@ -6,7 +6,7 @@ import type { ListSource, Repeat, Step, StepBody } from './plan.ts';
 import { decodeLimits, decodeModels, type Inherited } from './field-decode.ts';
 import { KEYS } from './keys.ts';
 import { decodePrompt } from './prompt-decode.ts';
-import { createTaker, type Mapping, mappingAt, refuseUnknownKeys } from './read-keys.ts';
+import { createTaker, type Mapping, mappingAt, refuseUnknownKeys, takeBelow } from './read-keys.ts';
 import { parseTemplate } from './template.ts';
 
 const KINDS = ['prompt', 'value', 'ask', 'wait', 'uses', 'steps'] as const;
@@ -141,16 +141,12 @@ function decodeBody(mapping: Mapping, kind: Kind, inherited: Inherited): StepBod
 
 function decodeStepBudget(outer: Mapping): Step['budget'] {
   if (outer.raw['budget'] === undefined) return null;
-  const mapping = mappingAt(outer, 'budget');
-  refuseUnknownKeys(mapping, KEYS.stepBudget, "a step's budget");
-  return decodeLimits(mapping);
+  return decodeLimits(takeBelow(outer, 'budget', KEYS.stepBudget, "a step's budget").mapping);
 }
 
 function decodeRepeat(outer: Mapping): Repeat | null {
   if (outer.raw['repeat'] === undefined) return null;
-  const mapping = mappingAt(outer, 'repeat');
-  refuseUnknownKeys(mapping, KEYS.repeat, '"repeat"');
-  const take = createTaker(mapping);
+  const { mapping, take } = takeBelow(outer, 'repeat', KEYS.repeat);
   const until = take.condition('until');
   if (until === null)
     outer.report(
