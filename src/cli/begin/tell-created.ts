@@ -3,7 +3,7 @@ import { shellWord } from '../../base/shell-word.ts';
 import type { RemoteTraits } from '../../protocol/remote-traits.ts';
 import type { Invocation } from '../command.ts';
 import { plain } from '../io.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printGood, wantsJson } from '../look/reading.ts';
 import { canAsk } from './first-answer.ts';
 import type { FirstModels } from './first-models.ts';
 import type { TransportPlace } from './place-transport.ts';
@@ -30,7 +30,7 @@ export function printCreated(
   if (wantsJson(invocation)) {
     const { directory, url: remote, branch, approved: models, notes } = made;
     const facts = { directory, remote, branch, models, limits, notes };
-    printJson(invocation, { ok: true, health: 'good', ...facts });
+    printGood(invocation, facts);
     return 0;
   }
   const { project, directory } = made;

@@ -17,7 +17,7 @@ import { isConfirmed, type Question } from '../confirm.ts';
 import { type Surroundings, withSurroundings } from '../look/look-around.ts';
 import { openState } from '../session/open-state.ts';
 import { plain } from '../io.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printDone, printJson, wantsJson } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import { unreachable } from '../session/remote-errors.ts';
 import { fixBy, withNote } from '../../base/fix.ts';
@@ -125,12 +125,12 @@ async function accept(invocation: Invocation, around: Surroundings, lost: Lost):
   const told = await tellDispatcher(session.directory.path);
   if (!told && !lost.descends) await blockWhatRanHere(invocation, around);
   await writeCheckpoint(session.directory.checkpointFile, encodeIndex(session.mirror.index()));
-  if (wantsJson(invocation))
-    printJson(invocation, { ok: true, health: 'good', ...lost, dispatcher_told: told });
-  else
-    invocation.io.print(
+  printDone(
+    invocation,
+    { ...lost, dispatcher_told: told },
+    () =>
       `The branch at ${lost.now.slice(0, 12)} is now accepted${told ? '; the dispatcher here continues with it' : ''}.`,
-    );
+  );
   return 0;
 }
 

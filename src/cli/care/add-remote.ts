@@ -12,7 +12,7 @@ import { transportId } from '../../local/state-directory.ts';
 import { checkRemoteUrl } from '../../transport/git-environment.ts';
 import type { Invocation } from '../command.ts';
 import { plain } from '../io.ts';
-import { printJson, wantsJson, withSession } from '../look/reading.ts';
+import { printGood, wantsJson, withSession } from '../look/reading.ts';
 import { lacksPace, setHostedPace } from './set-pace.ts';
 import { readRemotes, samePlace } from '../session/find-projects.ts';
 import { addressIn } from '../session/locate.ts';
@@ -130,7 +130,7 @@ function printAdded(
 ): void {
   const { branch } = session;
   if (wantsJson(invocation)) {
-    printJson(invocation, { ok: true, health: 'good', remote: url, branch });
+    printGood(invocation, { remote: url, branch });
     return;
   }
   invocation.io.print(plain(`The conversation is on ${url} now (branch ${branch}).`));

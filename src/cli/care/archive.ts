@@ -16,7 +16,7 @@ import { given, type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
 import { identifyPerson, type Sender } from '../talk/person.ts';
 import { archiveOf, forgetArchive } from '../look/read-archive.ts';
-import { durationValue, printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
+import { durationValue, printGood, tipOf, wantsJson, withSession } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { publishFor } from '../session/publish-for.ts';
@@ -48,9 +48,7 @@ async function putAway(
   const plan = isDry ? await planArchive(session, wish) : await landArchive(session, sender, wish);
   const moved = plan.chosen.map(({ channel, messages }) => ({ channel, messages }));
   if (wantsJson(invocation))
-    printJson(invocation, {
-      ok: true,
-      health: 'good',
+    printGood(invocation, {
       dry_run: isDry,
       archived: moved,
       kept: plan.kept,
@@ -259,8 +257,7 @@ async function bringBack(
     throw new CrosstalkError('NOT_FOUND', `${args.join(', ')}: not in the archive`, {
       fix: 'crosstalkd channels',
     });
-  if (wantsJson(invocation))
-    printJson(invocation, { ok: true, health: 'good', back: args, files: files.length });
+  if (wantsJson(invocation)) printGood(invocation, { back: args, files: files.length });
   else
     for (const [at, channel] of args.entries())
       invocation.io.print(plain(`${channel} is back: ${counted(back[at]?.length ?? 0, 'file')}`));

@@ -18,7 +18,7 @@ import { given, type Invocation, option } from '../command.ts';
 import { isConfirmed, type Question } from '../confirm.ts';
 import { plain } from '../io.ts';
 import { openState } from '../session/open-state.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printGood, wantsJson } from '../look/reading.ts';
 import { removeService, serviceOf } from './service.ts';
 import { managerHere } from './service-manager.ts';
 import { counted } from '../../protocol/say-reason.ts';
@@ -200,7 +200,7 @@ function printForgotten(
   session: TransportSession,
   done: readonly string[],
 ): number {
-  if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', removed: done });
+  if (wantsJson(invocation)) printGood(invocation, { removed: done });
   else {
     invocation.io.print(plain(`forgot ${session.located.url}: ${done.join(', ')}`));
     if (session.located.clone !== null)

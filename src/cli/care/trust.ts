@@ -30,7 +30,7 @@ import {
   tellIdleRights,
 } from '../../local/trust-store.ts';
 import { given, type Invocation } from '../command.ts';
-import { printJson, startDirectory, wantsJson, withSession } from '../look/reading.ts';
+import { printDone, printGood, startDirectory, wantsJson, withSession } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { hostname } from '../session/host-name.ts';
 import type { TransportSession } from '../session/transport-session.ts';
@@ -45,9 +45,7 @@ export async function listTrust(invocation: Invocation): Promise<number> {
   const file = signersFile(directory);
   const strangers = await findStrangers(invocation, signers);
   if (wantsJson(invocation))
-    printJson(invocation, {
-      ok: true,
-      health: 'good',
+    printGood(invocation, {
       required: requiredKinds(config),
       file,
       signers: [...signers].map(([name, keys]) => ({ name, keys: [...keys] })),
@@ -78,8 +76,7 @@ function tell(
   facts: Readonly<Record<string, unknown>>,
   lines: readonly string[],
 ): void {
-  if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', ...facts });
-  else for (const line of lines) invocation.io.print(line);
+  printDone(invocation, facts, () => lines);
 }
 
 function describeSigners(signers: Signers): readonly string[] {

@@ -18,7 +18,7 @@ import type { Invocation } from '../command.ts';
 import { isConfirmed, type Question } from '../confirm.ts';
 import { plain } from '../io.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
-import { printJson, tipOf, wantsJson, withSession } from '../look/reading.ts';
+import { printDone, tipOf, wantsJson, withSession } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import { listTemplate, MODELS_HEADER } from '../template-files.ts';
 import { gitOf, type TransportSession } from '../session/transport-session.ts';
@@ -134,14 +134,10 @@ function printUpgraded(
   told: { readonly plan: Plan; readonly commit: string | null; readonly says: string },
 ): number {
   const { plan, commit, says } = told;
-  if (wantsJson(invocation))
-    printJson(invocation, {
-      ok: true,
-      health: 'good',
-      upgraded: plan.writes.map(({ path }) => path),
-      left: plan.left,
-      commit,
-    });
-  else invocation.io.print(says);
+  printDone(
+    invocation,
+    { upgraded: plan.writes.map(({ path }) => path), left: plan.left, commit },
+    () => says,
+  );
   return 0;
 }

@@ -13,7 +13,7 @@ import { plain } from '../io.ts';
 import { dropAcked } from '../look/acks.ts';
 import { type Failure, readFailures } from '../look/failures.ts';
 import { type Surroundings, withRemote } from '../look/look-around.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printGood, wantsJson } from '../look/reading.ts';
 import { commitBy, publishFor } from '../session/publish-for.ts';
 import { DECISION } from '../session/sign-as-person.ts';
 import { formatSubject } from '../../protocol/subject.ts';
@@ -37,7 +37,7 @@ export function acknowledge(invocation: Invocation): Promise<number> {
       DECISION,
     );
     const dismissed = found.map(({ about }) => about);
-    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', dismissed });
+    if (wantsJson(invocation)) printGood(invocation, { dismissed });
     else if (dismissed.length === 0) invocation.io.print('no failure is listed');
     else for (const about of dismissed) invocation.io.print(plain(`dismissed: ${about}`));
     return 0;

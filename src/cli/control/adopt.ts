@@ -23,7 +23,7 @@ import { given, type Invocation } from '../command.ts';
 import { plain } from '../io.ts';
 import { findLate, type LateSeen } from '../look/late-answers.ts';
 import { type Surroundings, withRemote } from '../look/look-around.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printDone } from '../look/reading.ts';
 import { readPaths, readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
@@ -104,16 +104,13 @@ async function publishKept(
   await removeLate(kept.path);
   const told = { id: messageId(done.path), path: done.path, recipient: adoption.recipient };
   const isReply = done !== forms.beside;
-  if (wantsJson(invocation))
-    printJson(invocation, { ok: true, health: 'good', ...told, is_reply: isReply });
-  else
-    invocation.io.print(
-      plain(
-        isReply
-          ? `${shortId(adoption.message)} is answered late, by hand, with what ${adoption.recipient} said`
-          : `a reply is there already; what ${adoption.recipient} said is beside it: ${told.id}`,
-      ),
-    );
+  printDone(invocation, { ...told, is_reply: isReply }, () =>
+    plain(
+      isReply
+        ? `${shortId(adoption.message)} is answered late, by hand, with what ${adoption.recipient} said`
+        : `a reply is there already; what ${adoption.recipient} said is beside it: ${told.id}`,
+    ),
+  );
   return 0;
 }
 
@@ -184,8 +181,8 @@ async function discard(invocation: Invocation, kept: LateSeen): Promise<number> 
   await removeLate(kept.path);
   const { message, recipient } = kept.of;
   const id = messageId(message);
-  if (wantsJson(invocation))
-    printJson(invocation, { ok: true, health: 'good', id, recipient, discarded: kept.path });
-  else invocation.io.print(plain(`discarded what ${recipient} said too late to ${id}`));
+  printDone(invocation, { id, recipient, discarded: kept.path }, () =>
+    plain(`discarded what ${recipient} said too late to ${id}`),
+  );
   return 0;
 }

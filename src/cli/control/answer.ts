@@ -14,7 +14,7 @@ import type { Transaction } from '../../transport/transaction.ts';
 import { type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
 import { type Surroundings, withRemote } from '../look/look-around.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printDone } from '../look/reading.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { commitBy, publishFor } from '../session/publish-for.ts';
@@ -49,8 +49,7 @@ export function answerQuestion(invocation: Invocation): Promise<number> {
         fix: fixBy`crosstalkd show ${id}`,
       });
     const told = { id, by, says: words.says };
-    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', ...told });
-    else invocation.io.print(plain(`answered ${question.from} as ${by}: ${words.says}`));
+    printDone(invocation, told, () => plain(`answered ${question.from} as ${by}: ${words.says}`));
     return 0;
   });
 }

@@ -15,7 +15,7 @@ import { type Invocation, option } from '../command.ts';
 import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { plain } from '../io.ts';
 import { identifyPerson, type Sender } from '../talk/person.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printDone } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { shortId } from '../look/short-id.ts';
 import { commitBy, publishFor } from '../session/publish-for.ts';
@@ -107,15 +107,11 @@ function printCancelled(
     throw new CrosstalkError('NOT_FOUND', `nobody still has to answer ${shortId(path)}`, {
       fix: fixBy`crosstalkd why ${messageId(path)}`,
     });
-  if (wantsJson(invocation))
-    printJson(invocation, { ok: true, health: 'good', id: messageId(path), path, cancelled });
-  else {
-    invocation.io.print(
-      plain(
-        `cancelled ${shortId(path)} for ${cancelled.join(', ')}; an agent that runs for it is stopped by its host`,
-      ),
-    );
-    invocation.io.print(plain(`  to ask again: crosstalkd retry ${shellWord(messageId(path))}`));
-  }
+  printDone(invocation, { id: messageId(path), path, cancelled }, () => [
+    plain(
+      `cancelled ${shortId(path)} for ${cancelled.join(', ')}; an agent that runs for it is stopped by its host`,
+    ),
+    plain(`  to ask again: crosstalkd retry ${shellWord(messageId(path))}`),
+  ]);
   return 0;
 }

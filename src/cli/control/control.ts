@@ -17,7 +17,7 @@ import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { plain } from '../io.ts';
 import { findCountingSign } from '../session/sign-as-person.ts';
 import { identifySender } from '../talk/person.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printDone } from '../look/reading.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import { openSession, type TransportSession } from '../session/transport-session.ts';
 import { pushFailed, refused } from '../session/remote-errors.ts';
@@ -48,9 +48,7 @@ async function controlHere(invocation: Invocation, op: Op): Promise<number> {
       model === null
         ? tellHere(op, { report, ended })
         : `${report?.alias ?? 'the next dispatcher here'} takes work for ${model} again`;
-    if (wantsJson(invocation))
-      printJson(invocation, { ok: true, health: 'good', told, host: snakeKeys(report) });
-    else invocation.io.print(plain(told));
+    printDone(invocation, { told, host: snakeKeys(report) }, () => plain(told));
     return 0;
   } finally {
     await session.close();
@@ -130,8 +128,7 @@ function controlAll(invocation: Invocation, op: Op): Promise<number> {
     const told = op === 'resume' ? await resumeAll(around) : await orderAll(invocation, around, op);
     // The one here need not wait for its next look.
     await sendControl(around.session.directory.path, { op: 'wake' }, { timeoutMs: 1_000 });
-    if (wantsJson(invocation)) printJson(invocation, { ok: true, health: 'good', told });
-    else invocation.io.print(plain(told));
+    printDone(invocation, { told }, () => plain(told));
     return 0;
   });
 }

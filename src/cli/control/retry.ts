@@ -21,7 +21,7 @@ import { readStates } from '../look/message-state.ts';
 import { plain } from '../io.ts';
 import { identifySender, type Sender } from '../talk/person.ts';
 import { readSaid, type Said } from '../look/read-conversation.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printDone } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import { readRetries } from '../look/retries.ts';
 import { shortId } from '../look/short-id.ts';
@@ -38,20 +38,9 @@ export function retryMessage(invocation: Invocation): Promise<number> {
     const sender = await identifySender(invocation, around.session);
     const { path, commit } = await askAgain(around, { sender, said, recipients });
     const id = messageId(path);
-    if (wantsJson(invocation))
-      printJson(invocation, {
-        ok: true,
-        health: 'good',
-        id,
-        path,
-        retries: said.file.path,
-        to: recipients.to,
-        commit,
-      });
-    else
-      invocation.io.print(
-        plain(`asked ${recipients.to.join(', ')} again: ${id}\n  crosstalkd wait ${shellWord(id)}`),
-      );
+    printDone(invocation, { id, path, retries: said.file.path, to: recipients.to, commit }, () =>
+      plain(`asked ${recipients.to.join(', ')} again: ${id}\n  crosstalkd wait ${shellWord(id)}`),
+    );
     return 0;
   });
 }

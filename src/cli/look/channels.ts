@@ -11,7 +11,7 @@ import { describedChannels, readChannelPage } from './channel-names.ts';
 import { openNames } from './message-state.ts';
 import { formatTime } from './print-message.ts';
 import { listAll, type ListedFile, listFiles } from './read-conversation.ts';
-import { printJson, tipOf, wantsJson, withSession } from './reading.ts';
+import { printGood, tipOf, wantsJson, withSession } from './reading.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
 /**
@@ -41,9 +41,7 @@ export function listChannels(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const channels = await readChannels(session);
     if (wantsJson(invocation))
-      printJson(invocation, {
-        ok: true,
-        health: 'good',
+      printGood(invocation, {
         channels: channels.map(({ lastMs, ...channel }) => ({
           ...channel,
           last: lastMs === null ? null : formatIso(lastMs),

@@ -53,6 +53,21 @@ export function printJson({ io }: Pick<Invocation, 'io'>, result: object): void 
   io.print(formatJson(placeFixes(result, io.at ?? [])));
 }
 
+/** The object of what went well. */
+export function printGood(invocation: Pick<Invocation, 'io'>, facts: object): void {
+  printJson(invocation, { ok: true, health: 'good', ...facts });
+}
+
+/** What went well: `facts` with `--json`, else the lines that `say` gives. */
+export function printDone(
+  invocation: Invocation,
+  facts: object,
+  say: () => string | readonly string[],
+): void {
+  if (wantsJson(invocation)) printGood(invocation, facts);
+  else for (const line of [say()].flat()) invocation.io.print(line);
+}
+
 /** A whole number given as an option, or `fallback`. Throws USAGE for anything else. */
 export function countOption(invocation: Invocation, name: string, fallback: number): number {
   const text = option(invocation, name);

@@ -12,7 +12,7 @@ import { createFilter, requireChannel } from './filters.ts';
 import { readStates } from './message-state.ts';
 import { formatLines, type Shown, toJson } from './print-message.ts';
 import { inOrder, type ListedFile, readSaid } from './read-conversation.ts';
-import { countOption, printJson, wantsJson, withSession } from './reading.ts';
+import { countOption, printGood, wantsJson, withSession } from './reading.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
 const COUNT_DEFAULT = 50;
@@ -37,9 +37,7 @@ export function searchMessages(invocation: Invocation): Promise<number> {
       return state === undefined ? [] : [{ said, state, excerpt: excerptOf(said.message, needle) }];
     });
     if (wantsJson(invocation))
-      printJson(invocation, {
-        ok: true,
-        health: 'good',
+      printGood(invocation, {
         found: count,
         messages: shown.map((one) => toJson(one, { withBody: false })),
       });

@@ -9,7 +9,7 @@ import { readTranscripts, type Transcript } from '../../local/transcripts.ts';
 import { isMapping } from '../../protocol/yaml.ts';
 import type { Invocation } from '../command.ts';
 import { type Io, paint, plain } from '../io.ts';
-import { printJson, wantsJson } from './reading.ts';
+import { printGood, wantsJson } from './reading.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 
 /** Prints every transcript of a message that this host has. Exit 3 when there is none. */
@@ -20,12 +20,7 @@ export async function showTranscripts(
 ): Promise<number> {
   const transcripts = await readTranscripts(session.directory.transcripts, message);
   if (wantsJson(invocation))
-    printJson(invocation, {
-      ok: true,
-      health: 'good',
-      message,
-      transcripts: snakeKeys(transcripts),
-    });
+    printGood(invocation, { message, transcripts: snakeKeys(transcripts) });
   else
     for (const transcript of transcripts) {
       invocation.io.print(headLine(invocation.io, transcript));

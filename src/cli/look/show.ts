@@ -18,7 +18,7 @@ import {
   whoSaid,
 } from './print-message.ts';
 import { type ListedFile, readSaid, type Said } from './read-conversation.ts';
-import { printJson, wantsJson, withSession } from './reading.ts';
+import { printGood, printJson, wantsJson, withSession } from './reading.ts';
 import { resolveId } from './resolve-id.ts';
 import { showTranscripts } from './show-transcript.ts';
 import { isHeldUp } from './status-needs.ts';
@@ -85,9 +85,7 @@ function print(
       body: reply.message.body,
       files: filesOf(reply),
     }));
-    printJson(invocation, {
-      ok: true,
-      health: 'good',
+    printGood(invocation, {
       message: { ...toJson(shown, { withBody: true }), files: filesOf(shown.said), replies },
     });
     return;
@@ -137,8 +135,7 @@ async function showRaw(
       fix: fixBy`git show HEAD:${file.path}`,
     });
   const text = Buffer.from(blob.bytes).toString('utf8');
-  if (wantsJson(invocation))
-    printJson(invocation, { ok: true, health: 'good', path: file.path, raw: text });
+  if (wantsJson(invocation)) printGood(invocation, { path: file.path, raw: text });
   else invocation.io.write(invocation.io.isTerminal ? plain(text) : text);
   return 0;
 }

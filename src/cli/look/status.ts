@@ -31,7 +31,7 @@ import { type HostSeen, lookAround, type Surroundings } from './look-around.ts';
 import { fixBy, formatFix } from '../../base/fix.ts';
 import { paint, plain } from '../io.ts';
 import { printScreen, sayTogether, type Section } from './print-status.ts';
-import { printJson, wantsJson } from './reading.ts';
+import { printGood, printJson, wantsJson } from './reading.ts';
 import { shortId } from './short-id.ts';
 import { describeNeed, isHeldUp, listNeeds, type Need, type Stood } from './status-needs.ts';
 import { readMirrorTrouble } from './mirror-trouble.ts';
@@ -364,7 +364,7 @@ async function showConfig(invocation: Invocation): Promise<number> {
     const idle = {
       rights_in_force: session.config.people !== null && tellIdleRights(session.config) === null,
     };
-    printJson(invocation, { ok: true, health: 'good', settings: rows, ...idle, ...paths });
+    printGood(invocation, { settings: rows, ...idle, ...paths });
     return 0;
   }
   const [keys, values] = [

@@ -10,7 +10,7 @@ import { sayReason, sayStatus } from '../../protocol/say-reason.ts';
 import { createExplainer } from './explain-work.ts';
 import { paint, plain, printFix } from '../io.ts';
 import { type Surroundings, withSurroundings } from './look-around.ts';
-import { printJson, wantsJson } from './reading.ts';
+import { printGood, wantsJson } from './reading.ts';
 import { readRetries } from './retries.ts';
 import { findRun, type RunSeen } from './runs.ts';
 import { ONLY_KEY } from '../../protocol/run-paths.ts';
@@ -31,9 +31,7 @@ export function explainRun(invocation: Invocation): Promise<number> {
     const over = isOver(seen);
     const ended_by = await endOf(around, seen);
     if (wantsJson(invocation))
-      printJson(invocation, {
-        ok: true,
-        health: 'good',
+      printGood(invocation, {
         run: seen.input.run,
         status,
         blocked_by: waits.map(tellReason),

@@ -12,7 +12,7 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { fixBy, fixByHand } from '../../base/fix.ts';
 import { type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printDone } from '../look/reading.ts';
 import { VERSION } from '../version.ts';
 
 /** Asks whether it may do what `-m` says; exit 0: for this once, 1: it may not. */
@@ -24,9 +24,9 @@ export async function askPermission(invocation: Invocation): Promise<number> {
     });
   const [title = ''] = text.split('\n');
   const isAllowed = await askAtDesk(deskOf(invocation), { title, kind: null, input: text });
-  if (wantsJson(invocation))
-    printJson(invocation, { ok: true, health: 'good', allowed: isAllowed });
-  else invocation.io.print(plain(isAllowed ? 'allowed, for this once' : 'denied'));
+  printDone(invocation, { allowed: isAllowed }, () =>
+    plain(isAllowed ? 'allowed, for this once' : 'denied'),
+  );
   return isAllowed ? 0 : 1;
 }
 

@@ -13,7 +13,7 @@ import { channelOf, messageId, newMessagePath } from '../../protocol/paths.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
 import { readSaid } from '../look/read-conversation.ts';
-import { printJson, withSession, wantsJson } from '../look/reading.ts';
+import { printDone, withSession } from '../look/reading.ts';
 import { resolveId } from '../look/resolve-id.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { composeLetter } from './compose-message.ts';
@@ -61,9 +61,9 @@ export function askPerson(invocation: Invocation): Promise<number> {
     await publishLetter(session, { sender, letter }, { asks: letter.path });
     const id = messageId(letter.path);
     const next = `end your turn now and say that you wait for ${to}; the answer wakes you`;
-    if (wantsJson(invocation))
-      printJson(invocation, { ok: true, health: 'good', id, path: letter.path, to, next });
-    else invocation.io.print(plain(`asked ${to}: ${id}\n  ${next}`));
+    printDone(invocation, { id, path: letter.path, to, next }, () =>
+      plain(`asked ${to}: ${id}\n  ${next}`),
+    );
     return 0;
   });
 }

@@ -12,7 +12,7 @@ import { archivedPath, channelOf, messageId } from '../../protocol/paths.ts';
 import { type Invocation, option } from '../command.ts';
 import { type Letter, composeCommitMessage } from './compose-message.ts';
 import { identifySender, type Sender } from './person.ts';
-import { durationValue, printJson, wantsJson, withSession } from '../look/reading.ts';
+import { durationValue, printGood, wantsJson, withSession } from '../look/reading.ts';
 import { refuseStranger, refuseUnknown, warnAboutHosts } from './recipients.ts';
 import { refuseForbidden, refuseTooFar } from './send-limits.ts';
 import { readDraft } from './read-draft.ts';
@@ -150,14 +150,7 @@ export function tellSent(
 ): number {
   const { path } = sent;
   if (wantsJson(invocation)) {
-    printJson(invocation, {
-      ok: true,
-      health: 'good',
-      id: messageId(path),
-      path,
-      commit: sent.commit,
-      notes: sent.notes,
-    });
+    printGood(invocation, { id: messageId(path), path, commit: sent.commit, notes: sent.notes });
     return 0;
   }
   invocation.io.print(`sent ${messageId(path)}`);

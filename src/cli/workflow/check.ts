@@ -19,7 +19,7 @@ import { pointAt } from '../point-at.ts';
 import { lookAround, type Surroundings } from '../look/look-around.ts';
 import { counted } from '../../protocol/say-reason.ts';
 import { differingSettings, sayDiffering } from '../look/differing.ts';
-import { printJson, startDirectory, wantsJson } from '../look/reading.ts';
+import { printDone, printJson, startDirectory, wantsJson } from '../look/reading.ts';
 import {
   inputsOf,
   type Known,
@@ -51,21 +51,11 @@ export async function checkFile(invocation: Invocation): Promise<number> {
     if (errors.length > 0) return tellErrors(invocation, source, errors);
     const steps = plan === null ? null : plan.steps.length + plan.final.length;
     const by = compiling?.kind === 'by' ? compiling.models : null;
-    if (wantsJson(invocation))
-      printJson(invocation, {
-        ok: true,
-        health: 'good',
-        file: source.label,
-        errors: [],
-        steps,
-        compiled_by: by,
-      });
-    else
-      invocation.io.print(
-        steps === null
-          ? `${plain(source.label)}: fine; ${by === null ? 'a model' : plain(by.join(', else '))} makes the plan when it runs${isQuiet && around !== null ? ', once a host is up that serves it' : ''}`
-          : `${plain(source.label)}: fine, ${counted(steps, 'step')}`,
-      );
+    printDone(invocation, { file: source.label, errors: [], steps, compiled_by: by }, () =>
+      steps === null
+        ? `${plain(source.label)}: fine; ${by === null ? 'a model' : plain(by.join(', else '))} makes the plan when it runs${isQuiet && around !== null ? ', once a host is up that serves it' : ''}`
+        : `${plain(source.label)}: fine, ${counted(steps, 'step')}`,
+    );
     return 0;
   });
 }

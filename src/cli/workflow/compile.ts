@@ -10,7 +10,7 @@ import { compilePrompt, readCompiled } from '../../workflow/run/compile.ts';
 import { type Invocation, option } from '../command.ts';
 import { plain } from '../io.ts';
 import { type Surroundings, withRemote } from '../look/look-around.ts';
-import { durationValue, printJson, wantsJson } from '../look/reading.ts';
+import { durationValue, printDone } from '../look/reading.ts';
 import { identifySender } from '../talk/person.ts';
 import { tellAnswers, WAIT_DEFAULT, waitForReplies } from '../talk/wait.ts';
 import { checkSourceText, compilingOf, tellErrors } from './check.ts';
@@ -81,14 +81,8 @@ async function askForPlan(
       { fix: fixBy`crosstalkd show ${reply.file.path}` },
     );
   const text = `---\n${writeYaml(read.raw)}---\n`;
-  if (wantsJson(invocation))
-    printJson(invocation, {
-      ok: true,
-      health: 'good',
-      compiled_by: compiler,
-      id: messageId(letter.path),
-      plan: read.raw,
-    });
-  else invocation.io.print(plain(text.trimEnd()));
+  printDone(invocation, { compiled_by: compiler, id: messageId(letter.path), plan: read.raw }, () =>
+    plain(text.trimEnd()),
+  );
   return 0;
 }

@@ -14,7 +14,7 @@ import { liveHosts } from '../look/host-opinions.ts';
 import { plain } from '../io.ts';
 import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { snakeKeys } from '../../base/snake-keys.ts';
-import { printJson, tipOf, wantsJson } from '../look/reading.ts';
+import { printGood, printJson, tipOf, wantsJson } from '../look/reading.ts';
 import { checkSourceText, tellErrors } from './check.ts';
 import { composeFile, publishFile } from './publish.ts';
 import { identifyPerson } from '../talk/person.ts';
@@ -188,7 +188,7 @@ async function waitForAnswer(
 function tellBudget(invocation: Invocation, { input, view }: RunSeen): number {
   const { budget } = view;
   if (wantsJson(invocation)) {
-    printJson(invocation, { ok: true, health: 'good', run: input.run, budget: snakeKeys(budget) });
+    printGood(invocation, { run: input.run, budget: snakeKeys(budget) });
     return 0;
   }
   if (budget === null) invocation.io.print(`${input.run} has no plan yet, and so no budget`);

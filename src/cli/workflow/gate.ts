@@ -14,7 +14,7 @@ import { choiceIn } from '../../workflow/run/decision.ts';
 import { plain } from '../io.ts';
 import { describeDecision } from '../look/draw-run.ts';
 import type { Surroundings } from '../look/look-around.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printGood, wantsJson } from '../look/reading.ts';
 import { withRun } from './control.ts';
 import type { Sender } from '../talk/person.ts';
 import { composeFile, publishFile } from './publish.ts';
@@ -59,14 +59,7 @@ async function answerGate(
   const commit = await publishFile(around.session, sender, letter);
   if (wantsJson(invocation)) {
     const told = { run, gate: gate.gate, decision: says.told, by: sender.name };
-    printJson(invocation, {
-      ok: true,
-      health: 'good',
-      ...told,
-      id: messageId(letter.path),
-      path: letter.path,
-      commit,
-    });
+    printGood(invocation, { ...told, id: messageId(letter.path), path: letter.path, commit });
     return 0;
   }
   const { io } = invocation;

@@ -8,7 +8,7 @@ import { given, type Invocation } from '../command.ts';
 import { formatTable } from '../../base/display-width.ts';
 import { paint, plain } from '../io.ts';
 import { type Surroundings, withSurroundings } from '../look/look-around.ts';
-import { countOption, printJson, wantsJson } from '../look/reading.ts';
+import { countOption, printGood, wantsJson } from '../look/reading.ts';
 import { isOver, statusOf, waitsOf } from '../look/why-run.ts';
 import { listMarkers, readMarkerRun, type RunSeen } from '../look/runs.ts';
 import { tellReason } from '../../protocol/remedy.ts';
@@ -50,7 +50,7 @@ function print(invocation: Invocation, around: Surroundings, runs: readonly RunS
       usd: view.budget?.usd ?? 0,
       blocked_by: waits.map(tellReason),
     }));
-    printJson(invocation, { ok: true, health: 'good', runs: list });
+    printGood(invocation, { runs: list });
     return;
   }
   const none = given(invocation, 'open') ? 'no run is open' : 'no runs';

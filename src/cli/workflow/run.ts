@@ -9,7 +9,7 @@ import { given, type Invocation, option } from '../command.ts';
 import { liveHosts } from '../look/host-opinions.ts';
 import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { identifySender } from '../talk/person.ts';
-import { printJson, wantsJson } from '../look/reading.ts';
+import { printGood, wantsJson } from '../look/reading.ts';
 import { checkInputs, checkSourceText, tellErrors } from './check.ts';
 import { chooseChannel, DEFAULT_CHANNEL } from '../look/channel-names.ts';
 import { followRun, type Started, waitOption } from './follow.ts';
@@ -66,7 +66,7 @@ export function tellStarted(
   { run, marker, commit }: Started,
 ): number {
   if (wantsJson(invocation)) {
-    printJson(invocation, { ok: true, health: 'good', run, marker, commit });
+    printGood(invocation, { run, marker, commit });
     return 0;
   }
   const { io } = invocation;

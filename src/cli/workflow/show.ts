@@ -8,7 +8,7 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { type Oid, parseOid } from '../../base/ids.ts';
 import { type Invocation, option } from '../command.ts';
 import { type Surroundings, withSurroundings } from '../look/look-around.ts';
-import { printJson, tipOf, wantsJson } from '../look/reading.ts';
+import { printGood, tipOf, wantsJson } from '../look/reading.ts';
 import { drawRun, tasksOfStep } from '../look/draw-run.ts';
 import { findRun, type RunSeen } from '../look/runs.ts';
 import { standingsOf, statusOf, waitsOf } from '../look/why-run.ts';
@@ -24,9 +24,7 @@ export function showRun(invocation: Invocation): Promise<number> {
     const status = at === null ? statusOf(around, seen) : seen.view.status;
     const waits = at === null ? waitsOf(around, seen) : [];
     if (wantsJson(invocation))
-      printJson(invocation, {
-        ok: true,
-        health: 'good',
+      printGood(invocation, {
         ...snakeKeys(describeRunSeen(seen)),
         // What people wrote keeps its keys.
         gates: seen.view.gates.map(({ schema, ...gate }) => ({ ...snakeKeys(gate), schema })),
