@@ -89,6 +89,16 @@ test.each([
   expect(scheduleProblem(text(on))).toContain(says);
 });
 
+test.each([
+  'on: { schedule: "x" }',
+  '"on" :\n  schedule: x',
+  '{ steps: {}, on: { schedule: x } }',
+  '# weekly\n  { name: a,\n on: { schedule: x } }',
+  '!!map { name: a, "on": { schedule: x } }',
+])('the key is found however it is written: %s', (head) => {
+  expect(scheduleProblem(`---\n${head}\n---\n`)).not.toBeNull();
+});
+
 test('an input that a schedule cannot give is reported', () => {
   const inputs = DAILY.replace('---\n', '---\ninputs: { goal: { required: true } }\n');
   expect(scheduleProblem(inputs)).toContain('a schedule gives no inputs, but "goal" is required');

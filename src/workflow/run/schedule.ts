@@ -62,12 +62,16 @@ export function dueFiring(input: ScheduleInput): Firing | null {
   };
 }
 
-/** A text without it has no schedule: most saved workflows need not be parsed. */
-const MAY_START = /(?:^|[{,])[ \t]*["']?on["']?[ \t]*:/m;
+/** The key at a line's beginning, or in braces: without it there is no schedule to parse. */
+const ON_LINE = /^[ \t]*["']?on["']?[ \t]*:/m;
+const ON_IN_BRACES = /[{,][ \t]*["']?on["']?[ \t]*:/;
+/** Only in a head that is in braces itself does a key in braces stand at its top. */
+const MAY_BE_IN_BRACES = /^[ \t]*[{!&]/m;
 
 /** Why a saved workflow that should start by the clock cannot; null when it can, or should not. */
 export function scheduleProblem(text: string): string | null {
-  if (!MAY_START.test(text)) return null;
+  const isInBraces = MAY_BE_IN_BRACES.test(text) && ON_IN_BRACES.test(text);
+  if (!isInBraces && !ON_LINE.test(text)) return null;
   const source = readSource(text);
   const [broken] = source.problems;
   if (broken !== undefined) return formatProblem(broken);
