@@ -6,7 +6,14 @@ import { isJsonObject } from './json.ts';
 import type { Ask, OnDeny, Wait } from './plan.ts';
 import { decodeChoices, decodeSchema } from './field-decode.ts';
 import { KEYS } from './keys.ts';
-import { asList, createTaker, type Mapping, takeBelow } from './read-keys.ts';
+import {
+  asList,
+  createTaker,
+  type Mapping,
+  mappingAt,
+  refuseUnknownKeys,
+  takeBelow,
+} from './read-keys.ts';
 import { parseTemplate } from './template.ts';
 
 /** The question to people in a step's `ask:`. */
@@ -90,7 +97,9 @@ export function decodeWait(outer: Mapping): Wait {
 }
 
 function decodeMessageWait(outer: Mapping): Wait['what'] {
-  const { mapping, take } = takeBelow(outer, 'message', KEYS.waitMessage, '"wait: {message}"');
+  const mapping = mappingAt(outer, 'message');
+  refuseUnknownKeys(mapping, KEYS.waitMessage, '"wait: {message}"');
+  const take = createTaker(mapping);
   const from = take.text('from');
   return {
     kind: 'message',

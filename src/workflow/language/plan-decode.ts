@@ -16,7 +16,6 @@ import {
 import {
   createTaker,
   type Mapping,
-  mappingAt,
   refuseUnknownKeys,
   type Report,
   takeBelow,
@@ -32,8 +31,7 @@ export function decodePlan(raw: JsonObject, report: Report): Plan {
   const mapping: Mapping = { raw, path: [], report };
   refuseUnknownKeys(mapping, KEYS.run, 'a workflow');
   const take = createTaker(mapping);
-  const defaults = mappingAt(mapping, 'defaults');
-  refuseUnknownKeys(defaults, KEYS.defaults, '"defaults"');
+  const { mapping: defaults } = takeBelow(mapping, 'defaults', KEYS.defaults);
   const model = decodeModels(mapping, 'model');
   const inherited = { defaults: defaults.raw, model };
   const on = decodeSchedule(mapping);

@@ -148,14 +148,9 @@ export function createTaker({ raw, path, report }: Mapping) {
 /**
  * The mapping below `key` and its typed reading; keys of it that are not in `known` are reported.
  */
-export function takeBelow(
-  outer: Mapping,
-  key: string,
-  known: readonly string[],
-  where = `"${key}"`,
-) {
+export function takeBelow(outer: Mapping, key: string, known: readonly string[]) {
   const mapping = mappingAt(outer, key);
-  refuseUnknownKeys(mapping, known, where);
+  refuseUnknownKeys(mapping, known, `"${key}"`);
   return { mapping, take: createTaker(mapping) };
 }
 

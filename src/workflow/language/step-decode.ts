@@ -130,8 +130,7 @@ function decodeBody(mapping: Mapping, kind: Kind, inherited: Inherited): StepBod
           mapping.raw[key] === undefined ? [] : [[key, mapping.raw[key]]],
         ),
       );
-      const own = mappingAt(mapping, 'defaults');
-      refuseUnknownKeys(own, KEYS.defaults, '"defaults"');
+      const { mapping: own } = takeBelow(mapping, 'defaults', KEYS.defaults);
       decodeModels(mapping, 'model');
       const defaults: JsonObject = { ...inherited.defaults, ...own.raw, ...handed };
       return { kind: 'group', steps: decodeSteps(mapping, 'steps', { ...inherited, defaults }) };
@@ -141,7 +140,9 @@ function decodeBody(mapping: Mapping, kind: Kind, inherited: Inherited): StepBod
 
 function decodeStepBudget(outer: Mapping): Step['budget'] {
   if (outer.raw['budget'] === undefined) return null;
-  return decodeLimits(takeBelow(outer, 'budget', KEYS.stepBudget, "a step's budget").mapping);
+  const mapping = mappingAt(outer, 'budget');
+  refuseUnknownKeys(mapping, KEYS.stepBudget, "a step's budget");
+  return decodeLimits(mapping);
 }
 
 function decodeRepeat(outer: Mapping): Repeat | null {
