@@ -2,7 +2,8 @@
 // vitest behind them. Tests with real processes share their machine, so a test file that fails runs
 // once more, alone: what fails then fails the run. What passes then is unstable: it is counted in
 // tests/unstable.json, and a file that stands there already fails the run, so that nobody lives
-// with a test that only sometimes passes. Anyone who fixes it takes its line out.
+// with a test that only sometimes passes. Anyone who fixes it takes its line out. An error that
+// came from no test fails the run at once: a second run of some files says nothing of it.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,22 +21,29 @@ const [program, ...words] = process.argv.slice(2);
 const place = mkdtempSync(join(tmpdir(), 'crosstalk-ci-'));
 const report = join(place, 'report.json');
 const started = performance.now();
-const first = runTests(['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]);
-const failed = first === 0 ? [] : filesFailed();
+const first = runTests([
+  '--reporter=default',
+  `--reporter=${join(ROOT, 'scripts', 'ci-tests', 'report.mjs')}`,
+]);
+const { failed, errors } = first === 0 ? { failed: [], errors: 0 } : readReport();
 rmSync(place, { recursive: true, force: true });
-process.exit(first === 0 ? 0 : again(failed));
+process.exit(first === 0 ? 0 : errors > 0 ? tellErrors() : again(failed));
 
 function runTests(args) {
-  return spawnSync(program, [...words, ...args], { cwd: ROOT, stdio: 'inherit' }).status ?? 1;
+  const env = { ...process.env, CI_TESTS_REPORT: report };
+  return spawnSync(program, [...words, ...args], { cwd: ROOT, stdio: 'inherit', env }).status ?? 1;
 }
 
-/** Failed files, relative to the root; none when the run failed as a whole. */
-function filesFailed() {
-  if (!existsSync(report)) return [];
-  const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
-  return testResults
-    .filter(({ status }) => status === 'failed')
-    .map(({ name }) => relative(ROOT, name));
+/** Failed files, relative to the root, and the errors beside them; none when nothing was told. */
+function readReport() {
+  if (!existsSync(report)) return { failed: [], errors: 0 };
+  const told = JSON.parse(readFileSync(report, 'utf8'));
+  return { ...told, failed: told.failed.map((path) => relative(ROOT, path)) };
+}
+
+function tellErrors() {
+  console.log(`\nFAILED: ${errors} error(s) outside tests, shown above as "Unhandled Errors"`);
+  return 1;
 }
 
 function again(files) {
