@@ -1,11 +1,14 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { classOf } from '../../src/agents/failure-signs.ts';
 import { parseReset } from '../../src/agents/limit-reset.ts';
 import { NOW } from './wordings.ts';
 
 // Times without a zone are those of the machine.
 beforeAll(() => {
-  process.env['TZ'] = 'UTC';
+  vi.stubEnv('TZ', 'UTC');
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
 });
 
 describe('words for a failure', () => {

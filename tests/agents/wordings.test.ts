@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ADAPTERS } from '../../src/agents/adapters.ts';
 import { NOW, type Wording, WORDINGS } from './wordings.ts';
 
@@ -6,7 +6,10 @@ const nowMs = Date.parse(NOW);
 
 // Times without a zone are those of the machine.
 beforeAll(() => {
-  process.env['TZ'] = 'UTC';
+  vi.stubEnv('TZ', 'UTC');
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
 });
 const line = (...records: readonly unknown[]): string =>
   records.map((record) => `${JSON.stringify(record)}\n`).join('');
