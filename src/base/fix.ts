@@ -92,15 +92,27 @@ export function fixByHand(note: string): Fix {
   return { command: [], note };
 }
 
-/**
- * The same for a person who is elsewhere: `at` are the options that say where, such as `-C dir`.
- */
-export function placedAt(fix: Fix, at: Words): Fix {
+/** From where a person gives commands. */
+export interface Standpoint {
+  /** Options that said where a command of ours works, such as `-C dir`. */
+  readonly options: Words;
+  /** The way to the top of the clone; null = the person stands there, or there is none. */
+  readonly clone: string | null;
+}
+
+/** At the top of the clone. */
+export const AT_TOP: Standpoint = { options: [], clone: null };
+
+/** The same for a person who is elsewhere. */
+export function placedAt(fix: Fix, at: Standpoint): Fix {
   if (fix.elsewhere === true) return fix;
-  const place = (words: Words): Words =>
-    words[0] === 'crosstalkd' && !words.includes('-C')
-      ? [words[0], ...at, ...words.slice(1)]
+  const place = (words: Words): Words => {
+    const [program, ...rest] = words;
+    if (program === 'crosstalkd' && !words.includes('-C')) return [program, ...at.options, ...rest];
+    return program === 'git' && rest[0] !== '-C' && at.clone !== null
+      ? [program, '-C', at.clone, ...rest]
       : words;
+  };
   const { command, then, or, note } = fix;
   return {
     command: place(command),

@@ -12,7 +12,8 @@ import { parseWords, placeOfCommand } from './parse-words.ts';
 import { findCaller, refuseAgents } from './who-may.ts';
 import { toKnownError } from '../local/known-error.ts';
 import { shownText } from '../transport/remote-url.ts';
-import { fixBy, toFix, type Words } from '../base/fix.ts';
+import { AT_TOP, fixBy, type Standpoint, toFix } from '../base/fix.ts';
+import { wayToClone } from './session/project.ts';
 
 /** Where a command line is run: everything of the process that a command may see. */
 export type Surroundings = Pick<Invocation, 'io' | 'env' | 'cwd' | 'program'>;
@@ -33,7 +34,7 @@ export async function execute(
       return 0;
     }
     const { args, options } = parseWords(spec, rest);
-    io = ioAt(io, whereOf(options));
+    io = ioAt(io, standpointOf(surroundings.cwd, options));
     if (spec.subcommands !== undefined && wantsJson && !options.has('help'))
       throw new CrosstalkError('USAGE', `${spec.name}: which of its commands?`);
     if (options.has('help') || spec.subcommands !== undefined) {
@@ -112,13 +113,19 @@ function findSubcommand(
 }
 
 /** Options that say where a command works. What it prints is for the same place. */
-function whereOf(options: Invocation['options']): Words {
+function standpointOf(cwd: string, options: Invocation['options']): Standpoint {
   const dir = options.get('dir')?.at(-1);
   const state = options.get('state')?.at(-1);
-  return [
-    ...(dir === undefined ? [] : ['-C', dir]),
-    ...(state === undefined ? [] : ['--state', state]),
-  ];
+  return {
+    options: [
+      ...(dir === undefined ? [] : ['-C', dir]),
+      ...(state === undefined ? [] : ['--state', state]),
+    ],
+    // Looked for only where a command is printed.
+    get clone() {
+      return wayToClone(cwd, dir ?? '.');
+    },
+  };
 }
 
 interface Reported {
@@ -139,7 +146,7 @@ async function report(error: unknown, { io, wantsJson, command }: Reported): Pro
       formatJson({
         ok: false,
         health: 'failed',
-        error: { code: known.code, message, fix: placeFixes(fix, io.at ?? []) },
+        error: { code: known.code, message, fix: placeFixes(fix, io.at ?? AT_TOP) },
       }),
     );
   else {

@@ -2,7 +2,7 @@
  * Where a command's words go. Everything that comes from a transport passes `plain` before it
  * reaches a terminal: no control codes get through.
  */
-import { type Fix, formatCommands, placedAt, type Words } from '../base/fix.ts';
+import { AT_TOP, type Fix, formatCommands, placedAt, type Standpoint } from '../base/fix.ts';
 import { oneLine, showHidden, spellUnsafe } from '../base/plain-text.ts';
 
 export interface Io {
@@ -28,8 +28,8 @@ export interface Io {
    * what would be printed is lost. Absent where nobody can go away.
    */
   readonly outliveReaders?: () => void;
-  /** Options that said where the command works, such as `-C dir`; what it prints has them too. */
-  readonly at?: Words;
+  /** Where the commands that it prints are typed; absent: at the top of the clone. */
+  readonly at?: Standpoint;
 }
 
 /** Of a command that nobody watches: what reads its output is a program. */
@@ -42,9 +42,9 @@ export const UNWATCHED = {
   readStdin: () => Promise.resolve(''),
 } as const;
 
-/** The same, of a command that was told where it works. */
-export function ioAt(io: Io, at: Words): Io {
-  return at.length === 0 ? io : (Object.assign(Object.create(io), { at }) as Io);
+/** The same, of a command that is given from there. */
+export function ioAt(io: Io, at: Standpoint): Io {
+  return Object.assign(Object.create(io), { at }) as Io;
 }
 
 /** The process's own standard streams. */
@@ -90,8 +90,8 @@ export function lineFor({ columns }: Pick<Io, 'columns'>, text: string, max: num
 }
 
 /** The value with every fix in it placed where the command works. */
-export function placeFixes(value: unknown, at: Words): unknown {
-  if (at.length === 0 || typeof value !== 'object' || value === null) return value;
+export function placeFixes(value: unknown, at: Standpoint): unknown {
+  if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((one) => placeFixes(one, at));
   if (isFix(value)) return placedAt(value, at);
   return Object.fromEntries(
@@ -142,7 +142,7 @@ export function fixLines(
   if (fix === null) return [];
   const note = fix.note === null ? [] : [`${indent}${paint(io, 'dim', plain(fix.note))}`];
   return [
-    ...formatCommands(placedAt(fix, io.at ?? [])).map(
+    ...formatCommands(placedAt(fix, io.at ?? AT_TOP)).map(
       (line) => `${indent}${paint(io, 'cyan', plain(line))}`,
     ),
     ...note,
@@ -151,7 +151,7 @@ export function fixLines(
 
 /** The help below an error: each command after one `help:`, then the note. */
 export function helpLines(io: Pick<Io, 'colors' | 'at'>, fix: Fix): readonly string[] {
-  const commands = formatCommands(placedAt(fix, io.at ?? [])).map(
+  const commands = formatCommands(placedAt(fix, io.at ?? AT_TOP)).map(
     (line, at) => `  ${at === 0 ? 'help:' : '     '} ${paint(io, 'cyan', plain(line))}`,
   );
   const title = commands.length === 0 ? 'help' : 'note';

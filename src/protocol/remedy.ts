@@ -354,11 +354,11 @@ function unsignedFileFix({ path, found }: ReasonOf<'unsigned'>): Fix {
   const remove = inClone(fixBy`git rm ${path}`, 'Remove a file that nobody known signed');
   return withNote(
     orElse(remove, accept),
-    'in a clone (in a project: cd .git/crosstalk); without the file the message is open again',
+    `${IN_CLONE}; without the file the message is open again`,
   );
 }
 
-const IN_CLONE = 'in a clone; in a project, first: cd .git/crosstalk';
+const IN_CLONE = 'in a clone of the transport';
 
 /** A change in a clone, which may be behind, and everything until all hosts see it. */
 function inClone(change: Fix, subject: string): Fix {

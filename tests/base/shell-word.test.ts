@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { placedAt } from '../../src/base/fix.ts';
+import { AT_TOP, placedAt } from '../../src/base/fix.ts';
 import { shellWord } from '../../src/base/shell-word.ts';
 
 it('leaves plain words as they are', () => {
@@ -52,13 +52,15 @@ it('is one word for a shell, whatever is in it', () => {
   );
 });
 
-it('a command is placed once, and other programs are not', () => {
-  const fix = { command: ['crosstalkd', 'log'], or: [['git', 'status']], note: null };
-  expect(placedAt(fix, ['-C', 'a'])).toEqual({
+it('a command is placed once, ours by the option given and git in the clone', () => {
+  const fix = { command: ['crosstalkd', 'log'], or: [['git', 'status'], ['ls']], note: null };
+  const at = { options: ['-C', 'a'], clone: 'a/.git/crosstalk' };
+  expect(placedAt(fix, at)).toEqual({
     command: ['crosstalkd', '-C', 'a', 'log'],
-    or: [['git', 'status']],
+    or: [['git', '-C', 'a/.git/crosstalk', 'status'], ['ls']],
     note: null,
   });
-  const own = { command: ['crosstalkd', 'send', '-C', '/b', 'x.md'], note: null };
-  expect(placedAt(own, ['-C', 'a'])).toEqual(own);
+  expect(placedAt(fix, AT_TOP)).toEqual(fix);
+  const own = { command: ['git', '-C', '/b', 'push'], then: [['crosstalkd', 'x', '-C', '/b']] };
+  expect(placedAt({ ...own, note: null }, at)).toEqual({ ...own, note: null });
 });

@@ -2,6 +2,7 @@
  * Mailboxes in repositories with work of their own, transports without a remote, and what `init`
  * and `join` leave alone.
  */
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -65,6 +66,28 @@ describe('in a project', () => {
     const path = String(first?.['path']);
     expect(cli.git(['show', `crosstalk:${path}`], at('code.git'))).toContain('project: code');
   });
+
+  it.each(['src', '.git/crosstalk/data', '.git/crosstalk', '..'])(
+    'a command of git that is printed in %s changes the mailbox, not the project',
+    async (from) => {
+      const [box, cwd] = [join(app, '.git', 'crosstalk'), join(app, from)];
+      const path = `data/channels/general/from-${from.replaceAll(/\W/g, '')}.MD`;
+      writeFileSync(join(box, path), '---\nto: ada\n---\nhello\n');
+      for (const words of [
+        ['add', '-A'],
+        ['commit', '-qm', 'a name'],
+        ['push', '-q'],
+      ])
+        cli.git(words.split(' '), box);
+      const where = from === '..' ? ['-C', 'app'] : [];
+      const { stdout } = await cli.run(['why', path, ...where], { cwd });
+      const [, line = ''] = /^\s+(git .*)$/m.exec(stdout) ?? [];
+      execFileSync('sh', ['-c', line], { cwd, env: cli.env, stdio: 'pipe' });
+      const now = cli.git(['ls-tree', '--name-only', '-r', 'crosstalk'], at('code.git'));
+      expect(now).toContain(path.replace('.MD', '.md'));
+      expect(cli.git(['log', '--format=%s'], app)).toBe('code');
+    },
+  );
 
   it('a second host joins it from its own clone of the project', async () => {
     cli.git(['clone', '-q', at('code.git'), at('app2')], cli.place);

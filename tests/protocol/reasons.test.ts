@@ -49,7 +49,7 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   [
     'twin',
     'has the same id as data/channels/b/x.md, which counts; this copy is never run',
-    "git pull --rebase && git rm data/channels/a/x.md && git commit -m 'Remove a copy' && git push   (in a clone; in a project, first: cd .git/crosstalk)",
+    "git pull --rebase && git rm data/channels/a/x.md && git commit -m 'Remove a copy' && git push   (in a clone of the transport)",
   ],
   ['unsigned', 'is from ada, but signed by eve', 'crosstalkd trust message data/channels/a/x.md'],
   ['workflow', 'is a workflow; its run shows where it stands', 'crosstalkd workflow show build'],
@@ -242,12 +242,12 @@ const PHRASES: readonly (readonly [ReasonKind, string, string | null])[] = [
   [
     'odd-reply',
     'cannot be answered: a folder stands where the answer belongs (d/x.re.opus.md); remove it in a clone',
-    "git pull --rebase && git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push   (in a clone; in a project, first: cd .git/crosstalk)",
+    "git pull --rebase && git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push   (in a clone of the transport)",
   ],
   [
     'unreadable-reply',
     'is closed by d/x.re.opus.md, which is not a message: line 1: found no front matter; expected "---"; fix it, or remove it to ask again',
-    "git pull --rebase && git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push   (in a clone; in a project, first: cd .git/crosstalk)",
+    "git pull --rebase && git rm -r d/x.re.opus.md && git commit -m 'Make room for the answer' && git push   (in a clone of the transport)",
   ],
   [
     'asks',
@@ -349,7 +349,7 @@ it('a file that no known host signed is removed from the branch, one of a new ho
     (found) => formatFix(fixOf({ ...file, found }) ?? fixBy``),
   );
   expect(fixes).toEqual([
-    "git pull --rebase && git rm data/channels/a/x.md && git commit -m 'Remove a file that nobody known signed' && git push   (or: crosstalkd trust message data/channels/a/x.md; in a clone (in a project: cd .git/crosstalk); without the file the message is open again)",
+    "git pull --rebase && git rm data/channels/a/x.md && git commit -m 'Remove a file that nobody known signed' && git push   (or: crosstalkd trust message data/channels/a/x.md; in a clone of the transport; without the file the message is open again)",
     'crosstalkd trust message data/channels/a/x.md   (this file only; if a host of yours has that key: crosstalkd trust add HOST --host)',
   ]);
 });

@@ -4,7 +4,7 @@
  * and no editor takes it for part of the project.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { slugName } from '../../protocol/names.ts';
 import { VERSION_FILE } from '../../protocol/paths.ts';
 
@@ -43,6 +43,21 @@ export function findPlace(start: string): Place {
     }
     if (dirname(at) === at) return { kind: 'none' };
   }
+}
+
+/**
+ * The way from `cwd` to the top of the clone that a command is about when it is started in `where`;
+ * null where there is no clone, or `cwd` is its top.
+ */
+export function wayToClone(cwd: string, where: string): string | null {
+  const start = resolve(cwd, where);
+  const place = existsSync(start) ? findPlace(start) : ({ kind: 'none' } as const);
+  if (place.kind === 'none' || (place.kind === 'project' && !hasMailbox(place.project)))
+    return null;
+  const top = place.kind === 'clone' ? place.directory : place.project.mailbox;
+  const way = relative(cwd, top);
+  if (way === '') return null;
+  return way.length < top.length ? way : top;
 }
 
 /** True when the mailbox is there. */
