@@ -73,11 +73,7 @@ describe('in a project', () => {
       const [box, cwd] = [join(app, '.git', 'crosstalk'), join(app, from)];
       const path = `data/channels/general/from-${from.replaceAll(/\W/g, '')}.MD`;
       writeFileSync(join(box, path), '---\nto: ada\n---\nhello\n');
-      for (const words of [
-        ['add', '-A'],
-        ['commit', '-qm', 'a name'],
-        ['push', '-q'],
-      ])
+      for (const words of ['add -A', 'commit -qm name', 'pull -q --rebase', 'push -q'])
         cli.git(words.split(' '), box);
       const where = from === '..' ? ['-C', 'app'] : [];
       const { stdout } = await cli.run(['why', path, ...where], { cwd });
