@@ -45,17 +45,19 @@ export function createAsker(
   };
 }
 
+interface Watched {
+  readonly redact: Redact;
+  readonly talk: Talk | null;
+  readonly ask: Ask;
+  readonly finished: AbortController;
+  readonly clock: Clock;
+  readonly openingMs: number;
+}
+
 /** What people who watch are shown, and what is left of it when the attempt is stopped. */
 export function showLines(
   { request, adapter }: { readonly request: AttemptRequest; readonly adapter: Adapter },
-  parts: {
-    readonly redact: Redact;
-    readonly talk: Talk | null;
-    readonly ask: Ask;
-    readonly finished: AbortController;
-    readonly clock: Clock;
-    readonly openingMs: number;
-  },
+  parts: Watched,
 ): Shown {
   const { redact, talk, ask, finished } = parts;
   const shown = createShown(request, redact);
@@ -103,15 +105,7 @@ export function showLines(
 /** A program that hangs before it has its prompt has done nothing: it is not waited for long. */
 async function watchOpening(
   talk: Talk,
-  {
-    clock,
-    openingMs,
-    finished,
-  }: {
-    readonly clock: Clock;
-    readonly openingMs: number;
-    readonly finished: AbortController;
-  },
+  { clock, openingMs, finished }: Pick<Watched, 'clock' | 'openingMs' | 'finished'>,
 ): Promise<void> {
   for (let open = talk.opening(); open !== null;) {
     await clock.sleep(openingMs, finished.signal);

@@ -1,6 +1,4 @@
-/**
- * What follows a failed attempt: protocol/failure-policy.ts decides, this file performs it.
- */
+/** What follows a failed attempt: protocol/failure-policy.ts decides, this file performs it. */
 import type { Failed, FailureClass } from '../agents/agent.ts';
 import { decideAfterFailure, parkTime } from '../protocol/failure-policy.ts';
 import { effectsOf } from '../protocol/list-work.ts';

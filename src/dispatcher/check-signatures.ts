@@ -4,7 +4,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import type { ModelEntry } from '../protocol/models.ts';
-import type { OpenIndex, OpenMessage } from '../protocol/open-work.ts';
+import type { OpenMessage } from '../protocol/open-work.ts';
 import type { Work } from '../protocol/list-work.ts';
 import type { ReasonOf } from '../protocol/reason.ts';
 import { BUDGETS_FILE, MODELS_FILE, replyPath, SCHEMAS, WORKFLOWS } from '../protocol/paths.ts';
@@ -18,23 +18,16 @@ import {
   type Trust,
   type Voice,
 } from '../protocol/trust.ts';
-import type { Repository } from '../transport/repository.ts';
-import { countsAsHosts, heldByFile, listHostFiles } from './check-hosts.ts';
-import type { ListedRun } from './trust-state.ts';
+import { countsAsHosts, heldByFile, listHostFiles, type Looking } from './check-hosts.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { trustNow } from './in-force.ts';
 
 /** What is asked, and what was heard before: blob and path → who signed it. */
-export interface Hearing {
-  readonly repository: Repository;
-  readonly index: OpenIndex;
-  readonly tip: Oid;
+export interface Hearing extends Looking {
   readonly trust: Trust;
   /** The entries of models that this host may serve. */
   readonly models: ReadonlyMap<string, Pick<ModelEntry, 'effects'>>;
   readonly voices: Map<string, Voice>;
-  /** What runs had, by their channels. */
-  readonly listed: Map<string, ListedRun>;
 }
 
 /** Notes what this host holds back now. Free while nothing has changed. */

@@ -19,17 +19,13 @@ import type { LeaseTimes } from '../protocol/pace.ts';
 import type { State } from './state.ts';
 import type { Serving } from './notes.ts';
 
-export interface Settings {
+export interface Settings extends LeaseTimes {
   readonly alias: string;
   readonly version: string;
   readonly refs: RefNames;
   /** Attempts at the same time on this host. */
   readonly concurrency: number;
-  readonly leaseMs: number;
-  readonly beatMs: number;
-  /** A holder that could not beat stops its agents this long before its lease ends. */
-  readonly marginMs: number;
-  /** In place of these three where pushes are few; null = they were set by hand and hold always. */
+  /** In place of its lease where pushes are few; null = set by hand, and holds always. */
   readonly slowLease: LeaseTimes | null;
   /** The poll interval begins here after activity … */
   readonly pollMsMin: number;

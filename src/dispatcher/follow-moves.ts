@@ -60,9 +60,8 @@ function listClaims(dispatcher: Dispatcher): readonly (readonly [key: string, cl
 
 /**
  * Whether the work of a claim that was just won is still to be done, by nobody else so far, and by
- * us alone: the claim
- * that another host made for the same bytes under another path, before or after a move that only
- * one of us had seen, makes both give way.
+ * us alone: the claim that another host made for the same bytes under another path, before or after
+ * a move that only one of us had seen, makes both give way.
  */
 export function isStillOurs(dispatcher: Dispatcher, { key, state: { claim } }: HeldClaim): boolean {
   const { settings, mirror } = dispatcher;

@@ -106,9 +106,7 @@ export interface RunSeen {
   readonly askedMs: number;
 }
 
-/**
- * A record that somebody else wrote of a claim or host. `claim` is null when it cannot be read.
- */
+/** A record that somebody else wrote of a claim or host. `claim` is null when it cannot be read. */
 export interface SeenRecord {
   readonly text: string;
   readonly claim: Claim | null;

@@ -194,8 +194,7 @@ function sawRewrite(dispatcher: Dispatcher, rewrite: Rewrite): Observed {
 }
 
 /**
- * Claims are fetched only after a while: most are gone before anybody needs to
- * know whose they are.
+ * Claims are fetched only after a while: most are gone before anybody needs to know whose they are.
  */
 function wantedRecords(
   dispatcher: Dispatcher,

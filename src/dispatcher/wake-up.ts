@@ -13,8 +13,7 @@ import { isAtRest, workInHand } from './work-in-hand.ts';
  */
 const SETTLE_MS = 5;
 /**
- * A watched remote is polled as well: once in this many of the longest pauses, and once in
- * so long.
+ * A watched remote is polled as well: once in this many of the longest pauses, and once in so long.
  */
 const SAFETY_PAUSES = 10;
 const SAFETY_MS_MAX = 10 * MINUTE;

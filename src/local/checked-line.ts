@@ -1,6 +1,4 @@
-/**
- * One line of text that shows whether it is whole: 16 hex of its sha256, a space, JSON.
- */
+/** One line of text that shows whether it is whole: 16 hex of its sha256, a space, JSON. */
 import { createHash } from 'node:crypto';
 
 const SUM_LENGTH = 16;

@@ -9,8 +9,7 @@ import { promisify } from 'node:util';
 import { isErrno } from './durable-file.ts';
 
 /**
- * A process, distinguished from a later one with the same pid. Null where the system does not
- * say.
+ * A process, distinguished from a later one with the same pid. Null where the system does not say.
  */
 export interface ProcessIdentity {
   readonly pid: number;

@@ -24,10 +24,10 @@ export interface Capsule {
 }
 
 /** An attempt that another one began with. */
-interface Continued {
+export interface Continued {
   readonly alias: string;
   readonly attempt: number;
-  /** Its model, where that was another one. */
+  /** Its model, where that was another one than the one that answers. */
   readonly model?: string | undefined;
   /** Its changes were in the worktree. */
   readonly hasChanges: boolean;

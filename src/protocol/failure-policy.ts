@@ -79,9 +79,7 @@ export interface FailedAttempt {
    */
   readonly invocation: number;
   readonly hasFallback: boolean;
-  /**
-   * The sender asks another model next: the failure is reported at once, without retries.
-   */
+  /** The sender asks another model next: the failure is reported at once, without retries. */
   readonly isToldAtOnce: boolean;
   /** Time until the limit ends, if the program said so. */
   readonly resetInMs: number | null;

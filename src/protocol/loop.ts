@@ -2,7 +2,7 @@
  * Detects models that talk in circles: the same words again, or two models back and forth.
  * PROTOCOL.md "When an agent fails". Pure.
  */
-import type { ThreadEntry } from './prompt.ts';
+import type { PromptParts } from './prompt.ts';
 
 /**
  * This many messages in turns between the same two models, and nobody else, are not a conversation
@@ -10,12 +10,8 @@ import type { ThreadEntry } from './prompt.ts';
  */
 const PING_PONG = 6;
 
-export interface Conversation {
-  /** Everything before the message, oldest first. */
-  readonly thread: readonly ThreadEntry[];
-  readonly from: string;
-  readonly recipient: string;
-  readonly body: string;
+/** A message with everything before it. */
+export interface Conversation extends Pick<PromptParts, 'thread' | 'from' | 'recipient' | 'body'> {
   /** Names of models: people may repeat themselves. */
   readonly models: ReadonlySet<string>;
 }

@@ -27,13 +27,14 @@ import {
   word,
   writtenAs,
 } from './take.ts';
+import type { Usage } from './usage.ts';
 import { describe, isMapping } from './yaml.ts';
 
 export const MESSAGE_TYPES = ['message', 'workflow'] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];
 
 /** The fields of a message. Null or empty = not written. */
-export interface MessageFields {
+export interface MessageFields extends Usage {
   readonly to: readonly Address[];
   readonly from: string | null;
   /** The host in `from: opus@mbp`, as dispatchers before 8 wrote it. */
@@ -82,9 +83,6 @@ export interface MessageFields {
   /** The earlier attempt whose capsule its agent began with. */
   readonly continues: string | null;
   readonly durationMs: number | null;
-  readonly tokensIn: number | null;
-  readonly tokensOut: number | null;
-  readonly costUsd: number | null;
   readonly session: string | null;
   readonly agent: string | null;
 }

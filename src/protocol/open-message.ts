@@ -1,22 +1,17 @@
 /** Turns a message into an open one: what its fields say, and what only its path says. */
-import type { Oid } from '../base/ids.ts';
-import type { Recipient } from './address.ts';
 import type { MessageFields } from './message.ts';
 import type { OpenMessage } from './open-work.ts';
 import { identityOf, type MessagePath } from './paths.ts';
 
-/** What a message does not say of itself. */
-export interface Found {
+/**
+ * What a message does not say of itself: also who wrote it and when, where its fields are silent.
+ * `isExternal`: as `actsOutside` (isolation.ts) judges it.
+ */
+export interface Found extends Pick<
+  OpenMessage,
+  'blob' | 'from' | 'timestampMs' | 'isExternal' | 'recipients'
+> {
   readonly file: MessagePath;
-  readonly blob: Oid;
-  /** Who wrote it, also where its fields name nobody. */
-  readonly from: string;
-  /** When, also where its fields do not say. */
-  readonly timestampMs: number;
-  /** As `actsOutside` (isolation.ts) judges it. */
-  readonly isExternal: boolean;
-  /** Who has not answered yet. */
-  readonly recipients: readonly Recipient[];
 }
 
 /** The message as the index holds it. */

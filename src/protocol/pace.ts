@@ -23,6 +23,7 @@ export interface Pace {
 export interface LeaseTimes {
   readonly leaseMs: number;
   readonly beatMs: number;
+  /** A holder that could not beat stops its agents this long before its lease ends. */
   readonly marginMs: number;
 }
 

@@ -333,6 +333,15 @@ export interface HowAnswered {
 /** What the reader of a file knows of its remedy: the words of a command. */
 export type Remedy = readonly string[];
 
+/** A message without an answer, or a run that failed; `run`: null = a message. */
+interface Unanswered {
+  id: string;
+  model: string;
+  agoMs: number;
+  detail: string;
+  run: string | null;
+}
+
 /** What `status` finds at this place: the remote, the host, the clone. */
 interface PlaceFacts {
   outage: { line: string };
@@ -351,16 +360,9 @@ interface PlaceFacts {
   'garbage-claims': { count: number };
   /** The second remote lacks what the first one has. */
   'mirror-behind': { url: string; line: string };
-  /** A message without an answer, or a run that failed; `run`: null = a message. */
-  failure: { id: string; model: string; agoMs: number; detail: string; run: string | null };
+  failure: Unanswered;
   /** The same, and nobody knows what the agent did before its host was lost. */
-  'outcome-unknown': {
-    id: string;
-    model: string;
-    agoMs: number;
-    detail: string;
-    run: string | null;
-  };
+  'outcome-unknown': Unanswered;
   unsent: { clone: string; count: number; first: string };
   unpushed: { clone: string; count: number; isBehind: boolean };
   'no-dispatcher': None;

@@ -12,13 +12,14 @@ import {
 import { formatIso } from '../base/clock.ts';
 import { type Attachment, fieldOfAttachments } from './attachments.ts';
 import { decodeMessage } from './message.ts';
-import { checkedUsage } from './usage.ts';
+import type { Continued } from './capsule.ts';
+import { checkedUsage, type Usage } from './usage.ts';
 import { writeFrontMatter } from './front-matter.ts';
 import { formatSubject } from './subject.ts';
 import { attachmentFolder, messageId, replyPath } from './paths.ts';
 
 /** What is known when an answer, or the lack of one, is final. */
-export interface ReplyFacts {
+export interface ReplyFacts extends Usage {
   readonly message: string;
   readonly channel: string;
   /** Who asked, and so who is answered. */
@@ -37,22 +38,12 @@ export interface ReplyFacts {
     readonly isUnknown?: boolean;
   } | null;
   readonly durationMs: number | null;
-  readonly tokensIn: number | null;
-  readonly tokensOut: number | null;
-  readonly costUsd: number | null;
   readonly session: string | null;
   readonly agent: string | null;
   /** What it left in its output folder; the names are harmless. */
   readonly files?: readonly Attachment[];
   /** The attempt whose words its agent began with; absent = none. */
-  readonly continues?: {
-    readonly alias: string;
-    readonly attempt: number;
-    /** Its model; absent = the same that answers. */
-    readonly model?: string | undefined;
-    /** What that had changed stood in its worktree. */
-    readonly hasChanges: boolean;
-  };
+  readonly continues?: Continued;
   /** What it left in its project. */
   readonly work?: { readonly branch: string | null; readonly commit: string };
 }

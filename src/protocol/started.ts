@@ -5,7 +5,7 @@
  * whatever happens to the claim. PROTOCOL.md "Starts".
  */
 import { formatIso } from '../base/clock.ts';
-import { type Oid, parseOid } from '../base/ids.ts';
+import { parseOid } from '../base/ids.ts';
 import { type Claim, isHex, parseRecord } from './claim.ts';
 import { isAlias } from './names.ts';
 import { messageId, parseStartedPath, startedPath } from './paths.ts';
@@ -28,12 +28,7 @@ export interface StartMark {
 }
 
 /** Who started an agent, and on which bytes. */
-export interface StartedBy {
-  readonly blob: Oid;
-  readonly alias: string;
-  readonly instance: string;
-  readonly nonce: string;
-}
+export type StartedBy = Pick<Claim, 'blob' | 'alias' | 'instance' | 'nonce'>;
 
 /** The text of the mark for an attempt under `claim`. */
 export function formatStart(claim: Claim, atMs: number): string {

@@ -7,10 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { watchLimit, type Git, type GitProcess, type GitResult } from './git-runner.ts';
 import { FLUSH, toPacket } from './packet-line.ts';
 
-/**
- * Which objects, and how fetch-pack asks for them: `before` its name and `flags` after
- * it.
- */
+/** Which objects, and how fetch-pack asks for them: `before` its name and `flags` after it. */
 export interface HttpOrder {
   readonly oids: readonly string[];
   readonly before: readonly string[];

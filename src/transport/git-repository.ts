@@ -19,7 +19,7 @@ import {
   readHistory,
 } from './git-history.ts';
 import { createGitRemote, type GitRemote, type Wanted } from './git-remote.ts';
-import { checkGit, createGit, type Git } from './git-runner.ts';
+import { checkGit, createGit, type Git, type GitOptions } from './git-runner.ts';
 import { formatOf, type ObjectFormat } from './loose-objects.ts';
 import { openObjectReader, type ObjectReader } from './object-reader.ts';
 import { createKinship } from './kinship.ts';
@@ -38,7 +38,7 @@ import type { Along, Reached, RefListing, Repository } from './repository.ts';
 import { fixBy, withNote } from '../base/fix.ts';
 
 /** Which transport, and what of this machine git may use. */
-export interface GitRepositoryOptions {
+export interface GitRepositoryOptions extends Omit<GitOptions, 'gitDir'> {
   /** Where the private bare repository lies or is to be made. */
   readonly cacheDir: string;
   readonly url: string;
@@ -46,18 +46,9 @@ export interface GitRepositoryOptions {
   readonly pushUrl?: string;
   /** Whether git has rewritten the addresses (`insteadOf`) already. Default: no. */
   readonly isExact?: boolean;
-  /** What a person's clone adds to how the remote is reached. */
-  readonly access?: RemoteAccess;
   /** The branch's short name. */
   readonly branch: string;
-  /** The environment of the process; only named variables of it reach git. */
-  readonly env: Environment;
-  readonly clock: Clock;
   readonly random: Random;
-  /** How long the remote may be silent. Default 60 s. */
-  readonly networkMs?: number;
-  /** Allows unencrypted http:// URLs. */
-  readonly allowHttp?: boolean;
   /**
    * A cache that is made now leaves out what older files say, when the remote can do that. One that
    * exists stays what it is.

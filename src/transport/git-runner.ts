@@ -43,12 +43,14 @@ const VERSION_MIN = [2, 32] as const;
 
 /** How git is to be run. */
 export interface GitOptions {
+  /** The environment of the process; only named variables of it reach git. */
   readonly env: Environment;
   /** The repository of every call; it need not exist yet. */
   readonly gitDir: string;
   readonly clock: Clock;
   /** Limit of a call that talks to the remote. Default 60 s. */
   readonly networkMs?: number;
+  /** Allows unencrypted http:// URLs. */
   readonly allowHttp?: boolean;
   /** What the remote's address and a person's clone add to the calls that talk to the remote. */
   readonly access?: RemoteAccess;

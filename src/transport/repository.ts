@@ -29,9 +29,8 @@ export const TIP_ALONE: Along = () => new Map();
 /**
  * Why the remote did not answer, or refused the whole call; judged once, in git-failure.ts. `line`
  * is for people: the server's own words where it said any, in one line without control codes and
- * credentials. `limited`: too many calls; `silent`: connected, and no
- * sign of life until git was stopped; `not-git`: a page or a banner answers; `unavailable`: the
- * server itself has trouble.
+ * credentials. `limited`: too many calls; `silent`: connected, and no sign of life until git was
+ * stopped; `not-git`: a page or a banner answers; `unavailable`: the server itself has trouble.
  */
 export interface RemoteFailure {
   readonly reason:

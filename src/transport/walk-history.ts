@@ -4,7 +4,7 @@
 import { cacheFailure } from './git-history.ts';
 import { parseOid, type Oid } from '../base/ids.ts';
 import type { Git } from './git-runner.ts';
-import type { Identity } from './repository.ts';
+import type { CommitInfo } from './repository.ts';
 
 /** One path that a commit changed against its first parent. */
 export interface PathChange {
@@ -17,11 +17,7 @@ export interface PathChange {
 }
 
 /** One commit of the walk. */
-export interface WalkedCommit {
-  readonly oid: Oid;
-  readonly parents: readonly Oid[];
-  readonly author: Identity;
-  readonly committer: Identity;
+export interface WalkedCommit extends Omit<CommitInfo, 'authoredMs' | 'message'> {
   readonly changes: readonly PathChange[];
 }
 

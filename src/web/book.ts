@@ -16,24 +16,16 @@ import {
 } from '../protocol/paths.ts';
 import type { Repository } from '../transport/repository.ts';
 import type { ListedFile, Said, SaidAndNot } from '../cli/look/read-conversation.ts';
-import type { Span } from './figures.ts';
+import type { Answer, Span } from './figures.ts';
 import { foldThreads, type Linked, type Threads } from './threads.ts';
 
 /** One message or reply. Numbers are null where the file does not say them. */
-export interface Entry extends Linked {
+export interface Entry extends Linked, Answer {
   readonly id: string;
   readonly file: ListedFile;
   readonly from: string;
   readonly to: readonly string[];
-  /** Set for a reply. */
-  readonly recipient: string | null;
-  readonly failed: boolean;
   readonly error: string | null;
-  readonly host: string | null;
-  readonly durationMs: number | null;
-  readonly tokensIn: number | null;
-  readonly tokensOut: number | null;
-  readonly costUsd: number | null;
 }
 
 /** The book at one tip. */

@@ -4,17 +4,16 @@
  */
 import { DAY, formatIso } from '../base/clock.ts';
 import { byCodeUnit } from '../base/order.ts';
+import type { Usage } from '../protocol/usage.ts';
 
 /** The counted facts of one answer. */
-export interface Answer {
+export interface Answer extends Usage {
   readonly atMs: number;
+  /** Set for a reply. */
   readonly recipient: string | null;
   readonly host: string | null;
   readonly failed: boolean;
   readonly durationMs: number | null;
-  readonly tokensIn: number | null;
-  readonly tokensOut: number | null;
-  readonly costUsd: number | null;
   /** Path of the message that it answers. */
   readonly replyTo: string | null;
 }

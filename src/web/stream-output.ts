@@ -14,7 +14,7 @@ import { findEntry } from './show-messages.ts';
 const KEPT_CHARS_MAX = 200_000;
 
 /** One piece: it ends at the character `end` of what the attempt printed. */
-interface Piece {
+export interface Piece {
   readonly attempt: string;
   readonly model: string;
   readonly text: string;

@@ -45,6 +45,9 @@ export type Gate = Run['gates'][number];
 /** How the answers of a vote fell. */
 export type Tally = NonNullable<Step['tally']>;
 
+/** What an agent prints. */
+export type { Piece } from './stream-output.ts';
+
 /** The pushes of the dispatcher on this machine. */
 export type Pushes = Told['pushes'];
 export type Push = Pushes['pushes'][number];

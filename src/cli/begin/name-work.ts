@@ -1,6 +1,4 @@
-/**
- * Who asks what, for the lines of `run`: `ada "Is the lease safe…"`. Shown only, never logged.
- */
+/** Who asks what, for the lines of `run`: `ada "Is the lease safe…"`. Shown only, never logged. */
 import type { Oid } from '../../base/ids.ts';
 import type { LogRecord } from '../../base/log.ts';
 import { oneLine } from '../../base/plain-text.ts';

@@ -2,23 +2,15 @@
  * Opens a transport for a dispatcher, which nobody may be there to start again: while the remote is
  * away, or takes no more calls for now, it waits and tries again.
  */
-import type { Clock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
-import type { Log } from '../../base/log.ts';
-import type { Random } from '../../base/random.ts';
+import type { Doors } from '../../dispatcher/dispatcher.ts';
 import { outageMs } from '../../dispatcher/refused-work.ts';
 import { DEFAULTS } from '../../local/config.ts';
-import type { ReadSpacing } from '../../transport/space-reads.ts';
 import { isPassing } from '../session/remote-errors.ts';
 import { CAREFUL_GAP_MS } from '../session/transport-session.ts';
 
 /** How it waits, and what it tells. */
-export interface Patience {
-  /** Between the reads of `open`; wider once the remote has said that they were too many. */
-  readonly spacing: ReadSpacing;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
+export interface Patience extends Pick<Doors, 'spacing' | 'clock' | 'random' | 'log'> {
   readonly stop: AbortSignal;
 }
 

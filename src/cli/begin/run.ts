@@ -106,8 +106,7 @@ async function runSeveral(invocation: Invocation, stopping: Stopping): Promise<n
 interface Side {
   readonly stopping: Stopping;
   /**
-   * Its name among the others; null = it is alone, and has the footer and the keys of a
-   * terminal.
+   * Its name among the others; null = it is alone, and has the footer and the keys of a terminal.
    */
   readonly where: string | null;
 }

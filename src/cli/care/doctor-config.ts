@@ -79,9 +79,7 @@ async function examineProjects(
   ];
 }
 
-/**
- * Files whose permissions we can fix ourselves; those of other users are for the administrator.
- */
+/** Files whose permissions we can fix ourselves; those of other users are for the administrator. */
 async function examinePermissions(directory: ConfigDirectory): Promise<readonly Finding[]> {
   const written = [
     directory.path,

@@ -6,9 +6,7 @@ import type { Invocation } from '../command.ts';
 import { type Finding, fine, trouble } from './finding.ts';
 import type { Surroundings } from '../look/look-around.ts';
 
-/**
- * One finding for each program that is found. Missing ones are the finding of their model.
- */
+/** One finding for each program that is found. Missing ones are the finding of their model. */
 export async function examinePrograms(
   invocation: Invocation,
   { offers }: Surroundings,

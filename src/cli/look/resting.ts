@@ -3,18 +3,14 @@
  * state directory, and the next one starts none of them before its time.
  */
 import { systemClock } from '../../base/clock.ts';
+import type { HostReport } from '../../dispatcher/host-report.ts';
 import { decodeRests, withoutRest } from '../../dispatcher/keep-rests.ts';
 import { readCheckpoint, writeCheckpoint } from '../../local/checkpoint.ts';
-import type { RestReason } from '../../protocol/reason.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import { askDispatcher } from './ask-dispatcher.ts';
 
 /** A model that rests, and for how long still. */
-export interface Resting {
-  readonly model: string;
-  readonly why: RestReason;
-  readonly forMs: number;
-}
+export type Resting = HostReport['parked'][number];
 
 /** What the last dispatcher of this state directory has noted. Never throws. */
 export async function readResting({ directory }: TransportSession): Promise<readonly Resting[]> {

@@ -1,6 +1,4 @@
-/**
- * `crosstalkd search <text>`: the messages that say it, found in an index of what was said.
- */
+/** `crosstalkd search <text>`: the messages that say it, found in an index of what was said. */
 import { parseOid } from '../../base/ids.ts';
 import { oneLine } from '../../base/plain-text.ts';
 import type { Message } from '../../protocol/message.ts';

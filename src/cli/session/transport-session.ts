@@ -275,12 +275,8 @@ export async function paceOf({
   return tip === null ? OWN_PACE : (await readPaceAt(repository, tip, null)).pace;
 }
 
-interface Looked {
-  readonly repository: Repository;
-  readonly mirror: Mirror;
-  readonly checkpoint: SeenCheckpoint;
+interface Looked extends Pick<TransportSession, 'repository' | 'mirror' | 'checkpoint' | 'branch'> {
   readonly url: string;
-  readonly branch: string;
 }
 
 /** The project that a command was started in is one of this host's, unless it says otherwise. */

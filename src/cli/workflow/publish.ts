@@ -44,9 +44,7 @@ export function composeFile(sender: Sender, { channel, fields, body }: NewFilePa
   return { path, content, message: requireMessage(path, Buffer.from(content), { at: path }) };
 }
 
-/**
- * Publishes a file. `retries`: the message that is asked again with it. Gives the commit.
- */
+/** Publishes a file. `retries`: the message that is asked again with it. Gives the commit. */
 export async function publishFile(
   session: TransportSession,
   sender: Sender,

@@ -3,20 +3,10 @@
  * where it leads. What stops agents is asked before; the rest can be taken back for a moment.
  */
 import { type Fix, fixBy } from '../../base/fix.ts';
-import { type Upload, textIn } from './api.ts';
+import { textIn } from './api.ts';
 import { type Change, make, plan } from './pending.ts';
-import { confirmation, goTo } from './state.ts';
+import { confirmation, goTo, type Written } from './state.ts';
 import type { OpenGate } from '../told.ts';
-
-/** A message as it was written. `re: null` begins a conversation. */
-export interface Written {
-  readonly to: string;
-  readonly channel: string;
-  readonly subject: string;
-  readonly text: string;
-  readonly re: string | null;
-  readonly files: readonly Upload[];
-}
 
 /** Sends a message. `giveBack` opens the form again, with everything that was written. */
 export function planSend(written: Written, giveBack: () => void): void {

@@ -141,8 +141,7 @@ function Frame({
 }
 
 /**
- * A graph that is wider than its frame is first seen where something runs, else at its
- * beginning.
+ * A graph that is wider than its frame is first seen where something runs, else at its beginning.
  */
 function useSight(
   frame: { readonly current: HTMLElement | null },

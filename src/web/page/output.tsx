@@ -1,7 +1,8 @@
 /** What agents of this machine print for a message, as they print it. */
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { appendPiece, type Piece, type Printed } from './printed.ts';
+import type { Piece } from '../told.ts';
+import { appendPiece, type Printed } from './printed.ts';
 
 export function OutputView({ id }: { readonly id: string }): VNode {
   const [printed, setPrinted] = useState<readonly Printed[]>([]);

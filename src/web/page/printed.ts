@@ -1,12 +1,6 @@
 /** What attempts have printed, put together from pieces that may overlap. Pure. */
 
-/** A piece as the server sends it: it ends at the character `end` of what was printed. */
-export interface Piece {
-  readonly attempt: string;
-  readonly model: string;
-  readonly text: string;
-  readonly end: number;
-}
+import type { Piece } from '../told.ts';
 
 /** What is shown of one attempt. */
 export type Printed = Piece;

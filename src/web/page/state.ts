@@ -63,16 +63,18 @@ export interface Confirmation {
 
 export const confirmation = createCell<Confirmation | null>(null);
 
-/** What the form for a new message begins with; null = it is closed. */
-export interface Draft {
+/** A message as it was written. `re: null` begins a conversation. */
+export interface Written {
   readonly to: string;
   readonly channel: string;
+  readonly subject: string;
+  readonly text: string;
   readonly re: string | null;
-  /** What was written already. */
-  readonly subject?: string;
-  readonly text?: string;
-  readonly files?: readonly Upload[];
+  readonly files: readonly Upload[];
 }
+
+/** What the form for a new message begins with, as far as it was written; null = it is closed. */
+export type Draft = Pick<Written, 'to' | 'channel' | 're'> & Partial<Written>;
 
 export const draft = createCell<Draft | null>(null);
 export const isHelpOpen = createCell(false);

@@ -55,9 +55,7 @@ export function chooseCompilers(marker: Marker, options: CompileOptions): Compil
   };
 }
 
-/**
- * Who would compile, fallbacks in order, were their hosts up; empty when nobody could.
- */
+/** Who would compile, fallbacks in order, were their hosts up; empty when nobody could. */
 export function wouldCompile(marker: Marker, { idle, preset }: Compilers): readonly string[] {
   const named = marker.compileModels.length > 0 ? marker.compileModels : preset;
   if (named.length > 0) return named;

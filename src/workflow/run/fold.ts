@@ -214,10 +214,7 @@ export interface FoldMemo {
   readonly values: Map<string, { readonly basis: readonly unknown[]; readonly value: unknown }>;
 }
 
-/**
- * A question of a part, and its answer. Files are by far the most, so they need no
- * function.
- */
+/** A question of a part, and its answer. Files are by far the most, so they need no function. */
 export type Seen =
   | { readonly path: string; readonly text: string | undefined }
   | { readonly path: null; readonly ask: (fold: Fold) => unknown; readonly told: unknown };
