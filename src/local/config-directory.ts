@@ -6,7 +6,13 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
 import { shellWord } from '../base/shell-word.ts';
-import { attempt, ensurePrivateDirectory, isErrno, isOurs, readTextFile } from './durable-file.ts';
+import {
+  attempt,
+  ensurePrivateDirectory,
+  orMissing,
+  isOurs,
+  readTextFile,
+} from './durable-file.ts';
 import { homeOf, present, type Env } from './state-directory.ts';
 import { fixBy, withNote } from '../base/fix.ts';
 
@@ -75,12 +81,7 @@ export async function readConfigFile(path: string): Promise<string | null> {
 }
 
 async function statOrNull(path: string) {
-  return attempt(path, () =>
-    stat(path).catch((error: unknown) => {
-      if (isErrno(error, 'ENOENT')) return null;
-      throw error;
-    }),
-  );
+  return attempt(path, () => orMissing(stat(path), null));
 }
 
 function notADirectory(path: string): CrosstalkError {

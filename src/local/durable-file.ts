@@ -128,12 +128,7 @@ export async function removeDurableFile(path: string): Promise<void> {
  * be read.
  */
 export async function readTextFile(path: string): Promise<string | null> {
-  return attempt(path, () =>
-    readFile(path, 'utf8').catch((error: unknown) => {
-      if (isErrno(error, 'ENOENT')) return null;
-      throw error;
-    }),
-  );
+  return attempt(path, () => orMissing(readFile(path, 'utf8'), null));
 }
 
 /**
@@ -188,6 +183,14 @@ export async function syncDirectory(path: string): Promise<void> {
 /** True when `uid` is the user of this process (always, where the system has no such thing). */
 export function isOurs(uid: number): boolean {
   return process.getuid === undefined || process.getuid() === uid;
+}
+
+/** What is read, or `missing` where there is nothing at that path. */
+export async function orMissing<T, M>(reading: Promise<T>, missing: M): Promise<T | M> {
+  return reading.catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return missing;
+    throw error;
+  });
 }
 
 /** True when `error` is a system error with one of these codes. */

@@ -8,7 +8,13 @@ import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CrosstalkError } from '../base/errors.ts';
 import { formatCheckedLine, parseCheckedLine, type OnDamage } from './checked-line.ts';
-import { attempt, isErrno, localFailure, syncDirectory, writeDurableFile } from './durable-file.ts';
+import {
+  attempt,
+  orMissing,
+  localFailure,
+  syncDirectory,
+  writeDurableFile,
+} from './durable-file.ts';
 import { decodeJournalEntry } from './journal-entry.ts';
 import type { JournalEntry } from './local-state.ts';
 
@@ -61,10 +67,7 @@ export function parseJournal(
 }
 
 async function readWhole(path: string): Promise<Buffer> {
-  return readFile(path).catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT')) return Buffer.alloc(0);
-    throw error;
-  });
+  return orMissing(readFile(path), Buffer.alloc(0));
 }
 
 interface OpenEnd {

@@ -11,7 +11,7 @@ import type { Attachment } from '../protocol/attachments.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import {
   attempt,
-  isErrno,
+  orMissing,
   readTextFile,
   removeDurableFile,
   writeDurableFile,
@@ -90,12 +90,7 @@ async function writeFiles(path: string, files: NonNullable<LateOutput['files']>)
 }
 
 async function listNames(directory: string): Promise<readonly string[]> {
-  const names = await attempt(directory, () =>
-    readdir(directory).catch((error: unknown) => {
-      if (isErrno(error, 'ENOENT')) return [];
-      throw error;
-    }),
-  );
+  const names = await attempt(directory, () => orMissing(readdir(directory), []));
   return names.sort(byCodeUnit);
 }
 

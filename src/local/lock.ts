@@ -19,6 +19,7 @@ import { isMapping } from '../protocol/yaml.ts';
 import {
   attempt,
   isErrno,
+  orMissing,
   readTextFile,
   syncDirectory,
   writeDurableFile,
@@ -159,12 +160,7 @@ async function readNewest(directory: string): Promise<Newest> {
 }
 
 async function listNumbers(directory: string): Promise<readonly number[]> {
-  const names = await attempt(directory, () =>
-    readdir(directory).catch((error: unknown) => {
-      if (isErrno(error, 'ENOENT')) return [];
-      throw error;
-    }),
-  );
+  const names = await attempt(directory, () => orMissing(readdir(directory), []));
   return names.flatMap((name) => {
     const match = /^lock\.([1-9]\d{0,14})$/.exec(name);
     return match === null ? [] : [Number(match[1])];

@@ -7,6 +7,7 @@
  * shows a damaged one. A block is a line of JSON and records. What is covered stands in the last
  * block of each addition. No field of a record has a byte that divides records or fields.
  */
+import { parseJson } from '../base/parse-json.ts';
 import { appendFileSync, rmSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { deflateSync, inflateSync } from 'node:zlib';
@@ -107,7 +108,8 @@ interface TextFile {
 function readFileOf(file: Buffer, version: string): TextFile {
   const none = { firstBytes: 0, blocks: [] };
   const end = file.indexOf('\n');
-  const head = jsonOf(file.toString('utf8', 0, end)) as Partial<Record<string, unknown>> | null;
+  const head = parseJson(file.toString('utf8', 0, end)) as
+    Partial<Record<string, unknown>> | null | undefined;
   const firstBytes = head?.['firstBytes'];
   if (head?.['version'] !== version || typeof firstBytes !== 'number') return none;
   const blocks: Buffer[] = [];
@@ -130,15 +132,7 @@ function coveredBy(block: Buffer | undefined): unknown {
   try {
     if (block === undefined) return null;
     const text = inflateSync(block);
-    return jsonOf(text.toString('utf8', 0, text.indexOf('\n')));
-  } catch {
-    return null;
-  }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
+    return JSON.parse(text.toString('utf8', 0, text.indexOf('\n'))) as unknown;
   } catch {
     return null;
   }

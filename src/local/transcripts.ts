@@ -16,7 +16,7 @@ import {
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMapping } from '../protocol/yaml.ts';
-import { ensurePrivateDirectory, isErrno, readTextFile } from './durable-file.ts';
+import { ensurePrivateDirectory, orMissing, readTextFile } from './durable-file.ts';
 
 /** How much is kept. */
 export interface TranscriptLimits {
@@ -128,10 +128,7 @@ export async function readTranscripts(
   directory: string,
   message: string,
 ): Promise<readonly Transcript[]> {
-  const names = await readdir(directory).catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  });
+  const names = await orMissing(readdir(directory), []);
   const found: Transcript[] = [];
   for (const name of names.filter((entry) => NAME.test(entry)).sort()) {
     const path = join(directory, name);

@@ -128,23 +128,26 @@ async function examineCache({ session, here, hereSilent }: Surroundings): Promis
     return fine('cache', isPartial ? 'partial, but complete by now' : 'whole');
   if (isPartial && lacksOnlyBlobs(checked))
     return fine('cache', 'partial: older contents are fetched when they are read');
-  const isFree = here === null && !hereSilent;
   return trouble('bad', 'cache', {
     says: `is damaged: ${checked.stderr.trim().split('\n')[0] ?? 'git fsck failed'}; it is only a copy`,
-    fix: isFree
-      ? fixBy`crosstalkd doctor --fix`
-      : andThen(fixBy`crosstalkd stop`, fixBy`crosstalkd doctor --fix`),
-    ...(isFree
-      ? {
-          repair: async () => {
-            await session.repository.close();
-            await rm(cache, { recursive: true, force: true });
-            await rm(session.directory.checkpointFile, { force: true });
-            return 'removed the cache; it will be fetched again';
-          },
-        }
-      : {}),
+    ...onceFree({ here, hereSilent }, async () => {
+      await session.repository.close();
+      await rm(cache, { recursive: true, force: true });
+      await rm(session.directory.checkpointFile, { force: true });
+      return 'removed the cache; it will be fetched again';
+    }),
   });
+}
+
+/** How the cache is repaired: by `doctor`, once no dispatcher works in it. */
+function onceFree(
+  { here, hereSilent }: Pick<Surroundings, 'here' | 'hereSilent'>,
+  repair: () => Promise<string>,
+) {
+  const fix = fixBy`crosstalkd doctor --fix`;
+  return here === null && !hereSilent
+    ? { fix, repair }
+    : { fix: andThen(fixBy`crosstalkd stop`, fix) };
 }
 
 /** A partial cache lacks blobs by intention; it must lack nothing else. */
@@ -180,21 +183,13 @@ async function examineCacheLocks({
       old.push(join(cache, name));
   }
   if (old.length === 0) return [];
-  const isFree = here === null && !hereSilent;
   return [
     trouble('warn', 'git locks', {
       says: `left by a git that was killed: ${old.join(', ')}`,
-      fix: isFree
-        ? fixBy`crosstalkd doctor --fix`
-        : andThen(fixBy`crosstalkd stop`, fixBy`crosstalkd doctor --fix`),
-      ...(isFree
-        ? {
-            repair: async () => {
-              for (const path of old) await rm(path, { force: true });
-              return `removed ${old.join(', ')}`;
-            },
-          }
-        : {}),
+      ...onceFree({ here, hereSilent }, async () => {
+        for (const path of old) await rm(path, { force: true });
+        return `removed ${old.join(', ')}`;
+      }),
     }),
   ];
 }

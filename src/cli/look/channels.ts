@@ -3,6 +3,7 @@
  */
 import { decodeTime } from 'ulid';
 import { formatIso } from '../../base/clock.ts';
+import { groupBy } from '../../base/group-by.ts';
 import { byCodeUnit } from '../../base/order.ts';
 import { ulidOf } from '../../protocol/paths.ts';
 import type { Invocation } from '../command.ts';
@@ -67,13 +68,14 @@ export function listChannels(invocation: Invocation): Promise<number> {
 }
 
 async function readChannels(session: TransportSession): Promise<readonly Channel[]> {
-  const byChannel = groupBy(await listAll(session));
+  const byChannel = groupBy(await listAll(session), ({ channel }) => channel);
   const names = new Set([...byChannel.keys(), ...(await describedChannels(session))]);
   const recent = await readRecentTimes(session);
   const open = groupBy(
     [...session.mirror.index().messages.values()].filter(
       ({ path }) => openNames(session, path).length > 0,
     ),
+    ({ channel }) => channel,
   );
   return Promise.all(
     [...names].sort(byCodeUnit).map(async (name): Promise<Channel> => {
@@ -135,7 +137,7 @@ function nest(
   channels: readonly Channel[],
 ): readonly { readonly channel: Channel; readonly depth: number }[] {
   const names = new Set(channels.map(({ name }) => name));
-  const children = groupOf(channels, ({ name, parent }) =>
+  const children = groupBy(channels, ({ name, parent }) =>
     parent !== null && names.has(parent) && parent !== name ? parent : '',
   );
   const placed = new Set<string>();
@@ -148,24 +150,4 @@ function nest(
   };
   for (const channel of [...(children.get('') ?? []), ...channels]) place(channel, 0);
   return rows;
-}
-
-function groupOf<T>(
-  values: readonly T[],
-  keyOf: (value: T) => string,
-): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const value of values) {
-    const key = keyOf(value);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [value]);
-    else group.push(value);
-  }
-  return groups;
-}
-
-function groupBy<T extends { readonly channel: string }>(
-  values: readonly T[],
-): ReadonlyMap<string, readonly T[]> {
-  return groupOf(values, ({ channel }) => channel);
 }

@@ -1,8 +1,7 @@
 /** The list of keys. keys.ts acts on them. */
 import type { VNode } from 'preact';
 import { Dialog } from './dialog.tsx';
-import { Icon } from './icon.tsx';
-import { Command } from './parts.tsx';
+import { Close, Command } from './parts.tsx';
 import { isHelpOpen } from './state.ts';
 
 /** What is pressed, and what it does. */
@@ -33,14 +32,7 @@ export function Keys(): VNode {
     <Dialog label="Keys" onClose={() => isHelpOpen.set(false)}>
       <div class="dialog-title">
         <h2>Keys</h2>
-        <button
-          type="button"
-          class="ghost"
-          aria-label="Close"
-          onClick={() => isHelpOpen.set(false)}
-        >
-          <Icon name="close" />
-        </button>
+        <Close onClose={() => isHelpOpen.set(false)} />
       </div>
       <dl class="keys">
         {KEYS.map(([keys, does]) => (

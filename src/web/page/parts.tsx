@@ -194,6 +194,33 @@ export function Head({
   );
 }
 
+/** Names with what they are, in a row. */
+export function FactsRow({
+  facts,
+}: {
+  readonly facts: readonly (readonly [string, string])[];
+}): VNode {
+  return (
+    <dl class="facts-row">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** The button that closes what it stands in. */
+export function Close({ onClose }: { readonly onClose: () => void }): VNode {
+  return (
+    <button type="button" class="ghost" aria-label="Close" onClick={onClose}>
+      <Icon name="close" />
+    </button>
+  );
+}
+
 /** Choices of which one holds. */
 export function Choice<T extends string>({
   label,

@@ -1,8 +1,7 @@
 /** The bar at the foot of the page: a change that can be taken back, or why one was refused. */
 import { formatCommands } from '../../base/fix.ts';
 import type { VNode } from 'preact';
-import { Icon } from './icon.tsx';
-import { Trouble } from './parts.tsx';
+import { Close, Trouble } from './parts.tsx';
 import { holdUndo, makeNow, pending, refusal, resumeUndo, undo, UNDO_MS } from './pending.ts';
 import { toast, useCell } from './state.ts';
 
@@ -16,14 +15,7 @@ export function PendingBar(): VNode {
         <div class="refused">
           <header>
             <b>Not done: {refused.says}</b>
-            <button
-              type="button"
-              class="ghost"
-              aria-label="Close"
-              onClick={() => refusal.set(null)}
-            >
-              <Icon name="close" />
-            </button>
+            <Close onClose={() => refusal.set(null)} />
           </header>
           <Trouble problem={refused.problem} />
         </div>

@@ -8,7 +8,7 @@ import { useAnswer } from './api.ts';
 import { ChartsNow } from './charts-now.tsx';
 import { formatCount, formatSpan, formatUsd, shortenMark } from './format.ts';
 import { spanTicks, valueTicks } from './layout-time.ts';
-import { Choice, Empty, Head, Loading, TableHead, Trouble, useWidth } from './parts.tsx';
+import { Choice, Empty, FactsRow, Head, Loading, TableHead, Trouble, useWidth } from './parts.tsx';
 import { PushList } from './pushes.tsx';
 import { useTitle } from './state.ts';
 import type { Charts, Figures } from '../told.ts';
@@ -157,16 +157,7 @@ function Facts({ total }: Pick<Charts, 'total'>): VNode {
     tokens: count(total.tokensIn + total.tokensOut),
     cost: usd(total.usd),
   };
-  return (
-    <dl class="facts-row">
-      {Object.entries(facts).map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <FactsRow facts={Object.entries(facts)} />;
 }
 
 function Legend({ names }: { readonly names: readonly string[] }): VNode {

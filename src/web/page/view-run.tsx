@@ -6,7 +6,7 @@ import { formatCount, formatSpan, formatUsd, formatWhole } from './format.ts';
 import { Graph } from './graph.tsx';
 import { Markdown } from './markdown.tsx';
 import { Avatar } from './avatar.tsx';
-import { Ago, Choice, Fix, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
+import { Ago, Choice, FactsRow, Fix, Go, Head, Loading, Pill, Trouble } from './parts.tsx';
 import type { RunTab } from './route.ts';
 import { groupsOf, labelOf } from './place-in-run.ts';
 import { GateCard } from './gate-card.tsx';
@@ -167,16 +167,7 @@ function Counts({ run }: { readonly run: Run }): VNode {
       ? []
       : [['cost', `${formatUsd(budget.usd)}${limit('usd', formatUsd)}`] as const]),
   ];
-  return (
-    <dl class="facts-row">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <FactsRow facts={facts} />;
 }
 
 function Tasks({ run }: { readonly run: Run }): VNode {
