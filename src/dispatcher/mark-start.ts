@@ -7,7 +7,7 @@ import { SECOND } from '../base/clock.ts';
 import type { Oid } from '../base/ids.ts';
 import { findStart } from '../protocol/find-start.ts';
 import { composeStart } from '../protocol/started.ts';
-import { replyPath, startedPath } from '../protocol/paths.ts';
+import { parseMessagePath, replyPath, startedPath, ulidOf } from '../protocol/paths.ts';
 import { hear, isHost, requires } from '../protocol/trust.ts';
 import type { Transaction } from '../transport/transaction.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -61,25 +61,36 @@ function firstOf(one: AbortSignal, other: AbortSignal): Promise<void> {
 }
 
 /**
- * Whether there was a mark since the message was added: a push can remove it, but not from the
- * history.
+ * Whether there was a mark of the message: a push can remove it, but not from the history. A name
+ * with an id is given once, so all of the history counts; a hand-made one may be used again, and
+ * only what was written since the message was added is about it.
  */
 async function wasMarked(
   dispatcher: Dispatcher,
   { path, mark, tip }: { readonly path: string; readonly mark: string; readonly tip: Oid },
 ): Promise<boolean> {
   const { repository } = dispatcher.doors;
-  const written = (await repository.findWriters([path], tip)).get(path)?.commit ?? null;
-  const [parent] = written === null ? [] : ((await repository.readCommit(written))?.parents ?? []);
-  const [before] = parent === undefined ? [] : await repository.lookUp(parent, [path]);
-  // An edit is not where it began.
-  const from = before == null ? written : null;
+  const isNamedOnce = ulidOf(parseMessagePath(path)?.stem ?? '') !== null;
+  const from = isNamedOnce ? null : await findBeginning(dispatcher, path, tip);
   const writes = (await repository.findWrites([mark], { from, to: tip })).get(mark) ?? [];
   const trust = await trustNow(dispatcher);
   if (trust === undefined || !requires(trust, 'hosts')) return writes.length > 0;
   for (const commit of [...writes].reverse())
     if (isHost(hear(await repository.readSigned(commit), trust.signers))) return true;
   return false;
+}
+
+/** The commit that added the message; null when the cache cannot tell, or it was edited since. */
+async function findBeginning(
+  { doors: { repository } }: Dispatcher,
+  path: string,
+  tip: Oid,
+): Promise<Oid | null> {
+  const written = (await repository.findWriters([path], tip)).get(path)?.commit ?? null;
+  const [parent] = written === null ? [] : ((await repository.readCommit(written))?.parents ?? []);
+  const [before] = parent === undefined ? [] : await repository.lookUp(parent, [path]);
+  // An edit is not where it began.
+  return before == null ? written : null;
 }
 
 function markTransaction(

@@ -142,6 +142,29 @@ it.each([
   expect(replyOf(story, 'mailer')).toContain('error: host-lost');
 });
 
+it.each([
+  ['whose name has an id, is not started again on another host', '01JDZQ5V7N8M4T2R6K9W3XYABC', 1],
+  ['with a hand-made name is a new one', 'note', 2],
+])('a message removed with its mark and reply and written again, %s', async (_, stem, runs) => {
+  const story = tell(answerIn(1_000));
+  const path = (end: string): string => `data/channels/general/${stem}${end}`;
+  story.say({ [path('.md')]: ask('mailer') });
+  await story.pass(20_000);
+  const ran = story.world.runs[0]?.host;
+  killProcess(
+    story.world,
+    story.hosts.find(({ alias }) => alias === ran)!,
+    'machine',
+  );
+  story.say({}, ['.md', '.re.mailer.md', '.started.mailer'].map(path));
+  await story.pass(60_000);
+  story.say({ [path('.md')]: ask('mailer') });
+  await story.pass(300_000);
+  expect(story.world.runs).toHaveLength(runs);
+  const reply = story.files().get(path('.re.mailer.md')) ?? '';
+  expect(reply.includes('error: host-lost')).toBe(runs === 1);
+});
+
 describe('a forged claim', () => {
   it.each([
     ['acts outside', 'mailer', { attempt: 1, effects: 'external' }],
