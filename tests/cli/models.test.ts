@@ -83,6 +83,8 @@ describe('models and allow', () => {
   it.each([
     [['allow', 'ehco'], 3, 'did you mean "echo"'],
     [['allow', 'wrong'], 2, 'adapter "nonsense"'],
+    [['allow', '--add'], 2, 'which program should be added?'],
+    [['allow', '--add', 'droid'], 3, 'no agent program "droid" is on this host'],
   ])('%j is refused', async (args, code, says) => {
     const ended = await cli.run(args);
     expect(ended.code).toBe(code);
