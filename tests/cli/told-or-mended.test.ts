@@ -178,8 +178,8 @@ describe('what is checked', () => {
   });
 
   it.each([
-    ['echo', 'is a model, no message', 'why echo'],
-    ['general', 'is a channel, no message', 'log general'],
+    ['echo', 'is a model, not a message', 'why echo'],
+    ['general', 'is a channel, not a message', 'log general'],
   ])('show %s says what that is', async (name, says, fix) => {
     const { code, stderr } = await cli.run(['show', name]);
     expect(code).toBe(3);

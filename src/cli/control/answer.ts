@@ -56,7 +56,7 @@ export function answerQuestion(invocation: Invocation): Promise<number> {
 
 async function findQuestion(around: Surroundings, asked: string): Promise<Said> {
   const { session, questions } = around;
-  const file = await resolveId(session, asked);
+  const file = await resolveId(session, asked, 'approve');
   const works = around.works.filter(({ message }) => message.path === file.path);
   const open = works.flatMap(({ key }) => questions.get(key)?.path ?? []);
   const path = open[0] ?? file.path;

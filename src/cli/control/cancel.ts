@@ -36,7 +36,7 @@ export async function cancelMessage(invocation: Invocation): Promise<number> {
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
     const isOver = await withRemote(invocation, async (around) => {
       const sender = await identifyPerson(invocation, around.session, 'cancel messages');
-      path = (await resolveId(around.session, invocation.args[0] ?? '')).path;
+      path = (await resolveId(around.session, invocation.args[0] ?? '', 'cancel')).path;
       const works = openWorks(around, path, wantedNames(invocation));
       const wanted = works.map((work) => cancellation(around, work, sender));
       const outcomes = works.length === 0 ? [] : await publishFor(around.session, wanted, REPLY);

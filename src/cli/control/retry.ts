@@ -65,7 +65,7 @@ export async function askAgain(
 }
 
 async function readOriginal(session: TransportSession, text: string): Promise<Said> {
-  const found = await resolveId(session, text);
+  const found = await resolveId(session, text, 'retry');
   // The answer that failed names the question as well as the question itself does.
   const file = found.replyTo === null ? found : await resolveId(session, found.replyTo.path);
   const { said, unreadable } = await readSaid(session, [file]);

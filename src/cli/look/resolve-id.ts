@@ -30,18 +30,25 @@ const ULID_CHARS = 26;
 
 /**
  * The one message or reply that `text` names. Throws NOT_FOUND, or ID_AMBIGUOUS listing what it
- * could be.
+ * could be. `ofRun`: the command of `crosstalkd workflow` that does the same to a run.
  */
-export async function resolveId(session: TransportSession, text: string): Promise<ListedFile> {
+export async function resolveId(
+  session: TransportSession,
+  text: string,
+  ofRun: 'show' | 'retry' | 'cancel' | 'approve' = 'show',
+): Promise<ListedFile> {
   const standing = (await findPath(session, text)) ?? (await findDated(session, text));
   if (standing !== null) return standing;
   const found = matchId(await listAll(session), text);
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
   if (found.length > 1) throw ambiguous(text, found);
-  const other = await whatElse(session, text);
-  const says = other === null ? `no message "${text}"` : `"${text}" is ${other.what}, no message`;
-  throw new CrosstalkError('NOT_FOUND', `${says} in ${session.located.url}`, {
+  const other = await whatElse(session, text, ofRun);
+  const says =
+    other === null
+      ? `no message "${text}" in ${session.located.url}`
+      : `"${text}" is ${other.what}, not a message`;
+  throw new CrosstalkError('NOT_FOUND', says, {
     fix: other?.fix ?? orElse(fixBy`crosstalkd log`, fixBy`crosstalkd status`),
   });
 }
@@ -50,13 +57,15 @@ export async function resolveId(session: TransportSession, text: string): Promis
 async function whatElse(
   session: TransportSession,
   text: string,
+  ofRun: string,
 ): Promise<{ readonly what: string; readonly fix: Fix } | null> {
   const { tip, models } = session.mirror.index();
   if (models.includes(text)) return { what: 'a model', fix: fixBy`crosstalkd why ${text}` };
   if (tip === null || !isChannel(text)) return null;
   const paths = [runFiles(text).header, channelFolder(text)];
   const [run, folder] = await session.repository.lookUp(tip, paths);
-  if (run != null) return { what: 'a workflow run', fix: fixBy`crosstalkd workflow show ${text}` };
+  if (run != null)
+    return { what: 'a workflow run', fix: fixBy`crosstalkd workflow ${ofRun} ${text}` };
   return folder == null ? null : { what: 'a channel', fix: fixBy`crosstalkd log ${text}` };
 }
 
