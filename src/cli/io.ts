@@ -42,9 +42,17 @@ export const UNWATCHED = {
   readStdin: () => Promise.resolve(''),
 } as const;
 
+/**
+ * The same with some of it changed. Not a copy: the size of a terminal changes, and what was made
+ * here would lose all but its changes.
+ */
+export function ioWith(io: Io, changes: Partial<Io>): Io {
+  return Object.assign(Object.create(io), changes) as Io;
+}
+
 /** The same, of a command that is given from there. */
 export function ioAt(io: Io, at: Standpoint): Io {
-  return Object.assign(Object.create(io), { at }) as Io;
+  return ioWith(io, { at });
 }
 
 /** The process's own standard streams. */

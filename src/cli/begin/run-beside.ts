@@ -3,7 +3,7 @@ import { CrosstalkError, errorText } from '../../base/errors.ts';
 import { formatWords } from '../../base/fix.ts';
 import type { TransportSession } from '../session/transport-session.ts';
 import type { CommandSpec, Invocation } from '../command.ts';
-import { helpLines, plain } from '../io.ts';
+import { helpLines, ioWith, plain } from '../io.ts';
 
 /**
  * Runs a command beside the dispatcher, as the person who has its terminal. Gives the lines that it
@@ -16,7 +16,7 @@ export async function runBeside(
 ): Promise<readonly string[]> {
   const lines: string[] = [];
   const print = (line: string): void => void lines.push(...plain(line).split('\n'));
-  const io = { ...invocation.io, print, warn: print, write: print, colors: false };
+  const io = ioWith(invocation.io, { print, warn: print, write: print, colors: false });
   const { spec, args } = findSpec(invocation.commands, words);
   const where = session.located.clone ?? session.located.url;
   const state = invocation.options.get('state');

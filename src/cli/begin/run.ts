@@ -23,7 +23,7 @@ import { openLogFile } from '../../local/log-file.ts';
 import { isInBackground } from '../../local/process-identity.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
 import { given, type Invocation, option } from '../command.ts';
-import { helpLines, plain } from '../io.ts';
+import { helpLines, ioWith, plain } from '../io.ts';
 import { composeDispatcher } from './compose.ts';
 import { copyBranch } from './copy-branch.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
@@ -67,7 +67,7 @@ export async function runHost(asked: Invocation): Promise<number> {
  */
 async function inBackground(invocation: Invocation): Promise<Invocation> {
   const isBehind = invocation.io.redraws && (await isInBackground());
-  return isBehind ? { ...invocation, io: { ...invocation.io, redraws: false } } : invocation;
+  return isBehind ? { ...invocation, io: ioWith(invocation.io, { redraws: false }) } : invocation;
 }
 
 /**
