@@ -15,6 +15,8 @@ const CODES: Readonly<Record<string, FailureClass>> = {
     ...['api_key_invalid', 'invalid_token', 'token_expired', 'token_revoked', 'invalid_grant'],
     ...['oauth_org_not_allowed', 'account_deactivated', 'refresh_token_reused', 'login_required'],
     ...['providerautherror', 'refresh_token_expired', 'refresh_token_invalidated'],
+    ...['refresh_token_failed', 'access_program_not_enabled', 'auth_recovery_missing_auth'],
+    ...['auth_recovery_unavailable', 'auth_recovery_unrecoverable', 'gateway_login_required'],
   ]),
   ...all('usage-limit', [
     ...['insufficient_quota', 'quota_exceeded', 'usage_limit_reached', 'usagelimitexceeded'],
@@ -48,6 +50,7 @@ const CODES: Readonly<Record<string, FailureClass>> = {
     ...['content_filter', 'content_policy_violation', 'cyber_policy', 'bio_policy', 'refusal'],
     ...['misalignment_policy_violation', 'invalid_prompt', 'responsible_ai_policy_violation'],
     ...['datainspectionfailed', 'data_inspection_failed', 'prohibited_content'],
+    'inference_hook_denied',
   ]),
   ...all('unavailable', [
     ...['api_error', 'server_error', 'internal_server_error', 'timeout_error', 'unavailable'],
@@ -90,7 +93,10 @@ const SPECIFIC: Words = [
     /\b(?:reached|hit|exceeded|exhausted|used(?: up)?|spent|over|depleted|maxed out|consumed) (?:your|the|this|its|all|my|our)(?: [\w'’-]{1,20}){0,4} (?:limits?|caps?|quotas?|allowance|credits?|requests|tokens|usage)\b/i,
   ],
   ['usage-limit', /\bexhausted your\b|\b(?:opus|sonnet|haiku|fable|pro|fast|spend) limit\b/i],
-  ['usage-limit', /\blimit reached ?[|∙·–-]|\busage (?:has been )?(?:exceeded|exhausted)\b/i],
+  [
+    'usage-limit',
+    /\blimit reached ?[|∙·–-]|\busage (?:has been |is )?(?:exceeded|exhausted|not included)\b/i,
+  ],
   [
     'usage-limit',
     /\bquotas? (?:has been |was |is |have been )?(?:reached|hit|exceeded|exhausted|used|spent|depleted|limit for)\b/i,
@@ -119,7 +125,7 @@ const SPECIFIC: Words = [
   ['usage-limit', /upgrade (?:to|your (?:plan|subscription|account))|resource package|prepaid/i],
   [
     'context',
-    /\b(?:prompt|input|request|message|conversation|history) (?:is |was )?too (?:long|large)|too (?:long|large) (?:for|to compact)|ContextOverflow|reduce the length/i,
+    /\b(?:prompt|input|request|message|conversation|history|body|payload|image) (?:is |was )?too (?:long|large)|too (?:long|large) (?:for|to compact)|ContextOverflow|reduce the length/i,
   ],
   [
     'context',
@@ -151,7 +157,7 @@ const SPECIFIC: Words = [
   ],
   [
     'refused',
-    /safety (?:filter|reason|system|setting|classifier)s?|\b(?:prompt|response|request|content|output|candidate|generation|answer|image) (?:was |is |has been )?(?:blocked|filtered)|inappropriate content|prohibited content|responsible ai\b|\brefusal\b|suspicious activity/i,
+    /safety (?:filter|reason|system|setting|classifier)s?|\b(?:prompt|response|request|content|output|candidate|generation|answer|image) (?:was |is |has been )?(?:blocked|filtered)|inappropriate content|prohibited content|inference hook denied|responsible ai\b|\brefusal\b|suspicious activity/i,
   ],
 ];
 
@@ -177,11 +183,11 @@ const GENERAL: Words = [
   ],
   [
     'auth',
-    /not (?:logged|signed) in|(?:logged|signed) out|\b(?:log|sign)[ -]?in (?:first|again|to|with|required)|(?:failed|unable|need|have) to (?:log|sign)[ -]?in|please (?:run )?.?\/?(?:log|sign)[ -]?in|run \S{1,30} (?:auth )?login\b/i,
+    /(?:log|sign)-in (?:was |authorization )?(?:failed|cancell?ed)|obtain an? (?:valid )?access token|access program not enabled|not (?:logged|signed) in|(?:logged|signed) out|\b(?:log|sign)[ -]?in (?:first|again|to|with|required)|(?:failed|unable|need|have) to (?:log|sign)[ -]?in|please (?:run )?.?\/?(?:log|sign)[ -]?in|run \S{1,30} (?:auth )?login\b/i,
   ],
   [
     'auth',
-    /\blogin is disabled|\bcode expired|\bno \w{1,20} auth credentials|\b(?:run|use) \/(?:auth|login)\b|no (?:api )?key (?:found|provided|set)|missing environment variable|no auth\b|not authenticated|invalid auth method|set an? auth/i,
+    /\blogin is disabled|\bcode expired|\bno \w{1,20} auth credentials|\b(?:run|use) \/(?:auth|login)\b|no (?:api )?key (?:found|provided|set)|missing environment variable|no auth\b|not authenticated|invalid auth method|set an? auth|failed to authenticate/i,
   ],
   [
     'auth',
