@@ -13,8 +13,10 @@ import { oneLine } from './clean-output.ts';
 import { type JsonRecord, jsonValues, numberAt, sum, textAt } from './json-values.ts';
 import { SESSION_ID } from './session-id.ts';
 
-const BYTES_MAX = 65_536;
+/** Of a longer file the lines that stand in so many bytes are read. */
+const BYTES_MAX = 1_048_576;
 const MODEL_MAX = 100;
+const NOTHING: Usage = { tokensIn: null, tokensOut: null, costUsd: null };
 
 export interface ReportedUsage {
   readonly usage: Usage;
@@ -34,19 +36,20 @@ export async function readReportedUsage(path: string): Promise<ReportedUsage> {
     );
   const session = last('session');
   const model = oneLine(last('model') ?? '', MODEL_MAX);
-  // Each part on its own first: one that cannot be true takes nothing from the others.
-  const parts = records.map((record) =>
-    checkedUsage({
-      tokensIn: amountAt(record, 'tokens_in'),
-      tokensOut: amountAt(record, 'tokens_out'),
-      costUsd: amountAt(record, 'cost_usd'),
-    }),
-  );
+  // Each part on its own first: one that cannot be true takes nothing from the others. Rounded is
+  // the sum alone, or a thousand calls that cost less than the smallest amount would cost nothing.
+  const total = (key: string, part: keyof Usage): number | null =>
+    sum(
+      records.map((record) => {
+        const amount = amountAt(record, key);
+        return checkedUsage({ ...NOTHING, [part]: amount })[part] === null ? null : amount;
+      }),
+    );
   return {
     usage: checkedUsage({
-      tokensIn: sum(parts.map(({ tokensIn }) => tokensIn)),
-      tokensOut: sum(parts.map(({ tokensOut }) => tokensOut)),
-      costUsd: sum(parts.map(({ costUsd }) => costUsd)),
+      tokensIn: total('tokens_in', 'tokensIn'),
+      tokensOut: total('tokens_out', 'tokensOut'),
+      costUsd: total('cost_usd', 'costUsd'),
     }),
     session: session !== null && SESSION_ID.test(session) ? session : null,
     model: model === '' ? null : model,
@@ -67,9 +70,9 @@ async function readBounded(path: string): Promise<string | null> {
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const { size } = await file.stat();
-      if (size > BYTES_MAX) return null;
       const { bytesRead, buffer } = await file.read(Buffer.alloc(BYTES_MAX), 0, BYTES_MAX, 0);
-      return buffer.subarray(0, bytesRead).toString('utf8');
+      const end = size > BYTES_MAX ? buffer.lastIndexOf(0x0a) + 1 : bytesRead;
+      return buffer.subarray(0, end).toString('utf8');
     } finally {
       await file.close();
     }

@@ -63,6 +63,21 @@ describe('what is told in $CROSSTALK_USAGE', () => {
     });
   });
 
+  test('is added up over thousands of calls that each cost less than the smallest amount', async () => {
+    const line = '{"cost_usd":0.00000025,"tokens_in":1}';
+    const script = `yes '${line}' | head -n 4000 > "$CROSSTALK_USAGE"; echo hi`;
+    expect(await run(attempt(telling('', script)))).toMatchObject({
+      usage: { costUsd: 0.001, tokensIn: 4_000 },
+    });
+  });
+
+  test('is what stands in the whole lines of its first mebibyte', async () => {
+    const script = `yes '{"tokens_in":1}' | head -n 70000 > "$CROSSTALK_USAGE"; echo hi`;
+    expect(await run(attempt(telling('', script)))).toMatchObject({
+      usage: { tokensIn: 65_536 },
+    });
+  });
+
   test('is not read through a link', async () => {
     const script = `rm -f "$CROSSTALK_USAGE"; ln -s /etc/hostname "$CROSSTALK_USAGE"; echo hi`;
     expect(await run(attempt(telling('', script)))).toMatchObject({ usage: NONE });
