@@ -37,6 +37,8 @@ export interface LockHolder extends ProcessIdentity {
   readonly token: string;
   /** The process holds the kernel's lock of the file for as long as it lives. */
   readonly kernelLock: boolean;
+  /** It is a command, which ends soon: a dispatcher waits for it. */
+  readonly brief: boolean;
 }
 
 /** `gone`: the file names a process that is provably not there any more. */
@@ -55,6 +57,7 @@ export interface Locker {
   readonly alias: string;
   readonly clock: Clock;
   readonly random: Random;
+  readonly brief?: boolean;
 }
 
 /**
@@ -76,6 +79,7 @@ export async function acquireLock(directory: string, locker: Locker): Promise<He
     since: formatIso(locker.clock.wallMs()),
     token: locker.random.hex(16),
     kernelLock: true,
+    brief: locker.brief === true,
   };
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
     const newest = await readNewest(directory);
@@ -257,7 +261,7 @@ function decodeLock(text: string, path: string): LockHolder | null {
   if (isMapping(value) && typeof value['released'] === 'string') return null;
   // What an older version wrote has no lock of the kernel.
   if (isMapping(value) && isHolder(value))
-    return { ...value, kernelLock: value.kernelLock === true };
+    return { ...value, kernelLock: value.kernelLock === true, brief: value.brief === true };
   throw new CrosstalkError(
     'STATE_UNUSABLE',
     `${path}: not readable as a lock; expected JSON with pid, boot and token.`,
@@ -267,9 +271,10 @@ function decodeLock(text: string, path: string): LockHolder | null {
   );
 }
 
-function isHolder(
-  value: object,
-): value is Omit<LockHolder, 'kernelLock'> & { readonly kernelLock?: unknown } {
+function isHolder(value: object): value is Omit<LockHolder, 'kernelLock' | 'brief'> & {
+  readonly kernelLock?: unknown;
+  readonly brief?: unknown;
+} {
   const fields = value as Readonly<Record<string, unknown>>;
   const isTextOrNull = (key: string): boolean =>
     fields[key] === null || typeof fields[key] === 'string';

@@ -193,7 +193,14 @@ describe('the lock of a state directory', () => {
 
 describe('proof that a process is gone', () => {
   async function own(): Promise<LockHolder> {
-    return { ...(await ownIdentity()), alias: 'a', since: '', token: 't', kernelLock: false };
+    return {
+      ...(await ownIdentity()),
+      alias: 'a',
+      since: '',
+      token: 't',
+      kernelLock: false,
+      brief: false,
+    };
   }
 
   it('is another boot of the same machine, another start of the pid, or no such pid', async () => {

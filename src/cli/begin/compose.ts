@@ -61,9 +61,11 @@ export async function composeDispatcher(
 ): Promise<Composed> {
   const { invocation, log } = parts;
   const { config, directory } = session;
-  const local = await openState(invocation, session, (damage) =>
-    log.alert('state.damaged', { where: damage.path, why: damage.why, fix: 'crosstalkd doctor' }),
-  );
+  const local = await openState(invocation, session, {
+    brief: parts.onlyMessage !== undefined,
+    onDamage: ({ path, why }) =>
+      log.alert('state.damaged', { where: path, why, fix: 'crosstalkd doctor' }),
+  });
   spaceUntilKnown(session.spacing, session.located.url);
   const key = sshKeyOf(await openHostKey(directory.path));
   const poke = await composePoke(session, invocation);

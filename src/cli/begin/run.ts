@@ -24,6 +24,7 @@ import { isInBackground } from '../../local/process-identity.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { helpLines, ioWith, plain } from '../io.ts';
+import { afterCommands } from './after-commands.ts';
 import { composeDispatcher } from './compose.ts';
 import { copyBranch } from './copy-branch.ts';
 import type { OutputPiece } from './keep-transcripts.ts';
@@ -168,13 +169,12 @@ async function runSession(session: TransportSession, parts: RunParts): Promise<n
   const trace = openTrace(invocation);
   const spans = openSpans(invocation, { alias: session.config.alias, log });
   const copy = await copyBranch(trace.session(session), log);
-  const composed = trace.composed(
-    await composeDispatcher(copy.session, {
-      invocation,
-      log,
-      onOutput: parts.output.emit,
-    }),
+  const opened = await afterCommands(
+    () => composeDispatcher(copy.session, { invocation, log, onOutput: parts.output.emit }),
+    { directory: session.directory.path, stop: stopping.stop.signal, log },
   );
+  if (opened === null) return 0;
+  const composed = trace.composed(opened);
   await copy.start();
   events.follow(trace.mark);
   events.follow(spans.take);

@@ -10,11 +10,17 @@ import { stateRoot } from '../../local/state-directory.ts';
 import { type Invocation, option } from '../command.ts';
 import type { TransportSession } from './transport-session.ts';
 
-/** Opens it. Throws HELD_BY_ANOTHER while a dispatcher runs. */
+/**
+ * Opens it; `brief`: for a command, which a dispatcher that starts meanwhile waits for. Throws
+ * HELD_BY_ANOTHER while a dispatcher runs.
+ */
 export function openState(
   invocation: Invocation,
   session: TransportSession,
-  onDamage: OnDamage = () => undefined,
+  {
+    onDamage = () => undefined,
+    brief = true,
+  }: { readonly onDamage?: OnDamage; readonly brief?: boolean } = {},
 ): Promise<OpenLocalState> {
   return openLocalState({
     root: stateRoot(option(invocation, 'state'), invocation.env),
@@ -23,5 +29,6 @@ export function openState(
     random: systemRandom,
     alias: session.config.alias,
     onDamage,
+    brief,
   });
 }
