@@ -85,6 +85,8 @@ describe('workflow', () => {
   it('runs a file to a gate, says why it waits, takes the answer, and shows each task', async () => {
     const run = await start('gated', STEPS, ['-i', 'who=Bob']);
     expect(await status(run)).toBe('queued');
+    const before = await cli.run(['status']);
+    expect(before.stdout).toContain(`${run}: no host has opened it yet\n  crosstalkd run`);
     await cli.answer();
     expect(await status(run)).toBe('waiting-human');
     expect((await cli.run(['workflow', 'why', run])).stdout).toContain(

@@ -6,6 +6,7 @@ import { messageId, parseGatePath, runFiles } from '../../protocol/paths.ts';
 import type { Reason } from '../../protocol/reason.ts';
 import { sayReason, sayStatus } from '../../protocol/say-reason.ts';
 import type { Told } from './explain-message.ts';
+import { isAnybodyUp } from './host-opinions.ts';
 import type { Surroundings } from './look-around.ts';
 import { tipOf } from './reading.ts';
 import type { Need } from './status-needs.ts';
@@ -89,8 +90,9 @@ export async function readOpenRuns(around: Surroundings): Promise<readonly RunSe
   return runs;
 }
 
-/** What open runs need from people beside their tasks: gates, pauses, budgets. */
-export function needsOfRuns(runs: readonly RunSeen[]): readonly Need[] {
+/** What open runs need from people beside their tasks: gates, pauses, budgets, a dispatcher. */
+export function needsOfRuns(around: Surroundings, runs: readonly RunSeen[]): readonly Need[] {
+  const isForPeople = forPeopleIn(around);
   return runs.flatMap(({ input, view }) =>
     view.blockedBy.filter(isForPeople).map((reason): Need => ({
       reason,
@@ -108,6 +110,7 @@ export function lineOfRun(around: Surroundings, seen: RunSeen): { readonly line:
   const { run } = seen.input;
   const { counts, atMs } = seen.view;
   const waits = waitsOf(around, seen);
+  const isForPeople = forPeopleIn(around);
   const other = waits.find((reason) => !isForPeople(reason));
   if (other === undefined && waits.length > 0) return null;
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
@@ -120,8 +123,10 @@ export function lineOfRun(around: Surroundings, seen: RunSeen): { readonly line:
 
 const FOR_PEOPLE: readonly Reason['kind'][] = ['gate', 'run-paused', 'run-budget', 'follow-unsafe'];
 
-function isForPeople({ kind }: Reason): boolean {
-  return FOR_PEOPLE.includes(kind);
+/** A run that nobody has opened is opened at the next poll, unless nobody polls. */
+function forPeopleIn(around: Surroundings): (reason: Reason) => boolean {
+  const isStuck = !isAnybodyUp(around);
+  return ({ kind }) => FOR_PEOPLE.includes(kind) || (kind === 'unopened' && isStuck);
 }
 
 async function findChannel(around: Surroundings, asked: string): Promise<RunSeen | null> {

@@ -22,6 +22,14 @@ export function liveHosts(around: Surroundings): readonly HostSeen[] {
   return around.hosts.filter((host) => doubtOf(around, host) === null);
 }
 
+/** Whether a dispatcher runs anywhere that takes what is sent now. */
+export function isAnybodyUp(around: Surroundings): boolean {
+  return (
+    around.here !== null ||
+    liveHosts(around).some(({ beat }) => beat !== null && beat.state !== 'stopped')
+  );
+}
+
 /** That other hosts have shown themselves under the name of this one; null: none has. */
 export function namesakesOf(
   { hosts }: Surroundings,

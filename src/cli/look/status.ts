@@ -113,7 +113,7 @@ async function readStatus(
   const needs = listNeeds({
     around,
     stood,
-    runs: [...needsOfRuns(runs), ...schedules],
+    runs: [...needsOfRuns(around, runs), ...schedules],
     failures,
     asked,
     strays,

@@ -10,7 +10,7 @@ import { readTextAt } from '../../transport/read-text.ts';
 import { OPS } from '../../workflow/run/controls.ts';
 import { type Invocation, option } from '../command.ts';
 import { followTip } from '../look/follow-tip.ts';
-import { liveHosts } from '../look/host-opinions.ts';
+import { isAnybodyUp } from '../look/host-opinions.ts';
 import { plain } from '../io.ts';
 import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { snakeKeys } from '../../base/snake-keys.ts';
@@ -165,11 +165,7 @@ async function waitForAnswer(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly body: string; readonly failed: boolean } | null> {
   const { session } = around;
-  if (
-    around.here === null &&
-    liveHosts(around).every(({ beat }) => beat === null || beat.state === 'stopped')
-  )
-    return null;
+  if (!isAnybodyUp(around)) return null;
   const reply = replyPath(path, 'workflow');
   const read = (): Promise<string | null> => readTextAt(session.repository, tipOf(session), reply);
   const seen: { text: string | null } = { text: null };

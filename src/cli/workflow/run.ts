@@ -6,7 +6,7 @@ import { CrosstalkError } from '../../base/errors.ts';
 import { runChannel } from '../../workflow/language/marker.ts';
 import type { Problem } from '../../workflow/language/plan.ts';
 import { given, type Invocation, option } from '../command.ts';
-import { liveHosts } from '../look/host-opinions.ts';
+import { isAnybodyUp } from '../look/host-opinions.ts';
 import { type Surroundings, withRemote } from '../look/look-around.ts';
 import { identifySender } from '../talk/person.ts';
 import { printGood, wantsJson } from '../look/reading.ts';
@@ -72,7 +72,6 @@ export function tellStarted(
   const { io } = invocation;
   io.print(`started ${run}`);
   io.print(`  crosstalkd workflow show ${run}`);
-  if (around.here === null && liveHosts(around).length === 0)
-    io.warn('no dispatcher is up to run it: crosstalkd run');
+  if (!isAnybodyUp(around)) io.warn('no dispatcher is up to run it: crosstalkd run');
   return 0;
 }
