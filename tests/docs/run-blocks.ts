@@ -104,8 +104,11 @@ function openShell(place: string, machine: string): Shell {
       said.text = '';
       child.stdin.write(`{\n${text}\n}\necho "${END} $?"\n`);
       const deadline = performance.now() + LIMIT_MS - 5_000;
-      while (!said.text.includes(END) && child.exitCode === null && performance.now() < deadline)
+      const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
+      while (!said.text.includes(END) && !isOver() && performance.now() < deadline)
         await new Promise((next) => setTimeout(next, 20));
+      // A block that does not end would hold every later one of the page as long.
+      if (!said.text.includes(END)) await endGroup(child);
       return {
         code: said.text.includes(`${END} 0`) ? 0 : (child.exitCode ?? 1),
         output: said.text,
