@@ -25,7 +25,6 @@ export type ChannelPage = Told['channel'];
 export type ThreadRow = ChannelPage['threads'][number];
 export type ThreadPage = Told['thread'];
 export type Message = ThreadPage['messages'][number];
-type Whole = Told['body'];
 export type History = Told['history'];
 /** What `crosstalkd search --json` prints; null: it was refused. */
 export interface Found {
