@@ -119,7 +119,7 @@ describe('why a message stands where it stands', () => {
     await cli.answer();
     expect(await firstPart('a')).toMatchObject({
       kind: 'answered',
-      says: expect.stringMatching(/^answered .* ago on mbp, \d+ms$/) as unknown,
+      says: expect.stringMatching(/^answered .* ago on mbp, [\d.]+m?s$/) as unknown,
     });
     expect(await firstPart('bad')).toMatchObject({
       kind: 'answer-failed',
