@@ -6,7 +6,7 @@
  */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { checkedUsage } from '../protocol/usage.ts';
+import { checkedUsage, possibleUsage } from '../protocol/usage.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import type { Usage } from './agent.ts';
 import { oneLine } from './clean-output.ts';
@@ -16,7 +16,6 @@ import { SESSION_ID } from './session-id.ts';
 /** Of a longer file the lines that stand in so many bytes are read. */
 const BYTES_MAX = 1_048_576;
 const MODEL_MAX = 100;
-const NOTHING: Usage = { tokensIn: null, tokensOut: null, costUsd: null };
 
 export interface ReportedUsage {
   readonly usage: Usage;
@@ -38,18 +37,18 @@ export async function readReportedUsage(path: string): Promise<ReportedUsage> {
   const model = oneLine(last('model') ?? '', MODEL_MAX);
   // Each part on its own first: one that cannot be true takes nothing from the others. Rounded is
   // the sum alone, or a thousand calls that cost less than the smallest amount would cost nothing.
-  const total = (key: string, part: keyof Usage): number | null =>
-    sum(
-      records.map((record) => {
-        const amount = amountAt(record, key);
-        return checkedUsage({ ...NOTHING, [part]: amount })[part] === null ? null : amount;
-      }),
-    );
+  const parts = records.map((record) =>
+    possibleUsage({
+      tokensIn: amountAt(record, 'tokens_in'),
+      tokensOut: amountAt(record, 'tokens_out'),
+      costUsd: amountAt(record, 'cost_usd'),
+    }),
+  );
   return {
     usage: checkedUsage({
-      tokensIn: total('tokens_in', 'tokensIn'),
-      tokensOut: total('tokens_out', 'tokensOut'),
-      costUsd: total('cost_usd', 'costUsd'),
+      tokensIn: sum(parts.map(({ tokensIn }) => tokensIn)),
+      tokensOut: sum(parts.map(({ tokensOut }) => tokensOut)),
+      costUsd: sum(parts.map(({ costUsd }) => costUsd)),
     }),
     session: session !== null && SESSION_ID.test(session) ? session : null,
     model: model === '' ? null : model,

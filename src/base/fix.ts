@@ -104,14 +104,13 @@ export interface Standpoint {
 export const AT_TOP: Standpoint = { options: [], clone: null };
 
 /** The same for a person who is elsewhere. */
-export function placedAt(fix: Fix, at: Standpoint): Fix {
+export function placedAt(fix: Fix, at: Standpoint = AT_TOP): Fix {
   if (fix.elsewhere === true) return fix;
   const place = (words: Words): Words => {
     const [program, ...rest] = words;
     if (program === 'crosstalkd' && !words.includes('-C')) return [program, ...at.options, ...rest];
-    return program === 'git' && rest[0] !== '-C' && at.clone !== null
-      ? [program, '-C', at.clone, ...rest]
-      : words;
+    const clone = program === 'git' && rest[0] !== '-C' ? at.clone : null;
+    return clone === null ? words : ['git', '-C', clone, ...rest];
   };
   const { command, then, or, note } = fix;
   return {

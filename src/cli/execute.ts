@@ -7,12 +7,12 @@ import { suggestName } from '../protocol/address.ts';
 import type { CommandSpec, Invocation } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { overview, showHelp } from './help.ts';
-import { helpLines, formatJson, type Io, ioAt, paint, placeFixes, plain } from './io.ts';
+import { helpLines, formatJson, type Io, ioWith, paint, placeFixes, plain } from './io.ts';
 import { parseWords, placeOfCommand } from './parse-words.ts';
 import { findCaller, refuseAgents } from './who-may.ts';
 import { toKnownError } from '../local/known-error.ts';
 import { shownText } from '../transport/remote-url.ts';
-import { AT_TOP, fixBy, type Standpoint, toFix } from '../base/fix.ts';
+import { fixBy, type Standpoint, toFix } from '../base/fix.ts';
 import { wayToClone } from './session/project.ts';
 
 /** Where a command line is run: everything of the process that a command may see. */
@@ -34,7 +34,7 @@ export async function execute(
       return 0;
     }
     const { args, options } = parseWords(spec, rest);
-    io = ioAt(io, standpointOf(surroundings.cwd, options));
+    io = ioWith(io, { at: standpointOf(surroundings.cwd, options) });
     if (spec.subcommands !== undefined && wantsJson && !options.has('help'))
       throw new CrosstalkError('USAGE', `${spec.name}: which of its commands?`);
     if (options.has('help') || spec.subcommands !== undefined) {
@@ -146,7 +146,7 @@ async function report(error: unknown, { io, wantsJson, command }: Reported): Pro
       formatJson({
         ok: false,
         health: 'failed',
-        error: { code: known.code, message, fix: placeFixes(fix, io.at ?? AT_TOP) },
+        error: { code: known.code, message, fix: placeFixes(fix, io.at) },
       }),
     );
   else {

@@ -2,7 +2,7 @@
  * Where a command's words go. Everything that comes from a transport passes `plain` before it
  * reaches a terminal: no control codes get through.
  */
-import { AT_TOP, type Fix, formatCommands, placedAt, type Standpoint } from '../base/fix.ts';
+import { type Fix, formatCommands, placedAt, type Standpoint } from '../base/fix.ts';
 import { oneLine, showHidden, spellUnsafe } from '../base/plain-text.ts';
 
 export interface Io {
@@ -29,7 +29,7 @@ export interface Io {
    */
   readonly outliveReaders?: () => void;
   /** Where the commands that it prints are typed; absent: at the top of the clone. */
-  readonly at?: Standpoint;
+  readonly at?: Standpoint | undefined;
 }
 
 /** Of a command that nobody watches: what reads its output is a program. */
@@ -48,11 +48,6 @@ export const UNWATCHED = {
  */
 export function ioWith(io: Io, changes: Partial<Io>): Io {
   return Object.assign(Object.create(io), changes) as Io;
-}
-
-/** The same, of a command that is given from there. */
-export function ioAt(io: Io, at: Standpoint): Io {
-  return ioWith(io, { at });
 }
 
 /** The process's own standard streams. */
@@ -98,7 +93,7 @@ export function lineFor({ columns }: Pick<Io, 'columns'>, text: string, max: num
 }
 
 /** The value with every fix in it placed where the command works. */
-export function placeFixes(value: unknown, at: Standpoint): unknown {
+export function placeFixes(value: unknown, at?: Standpoint): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((one) => placeFixes(one, at));
   if (isFix(value)) return placedAt(value, at);
@@ -150,7 +145,7 @@ export function fixLines(
   if (fix === null) return [];
   const note = fix.note === null ? [] : [`${indent}${paint(io, 'dim', plain(fix.note))}`];
   return [
-    ...formatCommands(placedAt(fix, io.at ?? AT_TOP)).map(
+    ...formatCommands(placedAt(fix, io.at)).map(
       (line) => `${indent}${paint(io, 'cyan', plain(line))}`,
     ),
     ...note,
@@ -159,7 +154,7 @@ export function fixLines(
 
 /** The help below an error: each command after one `help:`, then the note. */
 export function helpLines(io: Pick<Io, 'colors' | 'at'>, fix: Fix): readonly string[] {
-  const commands = formatCommands(placedAt(fix, io.at ?? AT_TOP)).map(
+  const commands = formatCommands(placedAt(fix, io.at)).map(
     (line, at) => `  ${at === 0 ? 'help:' : '     '} ${paint(io, 'cyan', plain(line))}`,
   );
   const title = commands.length === 0 ? 'help' : 'note';

@@ -10,7 +10,7 @@ import type { Random } from '../base/random.ts';
 import { isMapping } from '../protocol/yaml.ts';
 import { makeConfigDirectory, readConfigFile, type ConfigDirectory } from './config-directory.ts';
 import { ensurePrivateDirectory, removeDurableFile, writeDurableFile } from './durable-file.ts';
-import { acquireLock, type HeldLock } from './lock.ts';
+import { acquireLock, type HeldLock, isHeld } from './lock.ts';
 import { andThen, fixBy, withNote } from '../base/fix.ts';
 
 /** Other commands that approve hold the lock for milliseconds. */
@@ -110,7 +110,7 @@ async function lockApprovals(path: string, parts: LockParts): Promise<HeldLock> 
     try {
       return await acquireLock(path, { alias: 'allow', ...parts });
     } catch (error) {
-      if (!(error instanceof CrosstalkError) || error.code !== 'HELD_BY_ANOTHER') throw error;
+      if (!isHeld(error)) throw error;
       if (parts.clock.monotonicMs() > deadlineMs) throw stuck(path);
       await parts.clock.sleep(LOCK_RETRY_MS);
     }

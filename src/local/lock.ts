@@ -271,10 +271,10 @@ function decodeLock(text: string, path: string): LockHolder | null {
   );
 }
 
-function isHolder(value: object): value is Omit<LockHolder, 'kernelLock' | 'brief'> & {
-  readonly kernelLock?: unknown;
-  readonly brief?: unknown;
-} {
+function isHolder(
+  value: object,
+): value is Omit<LockHolder, 'kernelLock' | 'brief'> &
+  Partial<Record<'kernelLock' | 'brief', unknown>> {
   const fields = value as Readonly<Record<string, unknown>>;
   const isTextOrNull = (key: string): boolean =>
     fields[key] === null || typeof fields[key] === 'string';
@@ -283,6 +283,11 @@ function isHolder(value: object): value is Omit<LockHolder, 'kernelLock' | 'brie
     ['boot', 'alias', 'since', 'token'].every((key) => typeof fields[key] === 'string') &&
     ['start', 'machine', 'pidSpace'].every(isTextOrNull)
   );
+}
+
+/** Whether an error says that another process holds a lock. */
+export function isHeld(error: unknown): boolean {
+  return error instanceof CrosstalkError && error.code === 'HELD_BY_ANOTHER';
 }
 
 function heldBy(

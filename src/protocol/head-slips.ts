@@ -40,8 +40,11 @@ function meant(key: string, keys: ReadonlySet<string>): string | null {
   const letters = key.toLowerCase().replace(/[^a-z]/g, '');
   const same = [...FIELD_NAMES].find((field) => field.replaceAll('_', '') === letters);
   if (same !== undefined) return same;
-  const near = letters.length < 5 ? null : suggestName(letters, LONGER_FIELDS);
-  const called = Object.hasOwn(CALLED, letters) ? (CALLED[letters] ?? null) : near;
+  const called = Object.hasOwn(CALLED, letters) ? (CALLED[letters] ?? null) : nearField(letters);
   // A second name of a field that is there; who is to be asked as well is asked by nobody.
   return called !== 'to' && keys.has(called ?? '') ? null : called;
+}
+
+function nearField(letters: string): string | null {
+  return letters.length < 5 ? null : suggestName(letters, LONGER_FIELDS);
 }

@@ -19,12 +19,21 @@ const USD_DIGITS = 6;
  * The same with what cannot be true left out (below zero, no number, more than any attempt can
  * use), and with numbers that are written without an exponent.
  */
-export function checkedUsage({ tokensIn, tokensOut, costUsd }: Usage): Usage {
-  const cost = within(costUsd, USD_MAX);
+export function checkedUsage(usage: Usage): Usage {
+  const { tokensIn, tokensOut, costUsd } = possibleUsage(usage);
   return {
-    tokensIn: wholeNumber(tokensIn),
-    tokensOut: wholeNumber(tokensOut),
-    costUsd: cost === null ? null : dollars(cost),
+    tokensIn: tokensIn === null ? null : Math.round(tokensIn),
+    tokensOut: tokensOut === null ? null : Math.round(tokensOut),
+    costUsd: costUsd === null ? null : dollars(costUsd),
+  };
+}
+
+/** What may be true of it, not rounded: a part of a sum. */
+export function possibleUsage({ tokensIn, tokensOut, costUsd }: Usage): Usage {
+  return {
+    tokensIn: within(tokensIn, TOKENS_MAX),
+    tokensOut: within(tokensOut, TOKENS_MAX),
+    costUsd: within(costUsd, USD_MAX),
   };
 }
 
@@ -45,11 +54,6 @@ export function sumUse(all: readonly Use[]): Use {
 /** An amount without what sums and quotients of fractions leave behind its last digit. */
 export function dollars(usd: number): number {
   return Number(usd.toFixed(USD_DIGITS));
-}
-
-function wholeNumber(value: number | null): number | null {
-  const number = within(value, TOKENS_MAX);
-  return number === null ? null : Math.round(number);
 }
 
 function within(value: number | null, max: number): number | null {

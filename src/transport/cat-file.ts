@@ -56,8 +56,8 @@ export function openCatFile(git: Git, mode: Mode): CatFile {
     // Questions of one turn of the event loop go out in one write.
     if (outgoing.push(`${question.oid}\n`) === 1) queueMicrotask(flush);
   };
-  // What was answered is let go once it is the half: to move up a long queue for each answer is
-  // quadratic.
+  // What was answered is removed once it is half of the queue: moving a long queue up for each
+  // answer would be quadratic.
   const next = (): Question | undefined => {
     const question = waiting[answered];
     answered += 1;

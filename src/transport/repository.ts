@@ -248,7 +248,7 @@ export interface Repository {
    * by piece. Throws REMOTE_UNREACHABLE.
    */
   bringBlobs(oids: readonly Oid[]): Promise<void>;
-  /** The part below `tip` that is too old to become work; null when it is not worth a thought. */
+  /** The part below `tip` that is too old to become work; null when little or nothing is so old. */
   settledPart(tip: Oid): Promise<SettledPart | null>;
   /** A commit in the cache, or null. */
   readCommit(oid: Oid): Promise<CommitInfo | null>;

@@ -3,9 +3,8 @@
  * own message: the command ends soon, and nobody may be there to start the dispatcher again.
  */
 import { systemClock } from '../../base/clock.ts';
-import { CrosstalkError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import { readLock } from '../../local/lock.ts';
+import { isHeld, readLock } from '../../local/lock.ts';
 
 const LOOK_MS = 200;
 
@@ -28,7 +27,7 @@ export async function afterCommands<T>(
     try {
       return await open();
     } catch (error) {
-      if (!(error instanceof CrosstalkError) || error.code !== 'HELD_BY_ANOTHER') throw error;
+      if (!isHeld(error)) throw error;
       const lock = await readLock(directory);
       if (lock.kind === 'held' && !lock.holder.brief) throw error;
       if (lock.kind === 'held' && !isTold)

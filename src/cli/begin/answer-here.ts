@@ -5,7 +5,7 @@
 import { END_SIGNALS } from '../../base/end-signals.ts';
 import { createLog } from '../../base/log.ts';
 import { runDispatcher } from '../../dispatcher/loop.ts';
-import { CrosstalkError } from '../../base/errors.ts';
+import { isHeld } from '../../local/lock.ts';
 import type { Invocation } from '../command.ts';
 import { readModelViews } from '../look/models.ts';
 import type { TransportSession } from '../session/transport-session.ts';
@@ -32,7 +32,7 @@ export async function answerHere(
   });
   const parts = { invocation, log, onOutput: () => undefined, onlyMessage: message.path };
   const composed = await composeDispatcher(session, parts).catch((error: unknown) => {
-    if (error instanceof CrosstalkError && error.code === 'HELD_BY_ANOTHER') return null;
+    if (isHeld(error)) return null;
     throw error;
   });
   if (composed === null) return false;

@@ -137,7 +137,7 @@ async function runTransport(invocation: Invocation, { stopping, where }: Side): 
     const how = { spacing, log, stop, clock: systemClock, random: systemRandom };
     for (;;) {
       const session = given(invocation, 'once') ? await open() : await openPatiently(open, how);
-      if (session === null) return stopping.isHungUp() ? ERROR_CODES.REFUSED.exit : 0;
+      if (session === null) return endedBefore(stopping);
       names.alias = session.config.alias;
       const code = await runSession(session, parts).finally(() => session.close());
       if (code !== null) return code;
@@ -145,6 +145,11 @@ async function runTransport(invocation: Invocation, { stopping, where }: Side): 
   } finally {
     view.close();
   }
+}
+
+/** The exit status of a dispatcher that was told to stop before it began. */
+function endedBefore({ isHungUp }: Stopping): number {
+  return isHungUp() ? ERROR_CODES.REFUSED.exit : 0;
 }
 
 function ofTransport({ level, event, fields }: LogRecord, transport: string): LogRecord {
@@ -173,7 +178,7 @@ async function runSession(session: TransportSession, parts: RunParts): Promise<n
     () => composeDispatcher(copy.session, { invocation, log, onOutput: parts.output.emit }),
     { directory: session.directory.path, stop: stopping.stop.signal, log },
   );
-  if (opened === null) return 0;
+  if (opened === null) return endedBefore(stopping);
   const composed = trace.composed(opened);
   await copy.start();
   events.follow(trace.mark);

@@ -17,6 +17,7 @@ import { parseClaim } from '../../protocol/claim.ts';
 import { given, type Invocation, option } from '../command.ts';
 import { isConfirmed, type Question } from '../confirm.ts';
 import { plain } from '../io.ts';
+import { isHeld } from '../../local/lock.ts';
 import { openState } from '../session/open-state.ts';
 import { printGood, wantsJson } from '../look/reading.ts';
 import { removeService, serviceOf } from './service.ts';
@@ -72,10 +73,6 @@ export async function forgetTransport(invocation: Invocation): Promise<number> {
   await removeState(invocation, session);
   done.push(session.directory.path);
   return printForgotten(invocation, session, done);
-}
-
-function isHeld(error: unknown): boolean {
-  return error instanceof CrosstalkError && error.code === 'HELD_BY_ANOTHER';
 }
 
 const ENDING_MS = 30 * SECOND;

@@ -92,14 +92,15 @@ export async function readOpenRuns(around: Surroundings): Promise<readonly RunSe
 
 /** What open runs need from people beside their tasks: gates, pauses, budgets, a dispatcher. */
 export function needsOfRuns(around: Surroundings, runs: readonly RunSeen[]): readonly Need[] {
-  const isForPeople = forPeopleIn(around);
   return runs.flatMap(({ input, view }) =>
-    view.blockedBy.filter(isForPeople).map((reason): Need => ({
-      reason,
-      of: input.run,
-      about: [input.marker.path],
-      count: 1,
-    })),
+    view.blockedBy
+      .filter((reason) => isForPeople(around, reason))
+      .map((reason): Need => ({
+        reason,
+        of: input.run,
+        about: [input.marker.path],
+        count: 1,
+      })),
   );
 }
 
@@ -110,8 +111,7 @@ export function lineOfRun(around: Surroundings, seen: RunSeen): { readonly line:
   const { run } = seen.input;
   const { counts, atMs } = seen.view;
   const waits = waitsOf(around, seen);
-  const isForPeople = forPeopleIn(around);
-  const other = waits.find((reason) => !isForPeople(reason));
+  const other = waits.find((reason) => !isForPeople(around, reason));
   if (other === undefined && waits.length > 0) return null;
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const age = formatDuration(Math.max(0, systemClock.wallMs() - atMs));
@@ -124,9 +124,8 @@ export function lineOfRun(around: Surroundings, seen: RunSeen): { readonly line:
 const FOR_PEOPLE: readonly Reason['kind'][] = ['gate', 'run-paused', 'run-budget', 'follow-unsafe'];
 
 /** A run that nobody has opened is opened at the next poll, unless nobody polls. */
-function forPeopleIn(around: Surroundings): (reason: Reason) => boolean {
-  const isStuck = !isAnybodyUp(around);
-  return ({ kind }) => FOR_PEOPLE.includes(kind) || (kind === 'unopened' && isStuck);
+function isForPeople(around: Surroundings, { kind }: Reason): boolean {
+  return FOR_PEOPLE.includes(kind) || (kind === 'unopened' && !isAnybodyUp(around));
 }
 
 async function findChannel(around: Surroundings, asked: string): Promise<RunSeen | null> {

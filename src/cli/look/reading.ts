@@ -2,7 +2,6 @@
  * What every command that reads or sends does the same way: open the transport, close it whatever
  * happens, and give one JSON object.
  */
-import { AT_TOP } from '../../base/fix.ts';
 import { resolve } from 'node:path';
 import { CrosstalkError } from '../../base/errors.ts';
 import type { Oid } from '../../base/ids.ts';
@@ -51,7 +50,7 @@ export function wantsJson(invocation: Invocation): boolean {
 
 /** Prints the one object of a command, with `ok` and `health`. */
 export function printJson({ io }: Pick<Invocation, 'io'>, result: object): void {
-  io.print(formatJson(placeFixes(result, io.at ?? AT_TOP)));
+  io.print(formatJson(placeFixes(result, io.at)));
 }
 
 /** The object of what went well. */

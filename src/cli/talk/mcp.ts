@@ -14,12 +14,12 @@ import {
 import { CrosstalkError, ERROR_CODES, errorText } from '../../base/errors.ts';
 import { isName } from '../../protocol/names.ts';
 import { given, type Invocation } from '../command.ts';
-import { type Io, ioAt, placeFixes, UNWATCHED } from '../io.ts';
+import { type Io, ioWith, placeFixes, UNWATCHED } from '../io.ts';
 import { inputSchemaOf, type McpTool, toolsOf } from './mcp-tools.ts';
 import { VERSION } from '../version.ts';
 import { servePermissions } from './ask-permission.ts';
 import { refuseAgents } from '../who-may.ts';
-import { AT_TOP, toFix } from '../../base/fix.ts';
+import { toFix } from '../../base/fix.ts';
 
 const INSTRUCTIONS =
   'A git repository carries messages between people and AI agents. send publishes a message to a model; wait gives its answer. ' +
@@ -94,7 +94,7 @@ async function callTool(
     const common = [...base.options].filter(([key]) => key === 'dir' || key === 'state');
     const options = new Map([...common, ...words.options, ['json', ['']] as const]);
     const execute = await tool.spec.load();
-    const io = ioAt(capture(said), base.io.at ?? AT_TOP);
+    const io = ioWith(capture(said), { at: base.io.at });
     const code = await execute({ ...base, args: words.args, options, io });
     return result(said.join('\n'), code !== 0 && code !== NOTHING);
   } catch (error) {
@@ -104,7 +104,7 @@ async function callTool(
         : new CrosstalkError('INTERNAL', errorText(error), { cause: error });
     const command = tools.find((one) => one.name === name)?.spec.name ?? '';
     const next = ERROR_CODES[known.code].next.replace('COMMAND', command).replaceAll('  ', ' ');
-    const fix = placeFixes(known.fix ?? toFix(next), base.io.at ?? AT_TOP);
+    const fix = placeFixes(known.fix ?? toFix(next), base.io.at);
     const told = { code: known.code, message: known.message, fix };
     return result(JSON.stringify({ ok: false, health: 'failed', error: told }), true);
   }
